@@ -1,0 +1,94 @@
+#include "sortie/analysis/export.h"
+
+#include "sortie/analysis/test_run.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace sortie::analysis {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+class Export : public testing::Test {
+ protected:
+  Export() {
+    const auto cell = run_.cell("m", "optimal", "baseline", 3);
+    run_.scored(cell, "simple-1", true);
+    run_.scored(cell, "simple-2", false);
+    run_.lost(cell, "simple-3", "timeout");
+  }
+
+  ExportManifest exported(ExportFormat format) {
+    auto manifest = export_run(*run_.reader(), directory(format).string(), format);
+    EXPECT_TRUE(manifest.has_value()) << manifest.error().message;
+    return std::move(manifest).value();
+  }
+
+  fs::path directory(ExportFormat format) {
+    return fs::path(run_.directory()) / "export" / to_string(format);
+  }
+
+  TestRun run_;
+};
+
+TEST_F(Export, has_the_same_content_in_every_format) {
+  const ExportManifest parquet = exported(ExportFormat::parquet);
+  for (const ExportFormat format : {ExportFormat::json, ExportFormat::jsonl, ExportFormat::csv}) {
+    const ExportManifest other = exported(format);
+    EXPECT_EQ(other.high_water_mark, parquet.high_water_mark);
+    ASSERT_EQ(other.tables.size(), parquet.tables.size());
+    for (std::size_t i = 0; i < other.tables.size(); ++i) {
+      EXPECT_EQ(other.tables[i].rows, parquet.tables[i].rows);
+      EXPECT_EQ(other.tables[i].content, parquet.tables[i].content);
+    }
+  }
+}
+
+TEST_F(Export, keeps_answers_byte_for_byte) {
+  exported(ExportFormat::jsonl);
+  std::istringstream lines(slurp(directory(ExportFormat::jsonl) / "turns.jsonl"));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  const auto row = json::parse(line);
+  ASSERT_TRUE(row.has_value()) << line;
+  EXPECT_EQ(json::get_string(*row, "answer"), "{\"text\":\"a \\\"quoted\\\", line\nand ünïcode\"}");
+}
+
+TEST_F(Export, writes_files_that_say_what_they_are_and_leaves_no_temporary_ones) {
+  const ExportManifest manifest = exported(ExportFormat::parquet);
+  EXPECT_EQ(slurp(directory(ExportFormat::parquet) / "trials.parquet").substr(0, 4), "PAR1");
+  const auto stored = json::parse(slurp(directory(ExportFormat::parquet) / "manifest.json"));
+  ASSERT_TRUE(stored.has_value());
+  EXPECT_EQ(*stored, to_json(manifest));
+  for (const auto& entry : fs::directory_iterator(directory(ExportFormat::parquet))) {
+    EXPECT_EQ(entry.path().filename().string().find("tmp"), std::string::npos) << entry.path();
+  }
+}
+
+TEST_F(Export, trials_carry_their_outcome) {
+  exported(ExportFormat::csv);
+  const std::string csv = slurp(directory(ExportFormat::csv) / "trials.csv");
+  EXPECT_NE(csv.find("simple-3"), std::string::npos);
+  EXPECT_NE(csv.find("timeout"), std::string::npos);
+}
+
+TEST(WriteAtomically, says_what_cannot_be_written) {
+  const base::Status status = write_atomically("/proc/none/x", "text");
+  ASSERT_FALSE(status.has_value());
+  EXPECT_NE(status.error().message.find("/proc/none"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sortie::analysis

@@ -1,0 +1,128 @@
+#include "sortie/analysis/report_data.h"
+
+#include "sortie/analysis/cells.h"
+#include "sortie/base/time.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::analysis {
+
+namespace {
+
+using ledger::Cell;
+
+constexpr std::size_t kManifestValueMax = 200;
+
+std::string when(std::int64_t microseconds) {
+  return microseconds == 0
+             ? std::string()
+             : base::to_iso8601(base::WallTime(std::chrono::microseconds(microseconds)));
+}
+
+base::Status read_routes(ledger::Reader& reader, std::vector<RouteUse>& routes) {
+  return reader.scan(
+      "SELECT a.route, min(a.requested_model), count(*), sum(e.cause = 'answered'), "
+      "sum(e.cause IN ('throttle', 'concurrency', 'ramp', 'daily_cap')), sum(e.attempt IS NULL), "
+      "sum(e.input_tokens), "
+      "sum(e.output_tokens), sum(e.cost), sum(CASE WHEN e.attempt IS NULL THEN a.reserved_cost "
+      "ELSE 0 END), "
+      "(SELECT group_concat(served_model, ', ') FROM (SELECT DISTINCT e2.served_model FROM attempt "
+      "AS a2 "
+      "JOIN attempt_end AS e2 ON e2.attempt = a2.id WHERE a2.route = a.route AND e2.served_model "
+      "<> '')) "
+      "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id GROUP BY a.route ORDER BY "
+      "a.route",
+      [&](std::span<const Cell> row) {
+        RouteUse use;
+        use.route = text_of(row[0]);
+        use.model = text_of(row[1]);
+        use.attempts = static_cast<std::uint64_t>(int_of(row[2]));
+        use.answered = static_cast<std::uint64_t>(int_of(row[3]));
+        use.throttled = static_cast<std::uint64_t>(int_of(row[4]));
+        use.unknown = static_cast<std::uint64_t>(int_of(row[5]));
+        use.failed = use.attempts - use.answered - use.throttled - use.unknown;
+        use.input_tokens = int_of(row[6]);
+        use.output_tokens = int_of(row[7]);
+        use.cost = int_of(row[8]);
+        use.reserved = int_of(row[9]);
+        use.served = text_of(row[10]);
+        routes.push_back(std::move(use));
+        return true;
+      });
+}
+
+base::Status read_latencies(ledger::Reader& reader, std::vector<RouteUse>& routes) {
+  std::map<std::string, RouteUse*> by_name;
+  for (RouteUse& route : routes) {
+    by_name.emplace(route.route, &route);
+  }
+  return reader.scan(
+      "SELECT route, duration_us FROM (SELECT a.route AS route, e.duration_us AS duration_us, "
+      "row_number() OVER (PARTITION BY a.route ORDER BY e.duration_us) AS n, count(*) OVER "
+      "(PARTITION BY a.route) AS total "
+      "FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id WHERE e.cause = 'answered') "
+      "WHERE n = (total + 1) / 2",
+      [&](std::span<const Cell> row) {
+        const auto found = by_name.find(text_of(row[0]));
+        if (found != by_name.end()) {
+          found->second->latency_median_s = static_cast<double>(int_of(row[1])) / 1e6;
+        }
+        return true;
+      });
+}
+
+base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
+  return reader.scan(
+      "SELECT name, value, max(generation) FROM manifest GROUP BY name ORDER BY name",
+      [&](std::span<const Cell> row) {
+        std::string value = text_of(row[1]);
+        if (value.size() <= kManifestValueMax) {
+          data.manifest.emplace_back(text_of(row[0]), std::move(value));
+        }
+        return true;
+      });
+}
+
+base::Status read_history(ledger::Reader& reader, ReportData& data) {
+  TRY(
+      reader.scan("SELECT at, kind, subject, detail FROM event WHERE kind NOT LIKE 'run_%' ORDER "
+                  "BY id LIMIT 100",
+                  [&](std::span<const Cell> row) {
+                    data.events.push_back(fmt::format("{} {} {} {}",
+                                                      when(int_of(row[0])),
+                                                      text_of(row[1]),
+                                                      text_of(row[2]),
+                                                      text_of(row[3])));
+                    return true;
+                  }));
+  return reader.scan(
+      "SELECT min(a.at), max(e.at) FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = "
+      "a.id",
+      [&](std::span<const Cell> row) {
+        data.started = when(int_of(row[0]));
+        data.ended = when(int_of(row[1]));
+        return false;
+      });
+}
+
+}  // namespace
+
+base::Result<ReportData> collect_report(ledger::Reader& reader) {
+  ReportData data;
+  TRY_ASSIGN(data.summary, summarize(reader));
+  TRY(read_routes(reader, data.routes));
+  TRY(read_latencies(reader, data.routes));
+  TRY(read_manifest(reader, data));
+  TRY(read_history(reader, data));
+  return data;
+}
+
+}  // namespace sortie::analysis

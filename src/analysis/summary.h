@@ -1,0 +1,105 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/base/json.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/stats/proportion.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The numbers of a run, from queries over its ledger alone. The scored part depends on nothing but
+// scores: not on time, order, retries or money, so that equal results have equal text.
+
+namespace sortie::analysis {
+
+/// The factors of a cell as the ledger names them.
+struct CellFactors {
+  std::string id;  // hexadecimal
+  std::string model;
+  bool simulated = false;
+  std::vector<std::string> scenarios;  // the first owns the cell, the others share it
+  std::string prompt;
+  std::string severity;
+  std::string difficulty;
+  std::string protocol;
+  double tool_success_rate = 0;
+  std::int64_t max_turns = 0;
+};
+
+/// Counts and means over scored trials.
+struct Tally {
+  std::uint64_t scored = 0;
+  std::uint64_t successes = 0;
+  std::uint64_t partial = 0;
+  std::uint64_t clean = 0;
+  double progress = 0;        // mean
+  double tool_coverage = 0;   // mean
+  double turns = 0;           // mean
+  double calls = 0;           // mean
+  double repaired_turns = 0;  // share of turns
+  std::uint64_t injected_failures = 0;
+  std::uint64_t valid_calls = 0;                // ok and injected: what luck was drawn for
+  std::map<std::string, std::uint64_t> labels;  // of failures
+
+  [[nodiscard]] double success_rate() const {
+    return scored == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(scored);
+  }
+};
+
+struct CellSummary {
+  CellFactors factors;
+  std::uint64_t planned = 0;
+  std::map<std::string, std::uint64_t> lost;  // by infrastructure outcome
+  std::uint64_t open = 0;
+  Tally tally;
+  stats::Interval success;  // Wilson
+
+  [[nodiscard]] std::uint64_t lost_total() const;
+
+  /// At least 95 % of the planned trials are scored.
+  [[nodiscard]] bool complete() const { return tally.scored * 100 >= planned * 95; }
+
+  /// All or none succeeded: the cell needs a diagnosis before it is believed.
+  [[nodiscard]] bool saturated() const {
+    return tally.scored > 0 && (tally.successes == 0 || tally.successes == tally.scored);
+  }
+};
+
+/// One model in one scenario, pooled over the scenario's cells.
+struct GroupSummary {
+  std::string scenario;
+  std::string model;
+  bool simulated = false;
+  std::size_t cells = 0;
+  std::uint64_t planned = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t tasks = 0;  // distinct
+  Tally tally;
+  stats::Interval success;      // Wilson for one cell without repeats, else a bootstrap over tasks
+  std::string interval_method;  // "wilson" | "bootstrap over tasks"
+
+  [[nodiscard]] bool complete() const { return tally.scored * 100 >= planned * 95; }
+};
+
+struct Summary {
+  std::string run;
+  std::string scorer;
+  std::string high_water_mark;
+  std::vector<CellSummary> cells;    // by model, scenario, factors
+  std::vector<GroupSummary> groups;  // by scenario, then model
+};
+
+/// Reads within one snapshot of `reader`.
+[[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader);
+
+/// The scored table as JSON: stable field names, the same bytes for the same scores.
+[[nodiscard]] json::Value to_json(const Summary& summary);
+
+/// The result table for a terminal: one line per scenario and model.
+[[nodiscard]] std::string to_text(const Summary& summary);
+
+}  // namespace sortie::analysis

@@ -1,0 +1,114 @@
+#include "sortie/analysis/summary.h"
+
+#include "sortie/analysis/report.h"
+#include "sortie/analysis/report_data.h"
+#include "sortie/analysis/test_run.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace sortie::analysis {
+namespace {
+
+Summary summary_of(TestRun& run) {
+  auto summary = summarize(*run.reader());
+  EXPECT_TRUE(summary.has_value()) << summary.error().message;
+  return std::move(summary).value();
+}
+
+TEST(Summary, infrastructure_outcomes_are_in_no_denominator) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 10);
+  for (int i = 0; i < 6; ++i) {
+    run.scored(cell, "simple-" + std::to_string(i), i < 3);
+  }
+  run.lost(cell, "simple-6", "throttled");
+  run.lost(cell, "simple-7", "timeout");
+  const Summary summary = summary_of(run);
+  ASSERT_EQ(summary.cells.size(), 1U);
+  const CellSummary& only = summary.cells[0];
+  EXPECT_EQ(only.tally.scored, 6U);
+  EXPECT_DOUBLE_EQ(only.tally.success_rate(), 0.5);
+  EXPECT_EQ(only.lost_total(), 2U);
+  EXPECT_EQ(only.open, 2U);
+  EXPECT_FALSE(only.complete());
+  EXPECT_EQ(only.tally.labels.at("early_finish"), 3U);
+  // planned = scored + lost + open
+  EXPECT_EQ(only.planned, only.tally.scored + only.lost_total() + only.open);
+}
+
+TEST(Summary, pools_over_shared_tasks_by_a_bootstrap_and_single_cells_by_wilson) {
+  TestRun run;
+  const auto optimal = run.cell("m", "optimal", "baseline,prompts", 20);
+  const auto cot = run.cell("m", "cot", "prompts", 20);
+  for (int i = 0; i < 20; ++i) {
+    run.scored(optimal, "simple-" + std::to_string(i), i % 2 == 0);
+    run.scored(cot, "simple-" + std::to_string(i), i % 2 == 0);
+  }
+  const Summary summary = summary_of(run);
+  ASSERT_EQ(summary.groups.size(), 2U);
+  EXPECT_EQ(summary.groups[0].scenario, "baseline");
+  EXPECT_EQ(summary.groups[0].interval_method, "wilson");
+  EXPECT_EQ(summary.groups[1].scenario, "prompts");
+  EXPECT_EQ(summary.groups[1].interval_method, "bootstrap over tasks");
+  EXPECT_EQ(summary.groups[1].tally.scored, 40U);
+  // Twice the trials on the same tasks tell hardly more than once: the width must not shrink by √2.
+  const double single = summary.groups[0].success.high - summary.groups[0].success.low;
+  const double pooled = summary.groups[1].success.high - summary.groups[1].success.low;
+  EXPECT_GT(pooled, 0.9 * single);
+}
+
+TEST(Summary, has_the_same_bytes_whatever_the_order_of_the_facts) {
+  TestRun forward;
+  TestRun backward;
+  const auto a = forward.cell("m", "optimal", "baseline", 30);
+  const auto b = backward.cell("m", "optimal", "baseline", 30);
+  for (int i = 0; i < 30; ++i) {
+    forward.scored(a, "simple-" + std::to_string(i), i % 3 == 0, i / 31.0);
+    backward.scored(b, "simple-" + std::to_string(29 - i), (29 - i) % 3 == 0, (29 - i) / 31.0);
+  }
+  EXPECT_EQ(json::to_text(to_json(summary_of(forward))),
+            json::to_text(to_json(summary_of(backward))));
+}
+
+TEST(Report, escapes_what_came_from_outside_and_needs_no_network) {
+  TestRun run;
+  const auto cell = run.cell("<script>alert(1)</script>", "optimal", "baseline", 1);
+  run.scored(cell, "simple-1", true);
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value()) << data.error().message;
+  const std::string html = to_html(*data);
+  EXPECT_EQ(html.find("<script"), std::string::npos);
+  EXPECT_NE(html.find("&lt;script&gt;"), std::string::npos);
+  EXPECT_NE(html.find("t&lt;e&gt;st"), std::string::npos);
+  EXPECT_EQ(html.find("http://"), std::string::npos);
+  EXPECT_EQ(html.find("https://"), std::string::npos);
+  EXPECT_NE(html.find("Not comparable with earlier tables"), std::string::npos);
+}
+
+TEST(Report, shows_unknown_attempts_with_what_they_reserved) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 2);
+  run.scored(cell, "simple-1", true);
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value());
+  ASSERT_EQ(data->routes.size(), 1U);
+  EXPECT_EQ(data->routes[0].answered, 1U);
+  EXPECT_EQ(data->routes[0].unknown, 0U);
+  EXPECT_EQ(data->routes[0].cost, 4);
+  EXPECT_EQ(data->routes[0].served, "m");
+  EXPECT_NEAR(data->routes[0].latency_median_s, 0.002, 1e-9);
+}
+
+TEST(Summary, marks_simulated_models_in_the_text_table) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 1);
+  run.scored(cell, "simple-1", true);
+  const std::string text = to_text(summary_of(run));
+  EXPECT_NE(text.find("m (simulated)"), std::string::npos);
+  EXPECT_NE(text.find("never contestants"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sortie::analysis

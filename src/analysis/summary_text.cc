@@ -1,0 +1,41 @@
+#include "sortie/analysis/summary.h"
+#include "sortie/analysis/text_table.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+namespace sortie::analysis {
+
+std::string to_text(const Summary& summary) {
+  TextTable table(
+      {"scenario", "model", "n", "success", "95 % interval", "progress", "turns", "lost"});
+  bool simulated = false;
+  bool incomplete = false;
+  for (const GroupSummary& group : summary.groups) {
+    simulated = simulated || group.simulated;
+    incomplete = incomplete || !group.complete();
+    table.add({group.scenario,
+               group.model + (group.simulated ? " (simulated)" : ""),
+               fmt::format("{}{}", group.tally.scored, group.complete() ? "" : "*"),
+               fmt::format("{:.1f} %", 100 * group.tally.success_rate()),
+               fmt::format("{:.1f}–{:.1f} %{}",
+                           100 * group.success.low,
+                           100 * group.success.high,
+                           group.interval_method == "wilson" ? "" : " †"),
+               fmt::format("{:.2f}", group.tally.progress),
+               fmt::format("{:.1f}", group.tally.turns),
+               fmt::format("{}", group.lost)});
+  }
+  std::string out = table.render();
+  out += "n: scored trials. Wilson interval; † bootstrap over tasks, where trials share tasks.\n";
+  if (incomplete) {
+    out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
+  }
+  if (simulated) {
+    out += "Simulated models are stand-ins for testing, never contestants.\n";
+  }
+  return out;
+}
+
+}  // namespace sortie::analysis

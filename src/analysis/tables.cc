@@ -1,0 +1,104 @@
+#include "sortie/analysis/tables.h"
+
+#include <array>
+#include <span>
+
+namespace sortie::analysis {
+
+namespace {
+
+// Times are microseconds since 1970, UTC; money is micro-dollars: as in the ledger.
+constexpr std::array kTables = {
+    ExportTable{
+        .name = "cells",
+        .columns = "cell VARCHAR, model VARCHAR, simulated BOOLEAN, scenarios VARCHAR, prompt "
+                   "VARCHAR, flaw VARCHAR, "
+                   "severity VARCHAR, difficulty VARCHAR, protocol VARCHAR, tool_success_rate "
+                   "DOUBLE, max_turns BIGINT, "
+                   "planned BIGINT",
+        .query = "SELECT id, model, simulated, scenarios, prompt, flaw, severity, difficulty, "
+                 "protocol, tool_success_rate, "
+                 "max_turns, planned FROM cell ORDER BY id"},
+    ExportTable{
+        .name = "trials",
+        .columns =
+            "trial BIGINT, key VARCHAR, cell VARCHAR, model VARCHAR, task VARCHAR, task_type "
+            "VARCHAR, repeat BIGINT, "
+            "outcome VARCHAR, end_reason VARCHAR, scorer VARCHAR, success BOOLEAN, clean BOOLEAN, "
+            "progress DOUBLE, "
+            "level VARCHAR, order_score DOUBLE, tool_coverage DOUBLE, efficiency DOUBLE, calls "
+            "BIGINT, calls_ok BIGINT, "
+            "calls_rejected BIGINT, calls_injected BIGINT, turns BIGINT, turns_repaired BIGINT, "
+            "turns_not_understood BIGINT, label VARCHAR, label_turn BIGINT, empty BOOLEAN, "
+            "truncated BOOLEAN, "
+            "filtered BOOLEAN, refused BOOLEAN, context_full BOOLEAN",
+        .query = "SELECT t.id, t.key, t.cell, c.model, t.task, t.task_type, t.repeat, "
+                 "coalesce(o.outcome, 'open'), o.end_reason, "
+                 "s.scorer, s.success, s.clean, s.progress, s.level, s.order_score, "
+                 "s.tool_coverage, s.efficiency, s.calls, "
+                 "s.calls_ok, s.calls_rejected, s.calls_injected, s.turns, s.turns_repaired, "
+                 "s.turns_not_understood, s.label, "
+                 "s.label_turn, s.empty, s.truncated, s.filtered, s.refused, s.context_full "
+                 "FROM trial AS t JOIN cell AS c ON c.id = t.cell "
+                 "LEFT JOIN outcome AS o ON o.id = coalesce("
+                 "(SELECT min(id) FROM outcome WHERE trial = t.id AND outcome = 'scored'), "
+                 "(SELECT max(id) FROM outcome WHERE trial = t.id)) "
+                 "LEFT JOIN score AS s ON s.trial = t.id AND s.id = (SELECT max(id) FROM score "
+                 "WHERE trial = t.id) "
+                 "ORDER BY t.id"},
+    ExportTable{
+        .name = "turns",
+        .columns =
+            "trial BIGINT, turn BIGINT, attempt BIGINT, answer VARCHAR, input_tokens BIGINT, "
+            "output_tokens BIGINT, "
+            "cached_input_tokens BIGINT, reasoning_tokens BIGINT, route VARCHAR, "
+            "served_model VARCHAR, "
+            "finish VARCHAR, fingerprint VARCHAR",
+        .query = "SELECT t.trial, t.turn, t.attempt, message_text(m.digest), t.input_tokens, "
+                 "t.output_tokens, "
+                 "t.cached_input_tokens, t.reasoning_tokens, t.route, t.served_model, t.finish, "
+                 "t.fingerprint "
+                 "FROM turn AS t JOIN message AS m ON m.id = t.answer ORDER BY t.trial, t.turn"},
+    ExportTable{
+        .name = "attempts",
+        .columns = "attempt BIGINT, trial BIGINT, turn BIGINT, number BIGINT, route VARCHAR, "
+                   "requested_model VARCHAR, "
+                   "api_name VARCHAR, started_at BIGINT, request VARCHAR, reserved_input BIGINT, "
+                   "reserved_output BIGINT, "
+                   "reserved_cost BIGINT, ended_at BIGINT, cause VARCHAR, status BIGINT, code "
+                   "VARCHAR, message VARCHAR, "
+                   "served_model VARCHAR, input_tokens BIGINT, output_tokens BIGINT, "
+                   "cached_input_tokens BIGINT, "
+                   "reasoning_tokens BIGINT, cost BIGINT, billing_known BOOLEAN, first_byte_us "
+                   "BIGINT, duration_us BIGINT",
+        .query = "SELECT a.id, a.trial, a.turn, a.number, a.route, a.requested_model, a.api_name, "
+                 "a.at, a.request, "
+                 "a.reserved_input, a.reserved_output, a.reserved_cost, e.at, coalesce(e.cause, "
+                 "'unknown'), e.status, e.code, "
+                 "e.message, e.served_model, e.input_tokens, e.output_tokens, "
+                 "e.cached_input_tokens, e.reasoning_tokens, "
+                 "e.cost, e.billing_known, e.first_byte_us, e.duration_us "
+                 "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id ORDER BY a.id"},
+    ExportTable{
+        .name = "calls",
+        .columns = "trial BIGINT, turn BIGINT, n BIGINT, tool VARCHAR, arguments VARCHAR, status "
+                   "VARCHAR, code VARCHAR, "
+                   "result VARCHAR, origin VARCHAR, artifact VARCHAR",
+        .query = "SELECT trial, turn, n, tool, arguments, status, code, result, origin, artifact "
+                 "FROM call "
+                 "ORDER BY trial, n"},
+    ExportTable{.name = "events",
+                .columns = "recorded_at BIGINT, kind VARCHAR, subject VARCHAR, detail VARCHAR",
+                .query = "SELECT at, kind, subject, detail FROM event ORDER BY id"},
+    ExportTable{.name = "manifest",
+                .columns = "generation BIGINT, name VARCHAR, value VARCHAR",
+                .query = "SELECT generation, name, value FROM manifest ORDER BY generation, name"},
+};
+
+}  // namespace
+
+std::span<const ExportTable> export_tables() {
+  return kTables;
+}
+
+}  // namespace sortie::analysis

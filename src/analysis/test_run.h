@@ -1,0 +1,164 @@
+#pragma once
+
+#include "sortie/base/hash.h"
+#include "sortie/ledger/ledger.h"
+#include "sortie/ledger/reader.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+// What the tests of this module share: a small ledger on disk, written through the real writer.
+
+namespace sortie::analysis {
+
+/// A run directory that lives as long as the object.
+class TestRun {
+ public:
+  TestRun() {
+    std::string pattern =
+        (std::filesystem::path(testing::TempDir()) / "sortie-analysis-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    auto opened = ledger::Ledger::open(directory_,
+                                       {.mode = ledger::CommitMode::inline_},
+                                       [](base::Result<ledger::Sequence> outcome) {
+                                         EXPECT_TRUE(outcome.has_value())
+                                             << outcome.error().message;
+                                       });
+    EXPECT_TRUE(opened.has_value()) << opened.error().message;
+    ledger_ = std::move(opened).value();
+    ledger_->append(ledger::ManifestRecord{.generation = 1, .name = "campaign", .value = "t<e>st"});
+  }
+
+  TestRun(const TestRun&) = delete;
+  TestRun& operator=(const TestRun&) = delete;
+
+  ~TestRun() {
+    ledger_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  base::Digest cell(const std::string& model,
+                    const std::string& prompt,
+                    const std::string& scenarios,
+                    std::int64_t planned) {
+    ledger::CellRecord record;
+    record.id = base::digest_of(model + prompt);
+    record.model = model;
+    record.simulated = true;
+    record.scenarios = scenarios;
+    record.prompt = prompt;
+    record.flaw = "none";
+    record.difficulty = "easy";
+    record.protocol = "text";
+    record.tool_success_rate = 0.8;
+    record.max_turns = 30;
+    record.planned = planned;
+    ledger_->append(record);
+    return record.id;
+  }
+
+  /// A scored trial of one turn.
+  void scored(const base::Digest& cell,
+              const std::string& task,
+              bool success,
+              double progress = 0.5) {
+    begin(cell, task);
+    const std::int64_t attempt = next_attempt_++;
+    ledger_->append(ledger::AttemptRecord{.id = attempt,
+                                          .trial = trial_,
+                                          .turn = 0,
+                                          .number = 0,
+                                          .route = "e/k/m",
+                                          .requested_model = "m",
+                                          .api_name = "m",
+                                          .at = {},
+                                          .request = base::digest_of("r"),
+                                          .reserved_input = 10,
+                                          .reserved_output = 10,
+                                          .reserved_cost = 5});
+    ledger_->append(ledger::AttemptEndRecord{.attempt = attempt,
+                                             .at = {},
+                                             .cause = "answered",
+                                             .status = 200,
+                                             .code = {},
+                                             .message = {},
+                                             .served_model = "m",
+                                             .usage = {.input = 7, .output = 3},
+                                             .cost = 4,
+                                             .billing_known = true,
+                                             .first_byte_us = 1000,
+                                             .duration_us = 2000});
+    ledger_->append(ledger::TurnRecord{.trial = trial_,
+                                       .turn = 0,
+                                       .attempt = attempt,
+                                       .answer = R"({"text":"a \"quoted\", line
+and ünïcode"})",
+                                       .usage = {.input = 7, .output = 3},
+                                       .route = "e/k/m",
+                                       .served_model = "m",
+                                       .finish = "stop",
+                                       .fingerprint = {}});
+    outcome("scored");
+    ledger::ScoreRecord score;
+    score.trial = trial_;
+    score.scorer = "s/1";
+    score.success = success;
+    score.clean = success;
+    score.progress = success ? 1 : progress;
+    score.level = success ? "full" : "failure";
+    score.turns = 1;
+    score.calls = 2;
+    score.calls_ok = 1;
+    score.calls_injected = 1;
+    score.label = success ? "none" : "early_finish";
+    ledger_->append(score);
+  }
+
+  void lost(const base::Digest& cell, const std::string& task, const std::string& what) {
+    begin(cell, task);
+    outcome(what);
+  }
+
+  std::unique_ptr<ledger::Reader> reader() {
+    const auto flushed = ledger_->flush();
+    EXPECT_TRUE(flushed.has_value()) << flushed.error().message;
+    auto reader = ledger::Reader::open(directory_);
+    EXPECT_TRUE(reader.has_value()) << reader.error().message;
+    return std::move(reader).value();
+  }
+
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+
+ private:
+  void begin(const base::Digest& cell, const std::string& task) {
+    ++trial_;
+    ledger_->append(ledger::TrialRecord{.id = trial_,
+                                        .key = base::digest_of(cell.hex() + task),
+                                        .cell = cell,
+                                        .task = task,
+                                        .task_type = task.substr(0, task.find('-')),
+                                        .repeat = 0});
+  }
+
+  void outcome(const std::string& what) {
+    ledger_->append(ledger::OutcomeRecord{.trial = trial_,
+                                          .at = {},
+                                          .outcome = what,
+                                          .detail = {},
+                                          .end = what == "scored" ? "finish" : ""});
+  }
+
+  std::string directory_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::int64_t trial_ = 0;
+  std::int64_t next_attempt_ = 1;
+};
+
+}  // namespace sortie::analysis

@@ -1,0 +1,54 @@
+#include "sortie/analysis/text_table.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sortie::analysis {
+
+namespace {
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.front() >= '0' && text.front() <= '9';
+}
+
+}  // namespace
+
+std::string TextTable::render() const {
+  const std::size_t columns = rows_.front().size();
+  std::vector<std::size_t> widths(columns);
+  std::vector<bool> right(columns, rows_.size() > 1);
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      widths[c] = std::max(widths[c], width_of(rows_[r][c]));
+      right[c] = right[c] && (r == 0 || rows_[r][c].empty() || is_number(rows_[r][c]));
+    }
+  }
+  std::string out;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    std::string line;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::string pad(widths[c] - width_of(rows_[r][c]), ' ');
+      line += (c == 0 ? "" : "  ") + (right[c] ? pad + rows_[r][c] : rows_[r][c] + pad);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+    if (r == 0) {
+      std::string rule;
+      for (std::size_t c = 0; c < columns; ++c) {
+        rule += (c == 0 ? "" : "  ") + std::string(widths[c], '-');
+      }
+      out += rule + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace sortie::analysis

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sortie::analysis {
+
+/// Rows of text in aligned columns for a terminal. Numbers (columns whose cells start with a digit)
+/// are set flush right. Widths count characters, not bytes.
+class TextTable {
+ public:
+  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
+
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  [[nodiscard]] std::string render() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;  // the first is the header
+};
+
+}  // namespace sortie::analysis

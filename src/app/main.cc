@@ -1,0 +1,52 @@
+#include "sortie/app/command.h"
+
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+namespace {
+
+/// A core dump would hold every key.
+void forbid_core_dumps() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forbid_core_dumps();
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App root(
+      "Sortie runs LLM agent benchmarks over every provider, deployment and key, as fast as their "
+      "limits allow, "
+      "without losing, double counting or mislabelling a paid result.",
+      "sortie");
+  root.set_version_flag("--version", SORTIE_VERSION);
+  root.require_subcommand(1);
+  root.footer(
+      "Start with:  sortie init   then   sortie plan sortie.yaml   and   sortie run sortie.yaml\n"
+      "Exit codes:  0 done, 1 finished with losses, 2 usage or bad input, 3 refused or failed "
+      "(lock, integrity, I/O),\n"
+      "             130 interrupted with everything saved");
+  sortie::app::Action action;
+  sortie::app::add_init(root, action);
+  sortie::app::add_check(root, action);
+  sortie::app::add_plan(root, action);
+  sortie::app::add_run(root, action);
+  sortie::app::add_status(root, action);
+  sortie::app::add_show(root, action);
+  sortie::app::add_report(root, action);
+  sortie::app::add_export(root, action);
+  sortie::app::add_verify(root, action);
+  sortie::app::add_simulate(root, action);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return root.exit(error) == 0 ? sortie::app::kDone : sortie::app::kBadInput;
+  }
+  return action();
+}

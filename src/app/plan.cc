@@ -1,0 +1,310 @@
+#include "sortie/analysis/cells.h"
+#include "sortie/analysis/text_table.h"
+#include "sortie/app/campaign_setup.h"
+#include "sortie/app/command.h"
+#include "sortie/app/run_options.h"
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/sched/bound.h"
+#include "sortie/stats/paired.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::app {
+
+namespace {
+
+struct PlanOptions {
+  std::string campaign;
+  SelectionOptions selection;
+  bool json = false;
+};
+
+/// What a request of a model is expected to cost, before or after some have been made.
+struct RequestShape {
+  double turns = 10;    // of a dialogue; these four are the size of a pilot dialogue (WORKLOAD §9)
+  double input = 3200;  // tokens
+  double output = 150;  // tokens
+  double service_seconds = 2;
+  bool measured = false;
+};
+
+struct ModelPlan {
+  std::string model;
+  bool simulated = false;
+  std::size_t cells = 0;
+  std::uint64_t trials = 0;
+  std::uint64_t done = 0;
+  std::vector<std::string> routes;
+  RequestShape shape;
+  double requests = 0;
+  double cost_usd = 0;
+};
+
+struct Plan {
+  std::string name;
+  std::string run_directory;
+  std::vector<ModelPlan> models;
+  std::uint64_t trials = 0;
+  std::uint64_t done = 0;
+  std::size_t cells = 0;
+  std::size_t tasks_per_cell = 0;  // of the largest cell
+  double input_tokens = 0;
+  double output_tokens = 0;
+  double cost_usd = 0;
+  sched::Bound bound;
+  double dialogue_seconds = 0;
+};
+
+/// Replaces the expectations by what the run has measured so far.
+base::Status measure(ledger::Reader& reader, Plan& plan) {
+  TRY(reader.scan(
+      "SELECT c.model, count(*) FROM trial AS t JOIN cell AS c ON c.id = t.cell WHERE EXISTS "
+      "(SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND o.outcome = 'scored') GROUP BY c.model",
+      [&](std::span<const ledger::Cell> row) {
+        for (ModelPlan& model : plan.models) {
+          if (model.model == analysis::text_of(row[0])) {
+            model.done =
+                std::min(model.trials, static_cast<std::uint64_t>(analysis::int_of(row[1])));
+          }
+        }
+        return true;
+      }));
+  return reader.scan(
+      "SELECT a.requested_model, avg(e.input_tokens), avg(e.output_tokens), avg(e.duration_us) / "
+      "1e6, "
+      "count(*) * 1.0 / count(DISTINCT a.trial) FROM attempt AS a JOIN attempt_end AS e ON "
+      "e.attempt = a.id "
+      "WHERE e.cause = 'answered' GROUP BY 1 HAVING count(*) >= 100",
+      [&](std::span<const ledger::Cell> row) {
+        for (ModelPlan& model : plan.models) {
+          if (model.model == analysis::text_of(row[0])) {
+            model.shape = {.turns = analysis::double_of(row[4]),
+                           .input = analysis::double_of(row[1]),
+                           .output = analysis::double_of(row[2]),
+                           .service_seconds = analysis::double_of(row[3]),
+                           .measured = true};
+          }
+        }
+        return true;
+      });
+}
+
+std::vector<ModelPlan> models_of(const CampaignSetup& setup) {
+  std::vector<ModelPlan> models;
+  for (std::size_t m = 0; m < setup.topology.models.size(); ++m) {
+    ModelPlan plan;
+    plan.model = setup.topology.models[m].name;
+    plan.simulated = setup.topology.models[m].simulated;
+    for (const spec::Cell& cell : setup.campaign.cells) {
+      if (cell.model == m) {
+        ++plan.cells;
+        plan.trials += cell.size();
+      }
+    }
+    if (plan.cells == 0) {
+      continue;
+    }
+    for (const std::size_t route : setup.topology.routes_of(m)) {
+      plan.routes.push_back(setup.topology.routes[route].name);
+    }
+    models.push_back(std::move(plan));
+  }
+  return models;
+}
+
+base::Status estimate(const CampaignSetup& setup, Plan& plan) {
+  std::vector<sched::WorkClass> work;
+  for (ModelPlan& model : plan.models) {
+    const std::size_t index = *setup.topology.find_model(model.model);
+    const spec::Model& declared = setup.topology.models[index];
+    model.requests = static_cast<double>(model.trials - model.done) * model.shape.turns;
+    model.cost_usd =
+        model.requests *
+        (model.shape.input * declared.price.input + model.shape.output * declared.price.output) /
+        1e6;
+    plan.input_tokens += model.requests * model.shape.input;
+    plan.output_tokens += model.requests * model.shape.output;
+    plan.cost_usd += model.cost_usd;
+    plan.trials += model.trials;
+    plan.done += model.done;
+    plan.cells += model.cells;
+    const double dialogue =
+        model.requests > 0 ? model.shape.turns * model.shape.service_seconds : 0;
+    plan.dialogue_seconds = std::max(plan.dialogue_seconds, dialogue);
+    work.push_back(
+        {.model = index,
+         .requests = model.requests,
+         .input_tokens = model.shape.input,
+         .output_tokens = model.shape.output,
+         .max_output_tokens = static_cast<double>(declared.sampling.max_tokens.value_or(0)),
+         .service_seconds = model.shape.service_seconds,
+         .dialogue_seconds = dialogue});
+  }
+  TRY_ASSIGN(plan.bound, sched::lower_bound(setup.topology, work));
+  return {};
+}
+
+base::Result<Plan> make_plan(const PlanOptions& options) {
+  TRY_ASSIGN(const auto setup, load_setup(options.campaign, options.selection.overrides()));
+  Plan plan;
+  plan.name = setup->campaign.name;
+  plan.run_directory = options.selection.directory_for(setup->campaign);
+  plan.models = models_of(*setup);
+  for (const spec::Cell& cell : setup->campaign.cells) {
+    plan.tasks_per_cell = std::max(plan.tasks_per_cell, cell.instances * cell.types.size());
+  }
+  if (const auto reader = ledger::Reader::open(plan.run_directory)) {
+    TRY(measure(**reader, plan));
+  }
+  TRY(estimate(*setup, plan));
+  return plan;
+}
+
+/// Points of success rate, with 20 and 30 % of the pairs discordant, as the table of WORKLOAD §8.
+std::pair<double, double> detectable(const Plan& plan) {
+  // Beyond this the answer hardly changes and the exact test becomes slow.
+  const std::uint64_t tasks = std::min<std::uint64_t>(plan.tasks_per_cell, 2000);
+  return {100 * stats::detectable_difference({.tasks = tasks, .discordant = 0.2}),
+          100 * stats::detectable_difference({.tasks = tasks, .discordant = 0.3})};
+}
+
+json::Value to_json(const Plan& plan) {
+  json::Array models;
+  for (const ModelPlan& model : plan.models) {
+    models.push_back(json::Object{{"model", model.model},
+                                  {"simulated", model.simulated},
+                                  {"cells", model.cells},
+                                  {"trials", model.trials},
+                                  {"done", model.done},
+                                  {"routes", json::Array(model.routes.begin(), model.routes.end())},
+                                  {"requests", model.requests},
+                                  {"cost_usd", model.cost_usd},
+                                  {"measured", model.shape.measured}});
+  }
+  json::Array bottlenecks;
+  for (const sched::Bottleneck& bottleneck : plan.bound.bottlenecks) {
+    bottlenecks.push_back(
+        json::Object{{"domain", bottleneck.domain},
+                     {"limit", bottleneck.limit},
+                     {"saving_of_ten_percent", bottleneck.saving_of_ten_percent}});
+  }
+  const auto [low, high] = detectable(plan);
+  return json::Object{{"campaign", plan.name},
+                      {"run", plan.run_directory},
+                      {"cells", plan.cells},
+                      {"trials", plan.trials},
+                      {"done", plan.done},
+                      {"models", std::move(models)},
+                      {"lower_bound_seconds", plan.bound.seconds},
+                      {"bottlenecks", std::move(bottlenecks)},
+                      {"input_tokens", plan.input_tokens},
+                      {"output_tokens", plan.output_tokens},
+                      {"cost_usd", plan.cost_usd},
+                      {"detectable_points_20", low},
+                      {"detectable_points_30", high}};
+}
+
+std::string bound_text(const Plan& plan) {
+  const double bound = std::max(plan.bound.seconds, plan.dialogue_seconds);
+  std::string text = fmt::format("at least {}", base::human(base::from_seconds(bound)));
+  for (const sched::Bottleneck& bottleneck : plan.bound.bottlenecks) {
+    if (bottleneck.domain.empty() || bottleneck.saving_of_ten_percent <= 0) {
+      continue;
+    }
+    text += fmt::format("; bottleneck: {} of {}, 10 % more there saves {:.0f} %",
+                        bottleneck.limit,
+                        bottleneck.domain,
+                        100 * bottleneck.saving_of_ten_percent);
+    break;
+  }
+  return text + fmt::format("\n  expected about {}", base::human(base::from_seconds(bound / 0.95)));
+}
+
+std::string detects_text(const Plan& plan) {
+  const auto [few, many] = detectable(plan);
+  if (few >= 100 || many >= 100) {
+    return fmt::format("no difference between two cells reliably: {} tasks are too few",
+                       plan.tasks_per_cell);
+  }
+  return fmt::format(
+      "differences from {:.0f} (20 % of the pairs discordant) or {:.0f} points (30 %) between two "
+      "cells: "
+      "{} tasks,\n          exact McNemar, 80 % power",
+      few,
+      many,
+      plan.tasks_per_cell);
+}
+
+std::string to_text(const Plan& plan) {
+  analysis::TextTable table(
+      {"model", "cells", "trials", "done", "requests to come", "cost $", "routes"});
+  bool guessed = false;
+  for (const ModelPlan& model : plan.models) {
+    guessed = guessed || !model.shape.measured;
+    table.add({model.model + (model.simulated ? " (simulated)" : ""),
+               fmt::to_string(model.cells),
+               fmt::to_string(model.trials),
+               fmt::to_string(model.done),
+               fmt::format("{:.0f}", model.requests),
+               fmt::format("{:.2f}", model.cost_usd),
+               base::join(model.routes, " ")});
+  }
+  return fmt::format(
+      "{}: {} trials in {} cells, {} done; run directory {}\n\n{}\ntime      {}\ntokens    about "
+      "{} in, {} out\n"
+      "cost      about ${:.2f}\ndetects   {}\n{}",
+      plan.name,
+      base::with_thousands(static_cast<long long>(plan.trials)),
+      plan.cells,
+      base::with_thousands(static_cast<long long>(plan.done)),
+      plan.run_directory,
+      table.render(),
+      bound_text(plan),
+      base::with_thousands(std::llround(plan.input_tokens)),
+      base::with_thousands(std::llround(plan.output_tokens)),
+      plan.cost_usd,
+      detects_text(plan),
+      guessed ? "Requests, tokens and times are those of a typical pilot dialogue until the run "
+                "has measured its own.\n"
+              : "");
+}
+
+int plan(const PlanOptions& options) {
+  const auto made = make_plan(options);
+  if (!made.has_value()) {
+    return fail(made.error(), options.json);
+  }
+  if (options.json) {
+    print_json(to_json(*made));
+  } else {
+    print_text(to_text(*made));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& root, Action& action) {
+  const auto options = std::make_shared<PlanOptions>();  // owned by the callbacks below
+  CLI::App* command =
+      root.add_subcommand("plan", "Cells, trials done, routes, time, tokens, cost: sends nothing");
+  command->add_option("CAMPAIGN", options->campaign, "Campaign file")->required();
+  add_selection(*command, options->selection);
+  command->add_flag("--json", options->json, "Print one JSON document");
+  command->footer("Example:  sortie plan sortie.yaml --only baseline --limit 5");
+  command->callback([&action, options] { action = [options] { return plan(*options); }; });
+}
+
+}  // namespace sortie::app

@@ -1,0 +1,99 @@
+#include "sortie/app/replay.h"
+
+#include "sortie/analysis/cells.h"
+#include "sortie/base/json.h"
+#include "sortie/chat/message.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+namespace sortie::app {
+
+base::Result<Replayer> Replayer::open(ledger::Reader& reader,
+                                      const suite::Suite& suite,
+                                      const dialogue::Rules& rules) {
+  Replayer replayer(reader, suite, rules);
+  TRY(replayer.read_cells());
+  return replayer;
+}
+
+base::Status Replayer::read_cells() {
+  TRY_ASSIGN(const auto seed_text, reader_->manifest("seed"));
+  std::uint64_t seed = 0;
+  if (seed_text.has_value()) {
+    std::from_chars(seed_text->data(), seed_text->data() + seed_text->size(), seed);
+  }
+  return reader_->scan(
+      "SELECT id, model, prompt, severity, difficulty, protocol, tool_success_rate, max_turns FROM "
+      "cell",
+      [&](std::span<const ledger::Cell> row) {
+        CellParams cell;
+        cell.model = analysis::text_of(row[1]);
+        cell.params.prompt =
+            suite::prompt_from(analysis::text_of(row[2])).value_or(suite::Prompt{});
+        cell.params.severity =
+            suite::severity_from(analysis::text_of(row[3])).value_or(suite::Severity::severe);
+        cell.params.difficulty =
+            suite::difficulty_from(analysis::text_of(row[4])).value_or(suite::Difficulty::easy);
+        cell.params.protocol =
+            suite::protocol_from(analysis::text_of(row[5])).value_or(suite::Protocol::text);
+        cell.params.tool_success_rate = analysis::double_of(row[6]);
+        cell.params.max_turns = static_cast<int>(analysis::int_of(row[7]));
+        cell.params.seed = seed;
+        if (const auto id = base::Digest::from_hex(analysis::text_of(row[0]))) {
+          cells_.emplace_back(*id, std::move(cell));
+        }
+        return true;
+      });
+}
+
+base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
+  const auto cell =
+      std::ranges::find(cells_, state.cell, [](const auto& entry) { return entry.first; });
+  const suite::Task* task = suite_->find(state.task);
+  if (cell == cells_.end() || task == nullptr) {
+    return base::failure(
+        base::Remedy::bad_input,
+        base::ErrorCode::integrity,
+        fmt::format("trial {}: its cell or its task '{}' is unknown", state.id, state.task));
+  }
+  suite::TrialParams params = cell->second.params;
+  params.repeat = static_cast<int>(state.repeat);
+  TRY_ASSIGN(auto turns, reader_->turns(state.id));
+  ReplayedTrial replayed{.state = state,
+                         .model = cell->second.model,
+                         .task = task,
+                         .params = params,
+                         .turns = std::move(turns),
+                         .dialogue = dialogue::Dialogue(*rules_, *task, params)};
+  for (const ledger::StoredTurn& turn : replayed.turns) {
+    if (!std::holds_alternative<dialogue::AskModel>(replayed.dialogue.need())) {
+      return base::failure(
+          base::Remedy::bad_input,
+          base::ErrorCode::integrity,
+          fmt::format(
+              "trial {}: turn {} was recorded after the dialogue's end: it was run by another "
+              "version of the dialogue rules",
+              state.id,
+              turn.record.turn));
+    }
+    if (turn.record.finish == dialogue::to_string(dialogue::End::context_full)) {
+      replayed.dialogue.step(dialogue::ContextFull{});
+      continue;
+    }
+    TRY_ASSIGN(const json::Value value, json::parse(turn.record.answer));
+    TRY_ASSIGN(chat::Answer answer, chat::answer_from_json(value));
+    replayed.dialogue.step(dialogue::Answered{std::move(answer)});
+  }
+  return replayed;
+}
+
+}  // namespace sortie::app

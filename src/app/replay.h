@@ -1,0 +1,52 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/dialogue/dialogue.h"
+#include "sortie/dialogue/rules.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/suite/suite.h"
+#include "sortie/suite/trial.h"
+
+#include <string>
+#include <vector>
+
+namespace sortie::app {
+
+/// A recorded trial, played back from its stored answers without a request.
+struct ReplayedTrial {
+  ledger::TrialState state;
+  std::string model;
+  const suite::Task* task = nullptr;
+  suite::TrialParams params;
+  std::vector<ledger::StoredTurn> turns;
+  dialogue::Dialogue dialogue;
+};
+
+/// Replays trials of one run. `suite` and `rules` must outlive it.
+class Replayer {
+ public:
+  [[nodiscard]] static base::Result<Replayer> open(ledger::Reader& reader,
+                                                   const suite::Suite& suite,
+                                                   const dialogue::Rules& rules);
+
+  [[nodiscard]] base::Result<ReplayedTrial> replay(const ledger::TrialState& state);
+
+ private:
+  struct CellParams {
+    std::string model;
+    suite::TrialParams params;
+  };
+
+  Replayer(ledger::Reader& reader, const suite::Suite& suite, const dialogue::Rules& rules)
+      : reader_(&reader), suite_(&suite), rules_(&rules) {}
+
+  base::Status read_cells();
+
+  ledger::Reader* reader_;
+  const suite::Suite* suite_;
+  const dialogue::Rules* rules_;
+  std::vector<std::pair<base::Digest, CellParams>> cells_;
+  bool from_reasoning_ = false;
+};
+
+}  // namespace sortie::app

@@ -1,0 +1,27 @@
+#include "sortie/app/run_options.h"
+
+#include <filesystem>
+#include <string>
+
+namespace sortie::app {
+
+spec::CampaignOverrides SelectionOptions::overrides() const {
+  return {.only = only, .models = models, .limit = limit};
+}
+
+std::string SelectionOptions::directory_for(const spec::Campaign& campaign) const {
+  return directory.empty() ? (std::filesystem::path(runs) / campaign.name).string() : directory;
+}
+
+void add_selection(CLI::App& command, SelectionOptions& options) {
+  command
+      .add_option("--only", options.only, "Only these scenarios (ids or numbers), comma-separated")
+      ->delimiter(',');
+  command.add_option("--model", options.models, "Only these models, comma-separated")
+      ->delimiter(',');
+  command.add_option(
+      "--limit", options.limit, "At most this many instances per task type and cell");
+  command.add_option("--dir", options.directory, "Run directory instead of runs/NAME");
+}
+
+}  // namespace sortie::app

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "sortie/spec/campaign.h"
+#include "sortie/spec/load.h"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace sortie::app {
+
+/// Which part of a campaign, and where its run lives: shared by plan and run.
+struct SelectionOptions {
+  std::vector<std::string> only;
+  std::vector<std::string> models;
+  std::size_t limit = 0;
+  std::string runs = "runs";
+  std::string directory;
+
+  [[nodiscard]] spec::CampaignOverrides overrides() const;
+  [[nodiscard]] std::string directory_for(const spec::Campaign& campaign) const;
+};
+
+void add_selection(CLI::App& command, SelectionOptions& options);
+
+}  // namespace sortie::app

@@ -1,0 +1,134 @@
+#include "sortie/analysis/report_data.h"
+#include "sortie/analysis/summary.h"
+#include "sortie/analysis/text_table.h"
+#include "sortie/app/command.h"
+#include "sortie/ledger/reader.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace sortie::app {
+
+namespace {
+
+struct StatusOptions {
+  std::string run;
+  bool json = false;
+};
+
+struct ModelStatus {
+  std::uint64_t planned = 0;
+  std::uint64_t scored = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t open = 0;
+};
+
+std::map<std::string, ModelStatus> by_model(const analysis::Summary& summary) {
+  std::map<std::string, ModelStatus> models;
+  for (const analysis::CellSummary& cell : summary.cells) {
+    ModelStatus& model = models[cell.factors.model];
+    model.planned += cell.planned;
+    model.scored += cell.tally.scored;
+    model.lost += cell.lost_total();
+    model.open += cell.open;
+  }
+  return models;
+}
+
+json::Value to_json(const analysis::ReportData& data) {
+  json::Array models;
+  for (const auto& [name, model] : by_model(data.summary)) {
+    models.push_back(json::Object{{"model", name},
+                                  {"planned", model.planned},
+                                  {"scored", model.scored},
+                                  {"lost", model.lost},
+                                  {"open", model.open}});
+  }
+  json::Array routes;
+  for (const analysis::RouteUse& use : data.routes) {
+    routes.push_back(json::Object{{"route", use.route},
+                                  {"model", use.model},
+                                  {"served", use.served},
+                                  {"attempts", use.attempts},
+                                  {"answered", use.answered},
+                                  {"throttled", use.throttled},
+                                  {"failed", use.failed},
+                                  {"unknown", use.unknown},
+                                  {"input_tokens", use.input_tokens},
+                                  {"output_tokens", use.output_tokens},
+                                  {"cost_micro_usd", use.cost},
+                                  {"reserved_micro_usd", use.reserved}});
+  }
+  return json::Object{{"run", data.summary.run},
+                      {"first_attempt", data.started},
+                      {"last_answer", data.ended},
+                      {"models", std::move(models)},
+                      {"routes", std::move(routes)}};
+}
+
+std::string to_text(const analysis::ReportData& data) {
+  analysis::TextTable models({"model", "planned", "scored", "lost", "open"});
+  for (const auto& [name, model] : by_model(data.summary)) {
+    models.add({name,
+                fmt::to_string(model.planned),
+                fmt::to_string(model.scored),
+                fmt::to_string(model.lost),
+                fmt::to_string(model.open)});
+  }
+  analysis::TextTable routes(
+      {"route", "attempts", "answered", "throttled", "failed", "unknown", "cost $"});
+  for (const analysis::RouteUse& use : data.routes) {
+    routes.add({use.route,
+                fmt::to_string(use.attempts),
+                fmt::to_string(use.answered),
+                fmt::to_string(use.throttled),
+                fmt::to_string(use.failed),
+                fmt::to_string(use.unknown),
+                fmt::format("{:.4f}", static_cast<double>(use.cost) / 1e6)});
+  }
+  return fmt::format("{}: first attempt {}, last answer {}\n\n{}\n{}",
+                     data.summary.run,
+                     data.started,
+                     data.ended,
+                     models.render(),
+                     routes.render());
+}
+
+int status(const StatusOptions& options) {
+  const auto directory = run_directory(options.run);
+  if (!directory.has_value()) {
+    return fail(directory.error(), options.json);
+  }
+  const auto reader = ledger::Reader::open(*directory);
+  if (!reader.has_value()) {
+    return fail(reader.error(), options.json);
+  }
+  const auto data = analysis::collect_report(**reader);
+  if (!data.has_value()) {
+    return fail(data.error(), options.json);
+  }
+  if (options.json) {
+    print_json(to_json(*data));
+  } else {
+    print_text(to_text(*data));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_status(CLI::App& root, Action& action) {
+  const auto options = std::make_shared<StatusOptions>();  // owned by the callbacks below
+  CLI::App* command =
+      root.add_subcommand("status", "What a running or finished run has done, per model and route");
+  command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
+  command->add_flag("--json", options->json, "Print one JSON document");
+  command->footer("Example:  sortie status quickstart");
+  command->callback([&action, options] { action = [options] { return status(*options); }; });
+}
+
+}  // namespace sortie::app

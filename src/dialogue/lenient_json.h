@@ -1,0 +1,75 @@
+#pragma once
+
+#include "sortie/base/json.h"
+#include "sortie/dialogue/repair.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// JSON as models write it: single quotes, trailing commas, Python's literals, bare keys, line
+// breaks in strings. Every departure from the standard is recorded as a repair. Nothing is guessed:
+// what has two readings does not read.
+
+namespace sortie::dialogue {
+
+/// A cursor over an answer. Every read starts at position() and moves it; after a failed read it
+/// stands where reading stopped. Each byte is looked at a bounded number of times per read.
+class LenientReader {
+ public:
+  struct Options {
+    bool end_closes = false;  // the end of the text, or a tag, closes what is still open
+  };
+
+  LenientReader(std::string_view text, std::size_t at, Repairs& repairs, Options options)
+      : text_(text), at_(at), repairs_(&repairs), options_(options) {}
+
+  [[nodiscard]] std::size_t position() const { return at_; }
+
+  [[nodiscard]] std::string_view text() const { return text_; }
+
+  [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
+
+  [[nodiscard]] Repairs& repairs() { return *repairs_; }
+
+  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+
+  /// '\0' at the end.
+  [[nodiscard]] char peek() const { return at_end() ? '\0' : text_[at_]; }
+
+  void move_to(std::size_t position) { at_ = position; }
+
+  void skip_space();
+  bool consume(std::string_view expected);
+
+  /// [A-Za-z_][A-Za-z0-9_.-]*, "" if there is none.
+  std::string_view identifier();
+
+  std::optional<json::Value> value();
+  std::optional<json::Object> object();
+  std::optional<std::string> string();
+
+  /// What stands between the parentheses of a call, after the opening one: one object, or key=value
+  /// pairs.
+  std::optional<json::Object> call_arguments();
+
+ private:
+  std::optional<json::Value> value_at(std::size_t depth);
+  std::optional<json::Value> object_at(std::size_t depth);
+  std::optional<json::Value> array_at(std::size_t depth);
+  std::optional<json::Value> number();
+  std::optional<json::Value> literal();
+  std::optional<std::string> key();
+  bool escape(std::string& out);
+  std::optional<unsigned> hex4();
+  bool separator(char close, bool& closed);
+  bool ended_early();
+
+  std::string_view text_;
+  std::size_t at_;
+  Repairs* repairs_;
+  Options options_;
+};
+
+}  // namespace sortie::dialogue

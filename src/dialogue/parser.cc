@@ -1,0 +1,520 @@
+#include "sortie/dialogue/parser.h"
+
+#include "sortie/base/text.h"
+#include "sortie/dialogue/call_forms.h"
+#include "sortie/dialogue/lenient_json.h"
+#include "sortie/dialogue/markup.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
+#include <utility>
+
+namespace sortie::dialogue {
+
+namespace {
+
+constexpr std::string_view kFence = "```";
+
+/// A query, a name or a result, however it is quoted or wrapped.
+std::string clean_body(std::string_view body, std::string_view usual, Repairs& repairs) {
+  body = base::trim(body);
+  if (body.starts_with('{')) {
+    Repairs inner;
+    LenientReader reader(body, 0, inner, {});
+    const auto object = reader.object();
+    reader.skip_space();
+    if (object && reader.at_end() && object->size() == 1 && object->contains(usual) &&
+        object->at(usual).is_string()) {
+      repairs.add(inner);
+      repairs.add(Repair::json_body);
+      return std::string(json::view(object->at(usual).get_string()));
+    }
+  }
+  for (const char quote : {'"', '\'', '`'}) {
+    if (body.size() >= 2 && body.front() == quote && body.back() == quote) {
+      body = base::trim(body.substr(1, body.size() - 2));
+    }
+  }
+  std::string text = base::valid_utf8(body);
+  if (text != body) {
+    repairs.add(Repair::invalid_utf8);
+  }
+  return text;
+}
+
+/// Reads the commands of one text, front to back. Everything between two tags is looked at once,
+/// but for calls that do not read: those may be looked at again from a later tag, within a budget
+/// that keeps the whole linear.
+class Scanner {
+ public:
+  struct Options {
+    bool truncated = false;
+    bool last_only = false;  // keep the last readable command alone
+  };
+
+  Scanner(std::string_view text, Options options, Repairs& repairs)
+      : text_(text),
+        options_(options),
+        repairs_(&repairs),
+        tokens_(find_tags(text)),
+        budget_(4 * text.size() + 4096) {}
+
+  std::vector<ParsedCommand> scan();
+
+  /// Without any tag: the text, or its code blocks, are calls and nothing else.
+  std::vector<ParsedCommand> scan_bare();
+
+ private:
+  void on_token(const Token& token);
+  void on_text_command(const Token& token);
+  void on_use_tool(const Token& token);
+  void on_call_list(const Token& token);
+  void on_function(const Token& token);
+  void on_invoke(const Token& token);
+  void on_native_single(const Token& token);
+  void close_after(const Token& token, std::size_t end);
+  void add(ParsedCommand command, const Repairs& repairs);
+  void add_broken(const Token& token, std::size_t stopped_at);
+  void count_fences(std::size_t until);
+  bool read_bare(std::string_view text, std::vector<ParsedCommand>& out);
+
+  [[nodiscard]] const Token* next_token(std::size_t from) const;
+  [[nodiscard]] bool begins_line(std::size_t at) const;
+  [[nodiscard]] bool is_mention(const Token& token) const;
+  [[nodiscard]] bool opens_another(const Token& token) const;
+
+  [[nodiscard]] LenientReader reader(std::size_t at, Repairs& repairs) const {
+    return {text_, at, repairs, {.end_closes = !options_.truncated}};
+  }
+
+  std::string_view text_;
+  Options options_;
+  Repairs* repairs_;
+  std::vector<Token> tokens_;
+  std::size_t current_ = 0;  // position in tokens_
+  std::size_t cursor_ = 0;   // tags before it belong to what has been read
+  std::size_t budget_;       // bytes of failed reads that are still allowed
+  std::size_t fences_until_ = 0;
+  bool in_fence_ = false;
+  std::vector<ParsedCommand> commands_;
+};
+
+std::vector<ParsedCommand> Scanner::scan() {
+  for (current_ = 0; current_ < tokens_.size(); ++current_) {
+    const Token& token = tokens_[current_];
+    if (token.begin < cursor_) {
+      continue;
+    }
+    if (commands_.size() > kCommandsMax) {
+      break;
+    }
+    count_fences(token.begin);
+    on_token(token);
+  }
+  return std::move(commands_);
+}
+
+void Scanner::on_token(const Token& token) {
+  if (token.mark == Mark::close || is_mention(token)) {
+    return;
+  }
+  if (token.mark == Mark::self_closing || token.mark == Mark::open) {
+    if (token.kind == CommandKind::use_tool) {
+      on_use_tool(token);
+    } else {
+      on_text_command(token);
+    }
+    return;
+  }
+  if (budget_ == 0) {
+    add_broken(token, token.end);
+    return;
+  }
+  switch (token.mark) {
+    case Mark::tool_call:
+    case Mark::bracket_calls:
+    case Mark::python_tag:
+      on_call_list(token);
+      return;
+    case Mark::function_tag:
+      on_function(token);
+      return;
+    case Mark::invoke:
+      on_invoke(token);
+      return;
+    default:
+      on_native_single(token);
+  }
+}
+
+/// find_tool, show_tool, finish.
+void Scanner::on_text_command(const Token& token) {
+  constexpr std::array<std::string_view, 4> kUsual = {"query", "name", "name", "result"};
+  Repairs repairs;
+  const std::string_view usual = kUsual.at(static_cast<std::size_t>(token.kind));
+  ParsedCommand command{.kind = token.kind};
+  if (token.mark == Mark::self_closing) {
+    repairs.add(Repair::self_closing_tag);
+    command.name = base::valid_utf8(token.name);
+    cursor_ = token.end;
+    add(std::move(command), repairs);
+    return;
+  }
+  const Token* next = next_token(current_ + 1);
+  if (next != nullptr && next->mark == Mark::close) {
+    if (next->kind != token.kind) {
+      repairs.add(Repair::mismatched_tag);
+    }
+    if (!next->exact) {
+      repairs.add(Repair::tag_spelling);
+    }
+    command.name = clean_body(text_.substr(token.end, next->begin - token.end), usual, repairs);
+    if (command.name.empty() && !token.name.empty()) {
+      command.name = base::valid_utf8(token.name);
+      repairs.add(Repair::name_attribute);
+    }
+    cursor_ = next->end;
+    add(std::move(command), repairs);
+    return;
+  }
+  // Unclosed: in the middle of a sentence it is talk about the command, not the command.
+  const std::size_t limit = next == nullptr ? text_.size() : next->begin;
+  std::string_view body = text_.substr(token.end, limit - token.end);
+  if (token.kind != CommandKind::finish) {
+    body = base::trim(body);
+    body = body.substr(0, body.find('\n'));
+  }
+  const bool reaches_end = body.data() + body.size() == text_.data() + text_.size();
+  command.name = clean_body(body, usual, repairs);
+  const bool is_name = command.name.find_first_of(" \t") == std::string::npos;
+  if (!begins_line(token.begin) || (token.kind == CommandKind::show_tool && !is_name) ||
+      (token.kind != CommandKind::finish && command.name.empty())) {
+    return;
+  }
+  repairs.add(Repair::unclosed_tag);
+  command.readable = !(options_.truncated && reaches_end);
+  cursor_ = limit;
+  add(std::move(command), repairs);
+}
+
+void Scanner::on_use_tool(const Token& token) {
+  if (opens_another(token)) {
+    repairs_->add(Repair::mismatched_tag);
+    return;
+  }
+  Repairs repairs;
+  LenientReader input = reader(token.end, repairs);
+  std::vector<ParsedCommand> calls;
+  bool read = false;
+  if (token.mark == Mark::self_closing || !token.name.empty()) {
+    repairs.add(token.mark == Mark::self_closing ? Repair::self_closing_tag
+                                                 : Repair::name_attribute);
+    auto arguments =
+        token.mark == Mark::self_closing ? std::optional(json::Object()) : read_arguments(input);
+    read = arguments.has_value() && !token.name.empty();
+    if (read) {
+      calls.push_back(command_named(base::valid_utf8(token.name), *std::move(arguments)));
+    }
+  } else if (budget_ > 0) {
+    read = read_calls(input, {.truncated = options_.truncated}, calls);
+  }
+  if (!read) {
+    add_broken(token, input.position());
+    return;
+  }
+  for (ParsedCommand& call : calls) {
+    if (call.kind != CommandKind::use_tool) {
+      repairs.add(Repair::command_as_tool);
+    }
+    add(std::move(call), repairs);
+  }
+  if (token.mark == Mark::self_closing) {
+    cursor_ = input.position();
+  } else {
+    close_after(token, input.position());
+  }
+}
+
+/// After a call that was read up to `end`: where its tag closes.
+void Scanner::close_after(const Token& token, std::size_t end) {
+  cursor_ = end;
+  std::size_t at = current_ + 1;
+  while (at < tokens_.size() && tokens_[at].begin < end) {
+    ++at;
+  }
+  const Token* next = next_token(at);
+  if (next == nullptr || next->mark != Mark::close) {
+    repairs_->add(Repair::unclosed_tag);
+    return;
+  }
+  if (next->kind != token.kind) {
+    repairs_->add(Repair::mismatched_tag);
+  }
+  if (!next->exact) {
+    repairs_->add(Repair::tag_spelling);
+  }
+  cursor_ = next->end;
+}
+
+/// <tool_call>, [TOOL_CALLS], <|python_tag|>: one call or several.
+void Scanner::on_call_list(const Token& token) {
+  if (opens_another(token)) {
+    repairs_->add(Repair::mismatched_tag);
+    return;
+  }
+  Repairs repairs;
+  repairs.add(token.mark == Mark::tool_call       ? Repair::native_tool_call
+              : token.mark == Mark::bracket_calls ? Repair::native_bracket_calls
+                                                  : Repair::native_python_tag);
+  LenientReader input = reader(token.end, repairs);
+  std::vector<ParsedCommand> calls;
+  const CallSyntax syntax{.list_expected = token.mark != Mark::tool_call,
+                          .truncated = options_.truncated};
+  if (!read_calls(input, syntax, calls)) {
+    add_broken(token, input.position());
+    return;
+  }
+  cursor_ = input.position();
+  for (ParsedCommand& call : calls) {
+    add(std::move(call), repairs);
+  }
+}
+
+/// <function=name>{…}</function> or with <parameter=k>v</parameter>.
+void Scanner::on_function(const Token& token) {
+  Repairs repairs;
+  repairs.add(Repair::native_function_tag);
+  LenientReader input = reader(token.end, repairs);
+  std::string name(input.identifier());
+  const bool named = !name.empty() && input.consume(">");
+  auto arguments = named ? read_arguments(input) : std::nullopt;
+  const bool complete = arguments && (!arguments->empty() || !options_.truncated);
+  if (!complete) {
+    add_broken(token, input.position());
+    return;
+  }
+  cursor_ = input.position();
+  add(command_named(std::move(name), *std::move(arguments)), repairs);
+}
+
+/// <invoke name="x"><parameter name="k">v</parameter></invoke>
+void Scanner::on_invoke(const Token& token) {
+  Repairs repairs;
+  repairs.add(Repair::native_invoke);
+  LenientReader input = reader(token.end, repairs);
+  std::optional<std::string> name;
+  if (input.consume("name=")) {
+    name = input.string();
+  }
+  const bool named = name && !name->empty() && input.consume(">");
+  auto arguments = named ? read_arguments(input) : std::nullopt;
+  const bool complete = arguments && (!arguments->empty() || !options_.truncated);
+  if (!complete) {
+    add_broken(token, input.position());
+    return;
+  }
+  cursor_ = input.position();
+  add(command_named(*std::move(name), *std::move(arguments)), repairs);
+}
+
+void Scanner::on_native_single(const Token& token) {
+  Repairs repairs;
+  LenientReader input = reader(token.end, repairs);
+  std::optional<ParsedCommand> call;
+  if (token.mark == Mark::deepseek) {
+    repairs.add(Repair::native_deepseek);
+    call = read_deepseek(input);
+  } else if (token.mark == Mark::kimi) {
+    repairs.add(Repair::native_kimi);
+    call = read_kimi(input);
+  } else {
+    repairs.add(Repair::native_harmony);
+    call = read_harmony(input);
+  }
+  if (!call) {
+    add_broken(token, input.position());
+    return;
+  }
+  cursor_ = input.position();
+  add(*std::move(call), repairs);
+}
+
+void Scanner::add(ParsedCommand command, const Repairs& repairs) {
+  repairs_->add(repairs);
+  const Token& token = tokens_[current_];
+  if (!token.exact) {
+    repairs_->add(Repair::tag_spelling);
+  }
+  if (in_fence_) {
+    repairs_->add(Repair::code_fence);
+  }
+  if (options_.last_only) {
+    if (!command.readable) {
+      return;
+    }
+    commands_.clear();
+  }
+  commands_.push_back(std::move(command));
+}
+
+/// A tag that was meant as a call but does not read. In the middle of a sentence, with nothing like
+/// a call after it, it is talk about the command.
+void Scanner::add_broken(const Token& token, std::size_t stopped_at) {
+  budget_ -= std::min(budget_, stopped_at - token.begin);
+  const std::string_view rest = text_.substr(token.end);
+  const std::size_t first = rest.find_first_not_of(" \t\r\n");
+  const bool call_follows =
+      first != std::string_view::npos && std::string_view("{[\"'`").contains(rest[first]);
+  if (!call_follows && !begins_line(token.begin)) {
+    return;
+  }
+  const Token* next = next_token(current_ + 1);
+  cursor_ = next != nullptr && next->mark == Mark::close ? next->end : token.end;
+  if (!options_.last_only) {
+    commands_.push_back({.readable = false});
+  }
+}
+
+const Token* Scanner::next_token(std::size_t from) const {
+  return from < tokens_.size() ? &tokens_[from] : nullptr;
+}
+
+bool Scanner::begins_line(std::size_t at) const {
+  while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) {
+    --at;
+  }
+  return at == 0 || text_[at - 1] == '\n' || text_[at - 1] == '`' || text_[at - 1] == '>';
+}
+
+/// `<finish>` between backticks.
+bool Scanner::is_mention(const Token& token) const {
+  const auto single = [&](std::size_t at) {
+    return at < text_.size() && text_[at] == '`' && !text_.substr(at).starts_with(kFence);
+  };
+  return token.begin > 0 && single(token.begin - 1) && single(token.end);
+}
+
+/// A wrapper: the next thing after this tag is another opening tag.
+bool Scanner::opens_another(const Token& token) const {
+  const Token* next = next_token(current_ + 1);
+  return next != nullptr && next->mark != Mark::close &&
+         base::trim(text_.substr(token.end, next->begin - token.end)).empty();
+}
+
+void Scanner::count_fences(std::size_t until) {
+  const std::string_view before = text_.substr(0, until);
+  for (std::size_t at = before.find(kFence, fences_until_); at != std::string_view::npos;
+       at = before.find(kFence, fences_until_)) {
+    in_fence_ = !in_fence_;
+    fences_until_ = at + kFence.size();
+  }
+  fences_until_ = std::max(fences_until_, until);
+}
+
+bool Scanner::read_bare(std::string_view text, std::vector<ParsedCommand>& out) {
+  Repairs repairs;
+  LenientReader input(text, 0, repairs, {});
+  input.skip_space();
+  std::vector<ParsedCommand> calls;
+  const CallSyntax syntax{
+      .shape = Shape::strict, .list_expected = true, .truncated = options_.truncated};
+  if (!read_calls(input, syntax, calls)) {
+    return false;
+  }
+  input.skip_space();
+  if (!input.at_end()) {
+    return false;
+  }
+  repairs_->add(repairs);
+  repairs_->add(Repair::bare_call);
+  std::ranges::move(calls, std::back_inserter(out));
+  return true;
+}
+
+std::vector<ParsedCommand> Scanner::scan_bare() {
+  std::vector<ParsedCommand> calls;
+  if (read_bare(text_, calls)) {
+    return calls;
+  }
+  std::size_t at = text_.find(kFence);
+  while (at != std::string_view::npos && calls.size() <= kCommandsMax) {
+    const std::size_t close = text_.find(kFence, at + kFence.size());
+    if (close == std::string_view::npos) {
+      break;
+    }
+    const std::string_view block = text_.substr(at, close - at);
+    const std::size_t line = block.find('\n');
+    if (line != std::string_view::npos && read_bare(block.substr(line), calls)) {
+      repairs_->add(Repair::code_fence);
+    }
+    at = text_.find(kFence, close + kFence.size());
+  }
+  return calls;
+}
+
+/// One entry of the tool_calls field.
+ParsedCommand from_structured(const chat::ToolCall& call, Repairs& repairs) {
+  const std::string name = base::valid_utf8(base::trim(call.name));
+  const std::string_view text = base::trim(call.arguments);
+  std::optional<json::Object> arguments = json::Object();
+  if (!text.empty()) {
+    LenientReader input(text, 0, repairs, {});
+    arguments = input.object();
+    input.skip_space();
+    if (!input.at_end()) {
+      arguments.reset();
+    }
+  }
+  if (name.empty() || !arguments) {
+    return {.name = name, .readable = false};
+  }
+  return command_named(name, *std::move(arguments));
+}
+
+void add_structured(std::span<const chat::ToolCall> calls, ParsedAnswer& out) {
+  for (std::size_t i = 0; i < calls.size() && i <= kCommandsMax; ++i) {
+    out.commands.push_back(from_structured(calls[i], out.repairs));
+    out.commands.back().tool_call = i;
+  }
+}
+
+}  // namespace
+
+ParsedAnswer parse_answer(const chat::Answer& answer, ParserOptions options) {
+  const bool truncated = answer.finish == chat::FinishReason::length;
+  SplitText split = split_reasoning(answer.text);
+  ParsedAnswer out;
+  out.visible = std::move(split.visible);
+  if (!options.functions_offered || answer.tool_calls.empty()) {
+    Scanner scanner(out.visible, {.truncated = truncated}, out.repairs);
+    out.commands = scanner.scan();
+    if (out.commands.empty() && answer.tool_calls.empty()) {
+      out.commands = scanner.scan_bare();
+    }
+  }
+  if (!answer.tool_calls.empty()) {
+    if (!options.functions_offered) {
+      out.repairs.add(Repair::structured_calls);
+    }
+    add_structured(answer.tool_calls, out);
+  }
+  if (out.commands.empty() && options.commands_from_reasoning) {
+    const std::string reasoning = answer.reasoning + split.reasoning;
+    Repairs repairs;
+    Scanner scanner(reasoning, {.truncated = truncated, .last_only = true}, repairs);
+    out.commands = scanner.scan();
+    if (!out.commands.empty()) {
+      out.repairs.add(repairs);
+      out.repairs.add(Repair::from_reasoning);
+    }
+  }
+  if (out.commands.size() > kCommandsMax) {
+    out.commands.resize(kCommandsMax);
+    out.repairs.add(Repair::over_limit);
+  }
+  return out;
+}
+
+}  // namespace sortie::dialogue

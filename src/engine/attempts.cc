@@ -1,0 +1,347 @@
+#include "sortie/base/check.h"
+#include "sortie/base/json.h"
+#include "sortie/base/text.h"
+#include "sortie/engine/core.h"
+#include "sortie/engine/records.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+// An attempt's way: assigned → durable → sent → completed → recorded → its turn durable.
+
+namespace sortie::engine {
+
+namespace {
+
+constexpr std::size_t kMessageBytesMax = 500;
+// What an unknown attempt is costed with must not be less than its bill: the estimate of its input,
+// after the first turn good to 1 %, is widened to cover a first turn's error, and its output is
+// taken as all that it may be.
+constexpr double kReservedInputFactor = 1.25;
+constexpr double kReservedInputExtra = 64;
+
+std::int64_t microseconds(base::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+void Engine::Core::bind(const sched::Assignment& assignment) {
+  OpenTrial& open = trial(assignment.ticket);
+  CHECK(open.stage == Stage::waiting);
+  const spec::Topology& topology = *context_.topology;
+  const spec::Route& route = topology.routes[assignment.route];
+  open.assignment = assignment;
+  open.attempt = next_attempt_id_++;
+  open.request = std::make_unique<wire::Request>(encode(open, assignment.route));
+  open.stage = Stage::attempt_committing;
+
+  const chat::Usage reserved{
+      .input =
+          std::llround(std::ceil(open.size.input * kReservedInputFactor + kReservedInputExtra)),
+      .output = std::llround(std::max(open.size.max_output, open.size.output)),
+  };
+  open.reserved_cost = cost_of(topology.models[open.model].price, reserved);
+  const ledger::Sequence sequence =
+      append(ledger::AttemptRecord{.id = open.attempt,
+                                   .trial = open.id,
+                                   .turn = open.dialogue.turns_done(),
+                                   .number = open.attempts,
+                                   .route = route.name,
+                                   .requested_model = topology.models[open.model].name,
+                                   .api_name = route.api_name,
+                                   .at = wall(),
+                                   .request = base::digest_of(open.request->body),
+                                   .reserved_input = reserved.input,
+                                   .reserved_output = reserved.output,
+                                   .reserved_cost = open.reserved_cost});
+  attempts_committing_.emplace_back(sequence, assignment.ticket);
+  ++counters_.attempts;
+}
+
+wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_index) const {
+  const spec::Topology& topology = *context_.topology;
+  const spec::Route& route = topology.routes[route_index];
+  const spec::Model& model = topology.models[open.model];
+  const RouteState& state = routes_[route_index];
+  chat::Sampling sampling = model.sampling;
+  if (model.capability.accepts_seed) {
+    sampling.seed = spec::provider_seed(open.key);
+  }
+  wire::Request request =
+      state.dialect->encode({.base_url = topology.endpoints[route.endpoint].base_url,
+                             .api_name = route.api_name,
+                             .key = state.key,
+                             .messages = &open.dialogue.history(),
+                             .functions = &open.dialogue.functions(),
+                             .sampling = sampling,
+                             .capability = &model.capability});
+  if (state.simulated) {
+    request.headers.add(
+        "X-Sortie-Attempt",
+        fmt::format("{}/{}/{}", open.key.hex(), open.dialogue.turns_done(), open.attempts));
+  }
+  request.timeouts = state.timeouts;
+  request.timeouts.total = std::max(base::Duration(std::chrono::milliseconds(1)),
+                                    options_.trial_deadline - open.request_time);
+  return request;
+}
+
+/// The attempt is durable: its bytes may leave as soon as its route has a place for them.
+void Engine::Core::depart(sched::Ticket ticket, std::optional<base::Instant> granted) {
+  OpenTrial& open = trial(ticket);
+  if (stopping_) {
+    withdraw(ticket);
+    return;
+  }
+  const base::Instant at = scheduler_.departure(open.assignment, granted, now());
+  if (at <= now()) {
+    send(ticket);
+    return;
+  }
+  open.stage = Stage::departing;
+  ++departing_;
+  open.departure = parts_.loop->at(at, [this, ticket, at] {
+    --departing_;
+    depart(ticket, at);
+  });
+}
+
+void Engine::Core::send(sched::Ticket ticket) {
+  OpenTrial& open = trial(ticket);
+  open.stage = Stage::in_flight;
+  open.sent_at = now();
+  ++open.attempts;
+  const auto exchange = static_cast<std::uint64_t>(open.attempt);
+  in_flight_.emplace(exchange, ticket);
+  wire::Request request = std::move(*open.request);
+  open.request.reset();
+  parts_.transport->start({exchange}, std::move(request), *this);
+}
+
+/// Recorded but never sent, because the run stops: it costs nothing and the turn stays open.
+void Engine::Core::withdraw(sched::Ticket ticket) {
+  OpenTrial& open = trial(ticket);
+  open.request.reset();
+  open.stage = Stage::waiting;
+  scheduler_.cancelled(open.assignment, now());
+  append(ledger::AttemptEndRecord{.attempt = open.attempt,
+                                  .at = wall(),
+                                  .cause = std::string(to_string(quota::SignalClass::cancelled)),
+                                  .status = 0,
+                                  .code = "not_sent",
+                                  .message = {},
+                                  .served_model = {},
+                                  .usage = {},
+                                  .cost = 0,
+                                  .billing_known = true,
+                                  .first_byte_us = 0,
+                                  .duration_us = 0});
+}
+
+void Engine::Core::take_completion(wire::Completion completion) {
+  const auto found = in_flight_.find(completion.id.value);
+  CHECK(found != in_flight_.end());
+  const sched::Ticket ticket = found->second;
+  in_flight_.erase(found);
+  last_life_ = now();
+  OpenTrial& open = trial(ticket);
+  const base::Duration duration = completion.ended_at - completion.sent_at;
+  open.request_time += duration;
+
+  ledger::AttemptEndRecord end;
+  end.attempt = open.attempt;
+  end.at = wall();
+  end.first_byte_us = microseconds(completion.first_byte_at - completion.sent_at);
+  end.duration_us = microseconds(duration);
+  if (!completion.outcome.has_value()) {
+    take_failure(ticket, provider::signal_of(completion.outcome.error()), std::move(end));
+    return;
+  }
+  end.status = completion.outcome->status;
+  const RouteState& route = routes_[open.assignment.route];
+  auto decoded = route.dialect->decode(*completion.outcome);
+  if (decoded.has_value()) {
+    take_answer(ticket, std::move(*decoded), std::move(end));
+  } else {
+    take_failure(ticket, std::move(decoded).error(), std::move(end));
+  }
+}
+
+void Engine::Core::take_answer(sched::Ticket ticket,
+                               provider::Decoded decoded,
+                               ledger::AttemptEndRecord end) {
+  OpenTrial& open = trial(ticket);
+  const spec::Route& route = context_.topology->routes[open.assignment.route];
+  const chat::Answer& answer = decoded.answer;
+  end.served_model = answer.served_model;
+  end.usage = answer.usage;
+  end.billing_known = answer.usage_reported;
+  end.cost = answer.usage_reported
+                 ? cost_of(context_.topology->models[open.model].price, answer.usage)
+                 : open.reserved_cost;
+  counters_.cost_micro_usd += end.cost;
+  counters_.input_tokens += answer.usage.input;
+  counters_.output_tokens += answer.usage.output;
+  if (!provider::accepts_served_model(route.api_name, route.served_as, answer.served_model)) {
+    take_wrong_model(ticket, answer, std::move(end));
+    return;
+  }
+  const auto input =
+      answer.usage_reported ? static_cast<double>(answer.usage.input) : open.size.input;
+  const auto output =
+      answer.usage_reported ? static_cast<double>(answer.usage.output) : open.size.output;
+  scheduler_.answered(open.assignment, input, output, decoded.hints, now());
+  if (answer.usage_reported) {
+    models_[open.model].estimator.observe(open.shape, input, output);
+    open.shape.previous_input = input;
+    open.shape.previous_output = output - static_cast<double>(answer.usage.reasoning);
+    open.bytes_counted += static_cast<std::size_t>(open.shape.new_bytes) + answer.text.size();
+  }
+  end.cause = "answered";
+  append(std::move(end));
+  commit_turn(ticket, answer, std::string(to_string(answer.finish)));
+  open.pending = std::make_unique<dialogue::Event>(dialogue::Answered{std::move(decoded.answer)});
+}
+
+void Engine::Core::commit_turn(sched::Ticket ticket,
+                               const chat::Answer& answer,
+                               std::string finish) {
+  OpenTrial& open = trial(ticket);
+  const std::string& route = context_.topology->routes[open.assignment.route].name;
+  open.route_before = open.assignment.route;
+  open.stage = Stage::turn_committing;
+  const ledger::Sequence sequence =
+      append(ledger::TurnRecord{.trial = open.id,
+                                .turn = open.dialogue.turns_done(),
+                                .attempt = open.attempt,
+                                .answer = json::to_text(chat::to_json(answer)),
+                                .usage = answer.usage,
+                                .route = route,
+                                .served_model = answer.served_model,
+                                .finish = std::move(finish),
+                                .fingerprint = answer.fingerprint});
+  turns_committing_.emplace_back(sequence, ticket);
+  ++counters_.turns;
+  ++models_[open.model].progress.turns;
+}
+
+/// Another model answered: its answer was paid for and stays an attempt, but never becomes a turn.
+void Engine::Core::take_wrong_model(sched::Ticket ticket,
+                                    const chat::Answer& answer,
+                                    ledger::AttemptEndRecord end) {
+  OpenTrial& open = trial(ticket);
+  const spec::Route& route = context_.topology->routes[open.assignment.route];
+  quota::Signal signal;
+  signal.kind = quota::SignalClass::wrong_model;
+  signal.status = static_cast<int>(end.status);
+  signal.code = "wrong_model";
+  signal.message = fmt::format("asked {} for '{}', but '{}' answered",
+                               route.name,
+                               route.api_name,
+                               base::shortened(base::valid_utf8(answer.served_model), 100));
+  end.cause = to_string(quota::SignalClass::wrong_model);
+  end.message = parts_.scrubber->scrub(signal.message);
+  append(std::move(end));
+  const sched::FailureVerdict verdict =
+      scheduler_.wrong_model(open.assignment, answer.served_model, now());
+  act_on(ticket, verdict, signal);
+}
+
+/// A refusal that is the model's or the provider's final word on this conversation is an outcome of
+/// the dialogue, not of the infrastructure.
+std::optional<chat::Answer> Engine::Core::model_outcome(const quota::Signal& signal) const {
+  if (signal.kind != quota::SignalClass::bad_request) {
+    return std::nullopt;
+  }
+  chat::Answer answer;
+  if (signal.code == "context_length_exceeded") {
+    answer.finish = chat::FinishReason::other;
+  } else if (signal.code == "content_filter") {
+    answer.finish = chat::FinishReason::content_filter;
+  } else {
+    return std::nullopt;
+  }
+  answer.finish_text = signal.code;
+  return answer;
+}
+
+void Engine::Core::take_failure(sched::Ticket ticket,
+                                quota::Signal signal,
+                                ledger::AttemptEndRecord end) {
+  OpenTrial& open = trial(ticket);
+  signal.message = base::shortened(parts_.scrubber->scrub(signal.message), kMessageBytesMax);
+  end.cause = to_string(signal.kind);
+  end.status = signal.status;
+  end.code = signal.code;
+  end.message = signal.message;
+  end.billing_known = !signal.maybe_billed;
+  end.cost = signal.maybe_billed ? open.reserved_cost : 0;
+  counters_.cost_micro_usd += end.cost;
+
+  if (const std::optional<chat::Answer> answer = model_outcome(signal)) {
+    end.cause = "answered";
+    append(std::move(end));
+    scheduler_.answered(open.assignment, 0, 0, {}, now());
+    const bool full = answer->finish == chat::FinishReason::other;
+    commit_turn(
+        ticket,
+        *answer,
+        std::string(full ? to_string(dialogue::End::context_full) : to_string(answer->finish)));
+    open.pending = full ? std::make_unique<dialogue::Event>(dialogue::ContextFull{})
+                        : std::make_unique<dialogue::Event>(dialogue::Answered{*answer});
+    return;
+  }
+  append(std::move(end));
+  if (stopping_ || signal.kind == quota::SignalClass::cancelled) {
+    scheduler_.cancelled(open.assignment, now());
+    open.stage = Stage::waiting;
+    return;
+  }
+  const sched::FailureVerdict verdict = scheduler_.failed(open.assignment, signal, now());
+  act_on(ticket, verdict, signal);
+}
+
+void Engine::Core::act_on(sched::Ticket ticket,
+                          const sched::FailureVerdict& verdict,
+                          const quota::Signal& signal) {
+  OpenTrial& open = trial(ticket);
+  const spec::Route& route = context_.topology->routes[open.assignment.route];
+  parts_.log->info("attempt_failed",
+                   {{"trial", open.key.hex()},
+                    {"turn", open.dialogue.turns_done()},
+                    {"attempt", open.attempt},
+                    {"route", route.name},
+                    {"class", to_string(signal.kind)},
+                    {"status", signal.status},
+                    {"code", signal.code},
+                    {"message", signal.message}});
+  if (verdict.route_disabled) {
+    note(fmt::format("route {} taken out: {}", route.name, signal.message));
+    note_event(
+        "route_disabled", route.name, json::to_text(json::Object{{"reason", signal.message}}));
+  }
+  open.stage = Stage::waiting;
+  if (verdict.verdict == sched::Verdict::give_up) {
+    close_lost(ticket, outcome_of(signal.kind), signal.message);
+    return;
+  }
+  if (open.request_time >= options_.trial_deadline) {
+    scheduler_.remove(ticket);
+    close_lost(ticket,
+               "timeout",
+               fmt::format("more than {} of request time", base::human(options_.trial_deadline)));
+  }
+}
+
+}  // namespace sortie::engine

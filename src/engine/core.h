@@ -1,0 +1,163 @@
+#pragma once
+
+#include "sortie/engine/engine.h"
+#include "sortie/engine/lengths.h"
+#include "sortie/engine/open_trial.h"
+#include "sortie/provider/dialect.h"
+#include "sortie/quota/token_estimator.h"
+#include "sortie/wire/transport.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// The engine's state and its moves, shared by engine.cc (the loop), trials.cc (opening, replaying,
+// closing) and attempts.cc (from assignment to durable turn). Internal to the module.
+
+namespace sortie::engine {
+
+/// A cell's place in the order of opening.
+struct CellCursor {
+  std::size_t cell = 0;
+  std::uint64_t next = 0;  // ordinal
+  std::uint64_t size = 0;
+};
+
+struct ModelState {
+  std::vector<CellCursor> cursors;
+  DialogueLengths lengths;
+  quota::TokenEstimator estimator;
+  ModelProgress progress;
+  bool exhausted = false;  // no trial left to open
+};
+
+/// What a route's requests have in common, resolved once.
+struct RouteState {
+  const provider::Dialect* dialect = nullptr;
+  const base::Secret* key = nullptr;
+  wire::Timeouts timeouts;
+  bool simulated = false;
+};
+
+class Engine::Core final : public wire::CompletionSink {
+ public:
+  Core(const RunContext& context,
+       const EngineParts& parts,
+       const EngineOptions& options,
+       RunHistory history);
+
+  void start(std::function<void(RunResult)> on_end);
+  void request_stop();
+  void committed(base::Result<ledger::Sequence> outcome);
+  void completed(wire::Completion completion) override;
+  [[nodiscard]] RunStatus status() const;
+
+ private:
+  // --- engine.cc: the loop
+  void wake();
+  void pump();
+  void take_commits();
+  void arm_timer();
+  void check_patience();
+  void check_end();
+  void finish(RunEnd end, std::string message);
+  void fail(const base::Error& error);
+  [[nodiscard]] RunResult result_when_idle() const;
+  [[nodiscard]] bool can_go_on() const;
+  [[nodiscard]] std::string routes_out() const;
+  ledger::Sequence append(ledger::Record record);
+  void note(std::string text);
+  void note_event(std::string_view kind, std::string_view subject, std::string_view detail);
+  void stop_in_flight();
+
+  [[nodiscard]] base::Instant now() const { return parts_.loop->now(); }
+
+  [[nodiscard]] base::WallTime wall() const { return parts_.loop->clock().wall(); }
+
+  // --- trials.cc
+  void reopen_begun_trials();
+  void open_trials();
+  bool open_next(std::size_t model);
+  [[nodiscard]] std::optional<spec::Trial> next_trial(ModelState& model);
+  sched::Ticket place(std::unique_ptr<OpenTrial> trial);
+  [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
+  void make_ready(sched::Ticket ticket);
+  void measure(OpenTrial& trial) const;
+  void advance(sched::Ticket ticket);
+  void close_scored(sched::Ticket ticket);
+  void close_lost(sched::Ticket ticket, std::string_view outcome, std::string detail);
+  void release(sched::Ticket ticket);
+
+  [[nodiscard]] OpenTrial& trial(sched::Ticket ticket) { return *open_[ticket.value]; }
+
+  // --- attempts.cc
+  void bind(const sched::Assignment& assignment);
+  [[nodiscard]] wire::Request encode(const OpenTrial& trial, std::size_t route) const;
+  void depart(sched::Ticket ticket, std::optional<base::Instant> granted);
+  void send(sched::Ticket ticket);
+  void take_completion(wire::Completion completion);
+  void take_answer(sched::Ticket ticket, provider::Decoded decoded, ledger::AttemptEndRecord end);
+  void take_wrong_model(sched::Ticket ticket,
+                        const chat::Answer& answer,
+                        ledger::AttemptEndRecord end);
+  void take_failure(sched::Ticket ticket, quota::Signal signal, ledger::AttemptEndRecord end);
+  void act_on(sched::Ticket ticket,
+              const sched::FailureVerdict& verdict,
+              const quota::Signal& signal);
+  void commit_turn(sched::Ticket ticket, const chat::Answer& answer, std::string finish);
+  [[nodiscard]] std::optional<chat::Answer> model_outcome(const quota::Signal& signal) const;
+  void withdraw(sched::Ticket ticket);
+
+  RunContext context_;
+  EngineParts parts_;
+  EngineOptions options_;
+  RunHistory history_;
+  sched::Scheduler scheduler_;
+
+  std::vector<RouteState> routes_;
+  std::vector<ModelState> models_;
+  std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free
+  std::vector<sched::Ticket> free_;
+  std::size_t open_count_ = 0;
+  std::size_t departing_ = 0;
+  std::unordered_map<std::uint64_t, sched::Ticket>
+      in_flight_;  // by attempt id, which is the exchange id
+
+  std::deque<std::pair<ledger::Sequence, sched::Ticket>> attempts_committing_;
+  std::deque<std::pair<ledger::Sequence, sched::Ticket>> turns_committing_;
+  ledger::Sequence appended_ = 0;
+  ledger::Sequence durable_ = 0;
+  bool commit_scheduled_ = false;  // inline ledger only
+
+  std::vector<wire::Completion> inbox_;
+  std::vector<sched::Assignment> assignments_;
+  ledger::TrialId next_trial_id_ = 1;
+  ledger::AttemptId next_attempt_id_ = 1;
+
+  // Written by the ledger's thread, read by the loop.
+  std::atomic<ledger::Sequence> committed_{0};
+  std::atomic<bool> commit_posted_{false};
+
+  bool pump_posted_ = false;
+  bool stopping_ = false;
+  bool ended_ = false;
+  std::optional<RunResult> pending_end_;  // decided, waiting for the last commit
+  aio::TimerId timer_;
+  std::optional<base::Instant> timer_at_;
+  base::Instant last_life_;
+  base::Instant started_;
+  std::function<void(RunResult)> on_end_;
+  RunStatus counters_;
+};
+
+}  // namespace sortie::engine

@@ -1,0 +1,423 @@
+#include "sortie/engine/engine.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/json.h"
+#include "sortie/engine/core.h"
+#include "sortie/engine/records.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::engine {
+
+namespace {
+
+constexpr double kPriorTurns = 8;  // a pilot dialogue before any has finished (WORKLOAD §9)
+constexpr double kSilentTokensPerSecond = 10;
+constexpr double kSilentSecondsMin = 600;
+constexpr std::size_t kProblemsMax = 16;
+
+/// The one limit of a route that shows no life while it thinks: any answer of that length can
+/// finish (SCHEDULING §3.10).
+wire::Timeouts timeouts_of(const spec::Endpoint& endpoint, const spec::Model& model) {
+  const auto tokens = static_cast<double>(model.sampling.max_tokens.value_or(4096));
+  const double silent = std::max(kSilentSecondsMin, tokens / kSilentTokensPerSecond);
+  const double seconds = endpoint.first_byte_seconds > 0 ? endpoint.first_byte_seconds : silent;
+  wire::Timeouts timeouts;
+  timeouts.first_byte = base::from_seconds(seconds);
+  timeouts.liveness = base::from_seconds(seconds);
+  return timeouts;
+}
+
+}  // namespace
+
+base::Digest key_of(const RunContext& context, const spec::Trial& trial) {
+  const suite::Task& task = context.suite->tasks()[trial.task];
+  const spec::KeyContext keys{.suite = context.suite, .dialogue_version = context.rules->version()};
+  return spec::trial_key(keys,
+                         *context.topology,
+                         *context.campaign,
+                         trial,
+                         context.rules->plan_digest(task, trial.params));
+}
+
+Engine::Core::Core(const RunContext& context,
+                   const EngineParts& parts,
+                   const EngineOptions& options,
+                   RunHistory history)
+    : context_(context),
+      parts_(parts),
+      options_(options),
+      history_(std::move(history)),
+      scheduler_(*context.topology, options.scheduling) {
+  const spec::Topology& topology = *context_.topology;
+  for (const spec::Route& route : topology.routes) {
+    const spec::Endpoint& endpoint = topology.endpoints[route.endpoint];
+    const base::Secret& key = (*context_.secrets)[route.endpoint][route.key];
+    routes_.push_back({.dialect = provider::find_dialect(endpoint.dialect),
+                       .key = key.empty() ? nullptr : &key,
+                       .timeouts = timeouts_of(endpoint, topology.models[route.model]),
+                       .simulated = endpoint.simulated});
+    CHECK(routes_.back().dialect != nullptr);
+  }
+  for (const spec::Model& model : topology.models) {
+    models_.push_back({.cursors = {},
+                       .lengths = DialogueLengths(64, kPriorTurns),
+                       .estimator = quota::TokenEstimator(),
+                       .progress = {},
+                       .exhausted = false});
+    models_.back().progress.model = model.name;
+    models_.back().progress.simulated = model.simulated;
+  }
+  for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
+    const spec::Cell& cell = context_.campaign->cells[i];
+    ModelState& model = models_[cell.model];
+    model.cursors.push_back({.cell = i, .next = 0, .size = cell.size()});
+    model.progress.planned += cell.size();
+    model.progress.scored += history_.cells[i].scored;
+    model.progress.succeeded += history_.cells[i].succeeded;
+    model.progress.lost += history_.cells[i].lost;
+  }
+  next_trial_id_ = parts_.ledger->next_trial_id();
+  next_attempt_id_ = parts_.ledger->next_attempt_id();
+}
+
+void Engine::Core::start(std::function<void(RunResult)> on_end) {
+  on_end_ = std::move(on_end);
+  started_ = now();
+  last_life_ = started_;
+  for (const spec::Cell& cell : context_.campaign->cells) {
+    append(to_record(*context_.topology, cell));
+  }
+  note_event("run_started", context_.campaign->name, "{}");
+  reopen_begun_trials();
+  wake();
+}
+
+void Engine::Core::request_stop() {
+  if (stopping_ || ended_) {
+    return;
+  }
+  stopping_ = true;
+  note_event("run_interrupted", context_.campaign->name, "{}");
+  stop_in_flight();
+  wake();
+}
+
+void Engine::Core::stop_in_flight() {
+  for (const auto& open : open_) {
+    if (open == nullptr) {
+      continue;
+    }
+    if (open->stage == Stage::waiting) {
+      scheduler_.remove(open->assignment.ticket);
+    } else if (open->stage == Stage::departing) {
+      parts_.loop->cancel(open->departure);
+      --departing_;
+      withdraw(open->assignment.ticket);
+    } else if (open->stage == Stage::in_flight) {
+      parts_.transport->cancel({static_cast<std::uint64_t>(open->attempt)});
+    }
+  }
+}
+
+void Engine::Core::committed(base::Result<ledger::Sequence> outcome) {
+  if (!outcome.has_value()) {
+    parts_.loop->post_from_thread([this, error = std::move(outcome).error()] { fail(error); });
+    return;
+  }
+  committed_.store(*outcome, std::memory_order_release);
+  if (!commit_posted_.exchange(true, std::memory_order_acq_rel)) {
+    parts_.loop->post_from_thread([this] {
+      commit_posted_.store(false, std::memory_order_release);
+      pump();
+    });
+  }
+}
+
+void Engine::Core::completed(wire::Completion completion) {
+  inbox_.push_back(std::move(completion));
+  wake();
+}
+
+void Engine::Core::wake() {
+  if (pump_posted_ || ended_) {
+    return;
+  }
+  pump_posted_ = true;
+  parts_.loop->post([this] {
+    pump_posted_ = false;
+    pump();
+  });
+}
+
+/// One turn of the loop.
+void Engine::Core::pump() {
+  if (ended_) {
+    return;
+  }
+  take_commits();
+  std::vector<wire::Completion> completions;
+  completions.swap(inbox_);
+  for (wire::Completion& completion : completions) {
+    take_completion(std::move(completion));
+  }
+  if (!stopping_) {
+    open_trials();
+    assignments_.clear();
+    scheduler_.decide(now(), assignments_);
+    for (const sched::Assignment& assignment : assignments_) {
+      bind(assignment);
+    }
+    check_patience();
+  }
+  check_end();
+  if (!ended_) {
+    arm_timer();
+  }
+}
+
+/// What became durable since the last turn is acted on: attempts are sent, answers advance their
+/// dialogues.
+void Engine::Core::take_commits() {
+  durable_ = std::max(durable_, committed_.load(std::memory_order_acquire));
+  while (!attempts_committing_.empty() && attempts_committing_.front().first <= durable_) {
+    const sched::Ticket ticket = attempts_committing_.front().second;
+    attempts_committing_.pop_front();
+    depart(ticket, std::nullopt);
+  }
+  while (!turns_committing_.empty() && turns_committing_.front().first <= durable_) {
+    const sched::Ticket ticket = turns_committing_.front().second;
+    turns_committing_.pop_front();
+    advance(ticket);
+  }
+}
+
+void Engine::Core::arm_timer() {
+  std::optional<base::Instant> next;
+  if (!stopping_) {
+    next = scheduler_.next_decision(now());
+    if (open_count_ > 0 && in_flight_.empty()) {
+      const base::Instant patience = last_life_ + options_.patience;
+      next = next.has_value() ? std::min(*next, patience) : patience;
+    }
+  }
+  if (next == timer_at_) {
+    return;
+  }
+  if (timer_at_.has_value()) {
+    parts_.loop->cancel(timer_);
+  }
+  timer_at_ = next;
+  if (next.has_value()) {
+    timer_ = parts_.loop->at(*next, [this] {
+      timer_at_.reset();
+      pump();
+    });
+  }
+}
+
+/// Ends the run when for `patience` nothing was in flight and nothing could be sent.
+void Engine::Core::check_patience() {
+  if (open_count_ == 0 || !in_flight_.empty() || departing_ > 0 || !attempts_committing_.empty() ||
+      !turns_committing_.empty()) {
+    last_life_ = now();
+    return;
+  }
+  if (now() - last_life_ < options_.patience) {
+    return;
+  }
+  pending_end_ = RunResult{.end = RunEnd::with_losses,
+                           .message = fmt::format("no route of {} open trials was usable for {}",
+                                                  open_count_,
+                                                  base::human(options_.patience))};
+  stopping_ = true;
+  stop_in_flight();
+}
+
+/// Does any open trial have a route that works, now or later?
+bool Engine::Core::can_go_on() const {
+  for (std::size_t model = 0; model < models_.size(); ++model) {
+    if (models_[model].progress.running > 0 && scheduler_.has_usable_route(model)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+RunResult Engine::Core::result_when_idle() const {
+  if (pending_end_.has_value()) {
+    return *pending_end_;
+  }
+  if (stopping_) {
+    return {.end = RunEnd::interrupted, .message = {}};
+  }
+  std::uint64_t lost = 0;
+  std::uint64_t missing = 0;
+  for (const ModelState& model : models_) {
+    lost += model.progress.lost;
+    missing += model.progress.planned - model.progress.scored - model.progress.lost;
+  }
+  if (lost + missing == 0) {
+    return {.end = RunEnd::complete, .message = {}};
+  }
+  std::string message = fmt::format("{} trials ended with an infrastructure outcome", lost);
+  if (missing > 0) {
+    message += fmt::format(", {} are left without a usable route{}", missing, routes_out());
+  }
+  return {.end = RunEnd::with_losses, .message = std::move(message)};
+}
+
+/// " (route: why; …)" of the routes that were taken out.
+std::string Engine::Core::routes_out() const {
+  std::string text;
+  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now());
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (!routes[i].usable) {
+      text += fmt::format("{}{}: {}",
+                          text.empty() ? " (" : "; ",
+                          context_.topology->routes[i].name,
+                          routes[i].reason);
+    }
+  }
+  return text.empty() ? text : text + ")";
+}
+
+void Engine::Core::check_end() {
+  if (ended_ || !in_flight_.empty() || departing_ > 0 || !inbox_.empty() ||
+      !attempts_committing_.empty() || !turns_committing_.empty()) {
+    return;
+  }
+  if (!stopping_ && open_count_ > 0 && can_go_on()) {
+    return;
+  }
+  const RunResult result = result_when_idle();
+  if (!pending_end_.has_value()) {
+    pending_end_ = result;
+    if (result.end == RunEnd::complete || result.end == RunEnd::with_losses) {
+      note_event("run_finished", context_.campaign->name, "{}");
+    }
+  }
+  if (durable_ >= appended_) {
+    finish(result.end, result.message);
+  }
+}
+
+void Engine::Core::finish(RunEnd end, std::string message) {
+  ended_ = true;
+  counters_.phase = Phase::finished;
+  if (timer_at_.has_value()) {
+    parts_.loop->cancel(timer_);
+    timer_at_.reset();
+  }
+  if (on_end_) {
+    on_end_({.end = end, .message = std::move(message)});
+  }
+}
+
+void Engine::Core::fail(const base::Error& error) {
+  if (ended_) {
+    return;
+  }
+  parts_.log->error("ledger_failed", {{"message", error.message}});
+  stopping_ = true;
+  stop_in_flight();
+  finish(RunEnd::failed, error.message);
+}
+
+ledger::Sequence Engine::Core::append(ledger::Record record) {
+  appended_ = parts_.ledger->append(std::move(record));
+  if (parts_.loop->is_virtual() && !commit_scheduled_) {
+    commit_scheduled_ = true;
+    parts_.loop->at(now() + options_.commit_latency, [this] {
+      commit_scheduled_ = false;
+      // The listener hears about success and failure alike.
+      static_cast<void>(parts_.ledger->flush());
+    });
+  }
+  return appended_;
+}
+
+void Engine::Core::note(std::string text) {
+  if (counters_.problems.size() == kProblemsMax) {
+    counters_.problems.erase(counters_.problems.begin());
+  }
+  counters_.problems.push_back({.at = wall(), .text = std::move(text)});
+}
+
+void Engine::Core::note_event(std::string_view kind,
+                              std::string_view subject,
+                              std::string_view detail) {
+  append(ledger::EventRecord{.at = wall(),
+                             .kind = std::string(kind),
+                             .subject = std::string(subject),
+                             .detail = std::string(detail)});
+  parts_.log->info(kind, {{"subject", subject}, {"detail", detail}});
+}
+
+RunStatus Engine::Core::status() const {
+  RunStatus status = counters_;
+  status.run = context_.campaign->name;
+  status.phase = ended_ ? Phase::finished : stopping_ ? Phase::stopping : Phase::running;
+  status.at = wall();
+  status.elapsed = now() - started_;
+  status.in_flight = in_flight_.size();
+  status.waiting = scheduler_.waiting();
+  for (const ModelState& model : models_) {
+    if (model.progress.planned > 0) {
+      status.models.push_back(model.progress);
+    }
+  }
+  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now());
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const spec::Route& route = context_.topology->routes[i];
+    if (models_[route.model].progress.planned == 0) {
+      continue;
+    }
+    RouteProgress progress{.route = route.name,
+                           .model = context_.topology->models[route.model].name,
+                           .usable = routes[i].usable,
+                           .reason = routes[i].reason,
+                           .in_flight = routes[i].in_flight,
+                           .answered = routes[i].answered,
+                           .failed = routes[i].failed,
+                           .throttled = routes[i].throttled,
+                           .closed_for = std::nullopt};
+    if (routes[i].closed_until.has_value() && *routes[i].closed_until > now()) {
+      progress.closed_for = *routes[i].closed_until - now();
+    }
+    status.routes.push_back(std::move(progress));
+  }
+  return status;
+}
+
+Engine::Engine(const RunContext& context,
+               const EngineParts& parts,
+               const EngineOptions& options,
+               RunHistory history)
+    : core_(std::make_unique<Core>(context, parts, options, std::move(history))) {}
+
+Engine::~Engine() = default;
+
+void Engine::start(std::function<void(RunResult)> on_end) {
+  core_->start(std::move(on_end));
+}
+
+void Engine::request_stop() {
+  core_->request_stop();
+}
+
+void Engine::committed(base::Result<ledger::Sequence> outcome) {
+  core_->committed(std::move(outcome));
+}
+
+RunStatus Engine::status() const {
+  return core_->status();
+}
+
+}  // namespace sortie::engine

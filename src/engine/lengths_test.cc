@@ -1,0 +1,33 @@
+#include "sortie/engine/lengths.h"
+
+#include <gtest/gtest.h>
+
+namespace sortie::engine {
+namespace {
+
+TEST(DialogueLengths, start_from_the_prior) {
+  const DialogueLengths lengths(30, 8);
+  EXPECT_DOUBLE_EQ(lengths.mean(), 8);
+  EXPECT_DOUBLE_EQ(lengths.remaining(5), 3);
+  EXPECT_DOUBLE_EQ(lengths.remaining(30), 1);
+}
+
+TEST(DialogueLengths, learn_the_mean_residual_life) {
+  DialogueLengths lengths(30, 8);
+  for (int i = 0; i < 1000; ++i) {
+    lengths.finished(i % 2 == 0 ? 4 : 24);
+  }
+  EXPECT_NEAR(lengths.mean(), 14, 0.1);
+  // Whoever has had ten turns is one of the long ones: the expectation grows with the turns done.
+  EXPECT_NEAR(lengths.remaining(10), 14, 0.2);
+  EXPECT_NEAR(lengths.remaining(2), 12, 0.2);
+}
+
+TEST(DialogueLengths, survive_dialogues_longer_than_announced) {
+  DialogueLengths lengths(3, 2);
+  lengths.finished(10);
+  EXPECT_GE(lengths.remaining(99), 1);
+}
+
+}  // namespace
+}  // namespace sortie::engine

@@ -1,0 +1,269 @@
+#include "sortie/base/check.h"
+#include "sortie/base/json.h"
+#include "sortie/engine/core.h"
+#include "sortie/engine/records.h"
+#include "sortie/score/score.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+
+// Opening, replaying and closing trials.
+
+namespace sortie::engine {
+
+namespace {
+
+std::size_t bytes_of(const std::vector<chat::Message>& messages) {
+  std::size_t bytes = 0;
+  for (const chat::Message& message : messages) {
+    bytes += message.text.size();
+    for (const chat::ToolCall& call : message.tool_calls) {
+      bytes += call.name.size() + call.arguments.size();
+    }
+  }
+  return bytes;
+}
+
+std::size_t bytes_of(const std::vector<chat::ToolSchema>& functions) {
+  std::size_t bytes = 0;
+  for (const chat::ToolSchema& function : functions) {
+    bytes += function.name.size() + function.description.size() +
+             json::to_text(function.parameters).size();
+  }
+  return bytes;
+}
+
+std::unique_ptr<OpenTrial> make_trial(const RunContext& context, const spec::Trial& planned) {
+  const suite::Task& task = context.suite->tasks()[planned.task];
+  const std::size_t model = context.campaign->cells[planned.cell].model;
+  const dialogue::DialogueOptions options{
+      .commands_from_reasoning = context.topology->models[model].commands_from_reasoning};
+  auto trial = std::make_unique<OpenTrial>(
+      OpenTrial{.key = key_of(context, planned),
+                .cell = planned.cell,
+                .model = model,
+                .task = &task,
+                .params = planned.params,
+                .dialogue = dialogue::Dialogue(*context.rules, task, planned.params, options)});
+  return trial;
+}
+
+}  // namespace
+
+/// Interrupted trials come back first: their answers are replayed without a request.
+void Engine::Core::reopen_begun_trials() {
+  for (const BegunTrial& begun : history_.open) {
+    auto turns = parts_.reader->turns(begun.id);
+    if (!turns.has_value()) {
+      fail(turns.error());
+      return;
+    }
+    auto trial = make_trial(context_, context_.campaign->trial(begun.cell, begun.ordinal));
+    trial->id = begun.id;
+    trial->attempts = begun.attempts_of_open_turn;
+    const base::Status replayed = replay(*trial, *turns);
+    if (!replayed.has_value()) {
+      fail(replayed.error());
+      return;
+    }
+    ++models_[trial->model].progress.running;
+    const bool ended = std::holds_alternative<dialogue::Ended>(trial->dialogue.need());
+    const sched::Ticket ticket = place(std::move(trial));
+    if (ended) {
+      close_scored(ticket);
+    } else {
+      make_ready(ticket);
+    }
+  }
+  history_.open.clear();
+}
+
+base::Status Engine::Core::replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns) {
+  for (const ledger::StoredTurn& turn : turns) {
+    if (!std::holds_alternative<dialogue::AskModel>(trial.dialogue.need())) {
+      return base::failure(
+          base::Remedy::fail_campaign,
+          base::ErrorCode::integrity,
+          fmt::format("trial {} has turn {} after its end", trial.id, turn.record.turn));
+    }
+    if (turn.record.finish == to_string(dialogue::End::context_full)) {
+      trial.dialogue.step(dialogue::ContextFull{});
+      continue;
+    }
+    trial.bytes_counted = bytes_of(trial.dialogue.history());
+    TRY_ASSIGN(const json::Value value, json::parse(turn.record.answer));
+    TRY_ASSIGN(chat::Answer answer, chat::answer_from_json(value));
+    trial.bytes_counted += answer.text.size();
+    trial.shape.previous_input = static_cast<double>(turn.record.usage.input);
+    trial.shape.previous_output =
+        static_cast<double>(turn.record.usage.output - turn.record.usage.reasoning);
+    trial.dialogue.step(dialogue::Answered{std::move(answer)});
+  }
+  return {};
+}
+
+void Engine::Core::open_trials() {
+  for (std::size_t model = 0; model < models_.size(); ++model) {
+    if (models_[model].exhausted || models_[model].cursors.empty()) {
+      continue;
+    }
+    std::size_t wanted = scheduler_.has_usable_route(model) ? scheduler_.wants_open(model) : 0;
+    while (wanted > 0 && open_count_ < options_.open_max && open_next(model)) {
+      --wanted;
+    }
+  }
+}
+
+bool Engine::Core::open_next(std::size_t model) {
+  const std::optional<spec::Trial> planned = next_trial(models_[model]);
+  if (!planned.has_value()) {
+    return false;
+  }
+  auto trial = make_trial(context_, *planned);
+  trial->id = next_trial_id_++;
+  append(ledger::TrialRecord{.id = trial->id,
+                             .key = trial->key,
+                             .cell = context_.campaign->cells[planned->cell].id,
+                             .task = trial->task->id,
+                             .task_type = std::string(suite::to_string(trial->task->type)),
+                             .repeat = planned->params.repeat});
+  ++models_[model].progress.running;
+  make_ready(place(std::move(trial)));
+  return true;
+}
+
+/// The next trial of the cell that has opened the smallest share of its trials, so that the cells
+/// of a model are interleaved and finish together.
+std::optional<spec::Trial> Engine::Core::next_trial(ModelState& model) {
+  while (true) {
+    CellCursor* best = nullptr;
+    for (CellCursor& cursor : model.cursors) {
+      while (cursor.next < cursor.size && history_.cells[cursor.cell].is_begun(cursor.next)) {
+        ++cursor.next;
+      }
+      // a/b < c/d without division; sizes are far below 2^32
+      if (cursor.next < cursor.size &&
+          (best == nullptr || cursor.next * best->size < best->next * cursor.size)) {
+        best = &cursor;
+      }
+    }
+    if (best == nullptr) {
+      model.exhausted = true;
+      return std::nullopt;
+    }
+    return context_.campaign->trial(best->cell, best->next++);
+  }
+}
+
+sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
+  if (free_.empty()) {
+    free_.push_back({static_cast<std::uint32_t>(open_.size())});
+    open_.emplace_back();
+  }
+  const sched::Ticket ticket = free_.back();
+  free_.pop_back();
+  trial->assignment.ticket = ticket;
+  open_[ticket.value] = std::move(trial);
+  ++open_count_;
+  return ticket;
+}
+
+/// Estimates the next request from what the provider counted last and what is new since.
+void Engine::Core::measure(OpenTrial& trial) const {
+  const std::size_t bytes =
+      bytes_of(trial.dialogue.history()) + bytes_of(trial.dialogue.functions());
+  const auto max_tokens = context_.topology->models[trial.model].sampling.max_tokens;
+  trial.shape.new_bytes = static_cast<double>(bytes - std::min(bytes, trial.bytes_counted));
+  trial.shape.max_output = static_cast<double>(max_tokens.value_or(0));
+  trial.size = models_[trial.model].estimator.estimate(trial.shape);
+}
+
+void Engine::Core::make_ready(sched::Ticket ticket) {
+  OpenTrial& open = trial(ticket);
+  measure(open);
+  open.stage = Stage::waiting;
+  if (stopping_) {
+    return;
+  }
+  scheduler_.add({.ticket = ticket,
+                  .model = open.model,
+                  .remaining_turns = models_[open.model].lengths.remaining(
+                      static_cast<std::size_t>(open.dialogue.turns_done())),
+                  .input_tokens = open.size.input,
+                  .output_tokens = open.size.output,
+                  .max_output_tokens = open.size.max_output,
+                  .route_before = open.route_before},
+                 now());
+}
+
+/// The answer is durable: the dialogue goes on.
+void Engine::Core::advance(sched::Ticket ticket) {
+  OpenTrial& open = trial(ticket);
+  CHECK(open.pending != nullptr);
+  const dialogue::Need need = open.dialogue.step(std::move(*open.pending));
+  open.pending.reset();
+  open.attempts = 0;
+  // The pilot world runs its tools inside the dialogue and never asks for them to be run.
+  CHECK(!std::holds_alternative<dialogue::RunTools>(need));
+  if (std::holds_alternative<dialogue::Ended>(need)) {
+    close_scored(ticket);
+  } else {
+    make_ready(ticket);
+  }
+}
+
+void Engine::Core::close_scored(sched::Ticket ticket) {
+  const OpenTrial& open = trial(ticket);
+  const dialogue::Transcript& transcript = open.dialogue.transcript();
+  const score::Score score = score::score(transcript, *open.task, open.params);
+  append(ledger::OutcomeRecord{.trial = open.id,
+                               .at = wall(),
+                               .outcome = "scored",
+                               .detail = {},
+                               .end = std::string(dialogue::to_string(transcript.end))});
+  append(to_record(open.id, score));
+  for (ledger::CallRecord& call : calls_of(open.id, transcript)) {
+    append(std::move(call));
+  }
+  ModelState& model = models_[open.model];
+  model.lengths.finished(transcript.turns.size());
+  ++model.progress.scored;
+  model.progress.succeeded += score.success ? 1U : 0U;
+  --model.progress.running;
+  release(ticket);
+}
+
+void Engine::Core::close_lost(sched::Ticket ticket, std::string_view outcome, std::string detail) {
+  const OpenTrial& open = trial(ticket);
+  const spec::Model& model = context_.topology->models[open.model];
+  parts_.log->warning(
+      "trial_lost",
+      {{"trial", open.key.hex()}, {"model", model.name}, {"outcome", outcome}, {"detail", detail}});
+  note(fmt::format("{}: a trial was lost ({}): {}", model.name, outcome, detail));
+  append(ledger::OutcomeRecord{.trial = open.id,
+                               .at = wall(),
+                               .outcome = std::string(outcome),
+                               .detail = std::move(detail),
+                               .end = {}});
+  ModelProgress& progress = models_[open.model].progress;
+  ++progress.lost;
+  --progress.running;
+  release(ticket);
+}
+
+void Engine::Core::release(sched::Ticket ticket) {
+  open_[ticket.value].reset();
+  free_.push_back(ticket);
+  --open_count_;
+}
+
+}  // namespace sortie::engine

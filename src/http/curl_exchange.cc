@@ -1,0 +1,401 @@
+#include "sortie/http/curl_exchange.h"
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/check.h"
+#include "sortie/base/error.h"
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/wire/message.h"
+#include "sortie/wire/transport.h"
+#include "sortie/wire/url.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+namespace sortie::http {
+namespace {
+
+// What an announced length may reserve before its bytes arrive.
+constexpr std::size_t kReserveMax = 1024UL * 1024;
+constexpr long kKeepAliveSeconds = 30;
+
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
+}
+
+bool is_field_name(std::string_view name) {
+  constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::ranges::all_of(name, [kSymbols](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kSymbols.contains(c);
+  });
+}
+
+bool is_field_value(std::string_view value) {
+  using std::string_view_literals::operator""sv;
+  return value.find_first_of("\r\n\0"sv) == std::string_view::npos;
+}
+
+std::optional<base::Instant> limit(base::Instant from, base::Duration length) {
+  return length > base::Duration::zero() ? std::optional(from + length) : std::nullopt;
+}
+
+void keep_earlier(std::optional<base::Instant>& kept, std::optional<base::Instant> other) {
+  if (other && (!kept || *other < *kept)) {
+    kept = other;
+  }
+}
+
+}  // namespace
+
+Exchange::Exchange(aio::Loop& loop, const EasyDefaults& defaults)
+    : loop_(loop),
+      header_bytes_max_(defaults.header_bytes_max),
+      owner_(defaults.owner),
+      phase_changed_(defaults.phase_changed),
+      easy_(curl_easy_init()) {
+  CHECK(easy_ != nullptr);
+  set_defaults(defaults);
+}
+
+void Exchange::set_defaults(const EasyDefaults& defaults) {
+  CURL* easy = easy_.get();
+  set(easy, CURLOPT_PRIVATE, this);
+  set(easy, CURLOPT_ERRORBUFFER, error_text_.data());
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_SHARE, defaults.share);
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  set(easy, CURLOPT_ACCEPT_ENCODING, "");
+  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(easy, CURLOPT_TCP_NODELAY, 1L);
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
+  set(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
+  const auto idle = std::chrono::ceil<std::chrono::seconds>(defaults.idle_max);
+  set(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(idle.count()));
+  set(easy, CURLOPT_USERAGENT, defaults.user_agent.c_str());
+  if (!defaults.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, defaults.ca_file.c_str());
+    set(easy, CURLOPT_CAPATH, nullptr);
+  }
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, defaults.open_socket);
+  set(easy, CURLOPT_OPENSOCKETDATA, defaults.owner);
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, defaults.close_socket);
+  set(easy, CURLOPT_CLOSESOCKETDATA, defaults.owner);
+  set(easy, CURLOPT_WRITEFUNCTION, &Exchange::on_body);
+  set(easy, CURLOPT_WRITEDATA, this);
+  set(easy, CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+  set(easy, CURLOPT_HEADERDATA, this);
+  set(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_ready_to_send);
+  set(easy, CURLOPT_PREREQDATA, this);
+}
+
+base::Status Exchange::prepare(wire::ExchangeId id,
+                               wire::Request request,
+                               wire::CompletionSink& sink) {
+  id_ = id;
+  sink_ = &sink;
+  request_ = std::move(request);
+  phase_ = Phase::waiting;
+  sent_before_ = false;
+  resend_refused_ = false;
+  too_large_ = false;
+  head_complete_ = false;
+  header_bytes_ = 0;
+  response_ = {};
+  error_text_.front() = '\0';
+  started_at_ = loop_.now();
+  sent_at_ = started_at_;
+  first_byte_at_ = started_at_;
+  TRY(set_url());
+  TRY(set_headers());
+  set_method();
+  set(easy(), CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(request_.answer_bytes_max));
+  return {};
+}
+
+base::Status Exchange::set_url() {
+  if (request_.url == url_set_) {
+    return {};
+  }
+  TRY_ASSIGN(const wire::Url url, wire::parse_url(request_.url));
+  origin_ = url.scheme + "://" + url.authority();
+  set(easy(), CURLOPT_URL, url.to_string().c_str());
+  url_set_ = request_.url;
+  const bool loopback = wire::is_loopback(url.host);
+  if (loopback_set_ != loopback) {
+    // An empty name means no proxy whatever the environment says; a null pointer means what it
+    // says.
+    set(easy(), CURLOPT_PROXY, loopback ? "" : static_cast<const char*>(nullptr));
+    loopback_set_ = loopback;
+  }
+  return {};
+}
+
+base::Status Exchange::set_headers() {
+  header_text_.clear();
+  header_nodes_.clear();
+  std::vector<std::size_t> begins;
+  const auto add_line = [&](auto&&... parts) {
+    begins.push_back(header_text_.size());
+    (header_text_.append(parts), ...);
+    header_text_.push_back('\0');
+  };
+  for (const wire::Header& field : request_.headers.fields()) {
+    if (!is_field_name(field.name) || !is_field_value(field.value)) {
+      // The value may be a secret and is not quoted.
+      return base::bad_input(
+          fmt::format("header field '{}' cannot be sent: its name or value holds forbidden bytes",
+                      base::shortened(base::valid_utf8(field.name), 64)));
+    }
+    if (base::trim(field.value).empty()) {
+      add_line(field.name, ";");  // how libcurl is told to send a field without a value
+    } else {
+      add_line(field.name, ": ", field.value);
+    }
+  }
+  // libcurl would wait for "100 Continue" with large bodies, and call every body a form.
+  add_line("Expect:");
+  if (!request_.headers.find("Content-Type")) {
+    add_line("Content-Type:");
+  }
+  header_nodes_.resize(begins.size());
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    header_nodes_[i].data = header_text_.data() + begins[i];
+    header_nodes_[i].next = i + 1 < begins.size() ? &header_nodes_[i + 1] : nullptr;
+  }
+  set(easy(), CURLOPT_HTTPHEADER, header_nodes_.data());
+  return {};
+}
+
+void Exchange::set_method() {
+  const bool has_body = request_.method == wire::Method::post ||
+                        request_.method == wire::Method::put || !request_.body.empty();
+  if (has_body) {
+    set(easy(), CURLOPT_POST, 1L);
+    set(easy(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(easy(), CURLOPT_POSTFIELDS, request_.body.c_str());
+  } else {
+    set(easy(), CURLOPT_HTTPGET, 1L);
+  }
+  const bool implied = request_.method == (has_body ? wire::Method::post : wire::Method::get);
+  const std::string name(wire::to_string(request_.method));
+  set(easy(), CURLOPT_CUSTOMREQUEST, implied ? static_cast<const char*>(nullptr) : name.c_str());
+}
+
+void Exchange::begin() {
+  phase_ = Phase::connecting;
+  slot_at_ = loop_.now();
+}
+
+void Exchange::enter(Phase phase) {
+  phase_ = phase;
+  phase_changed_(owner_, *this);
+}
+
+int Exchange::on_ready_to_send(
+    void* self, char* /*peer*/, char* /*local*/, int /*peer_port*/, int /*local_port*/) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  if (exchange.sent_before_) {
+    // libcurl repeats a request when a reused connection breaks before an answer. Unless nothing of
+    // the first one was written, the peer may have worked on it, and whether to pay twice is not
+    // libcurl's decision.
+    long written = 0;
+    curl_easy_getinfo(exchange.easy(), CURLINFO_REQUEST_SIZE, &written);
+    if (written > 0) {
+      exchange.resend_refused_ = true;
+      return CURL_PREREQFUNC_ABORT;
+    }
+  }
+  exchange.sent_before_ = true;
+  exchange.sent_at_ = exchange.loop_.now();
+  exchange.first_byte_at_ = exchange.sent_at_;
+  exchange.enter(Phase::sent);
+  return CURL_PREREQFUNC_OK;
+}
+
+std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  return static_cast<Exchange*>(self)->take_body({data, size * count});
+}
+
+std::size_t Exchange::on_header(char* data, std::size_t size, std::size_t count, void* self) {
+  return static_cast<Exchange*>(self)->take_header({data, size * count});
+}
+
+std::size_t Exchange::take_body(std::string_view piece) {
+  last_byte_at_ = loop_.now();
+  if (piece.size() > request_.answer_bytes_max - response_.body.size()) {
+    too_large_ = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  response_.body.append(piece);
+  return piece.size();
+}
+
+std::size_t Exchange::take_header(std::string_view line) {
+  last_byte_at_ = loop_.now();
+  if (phase_ != Phase::receiving) {
+    first_byte_at_ = last_byte_at_;
+    enter(Phase::receiving);
+  }
+  header_bytes_ += line.size();
+  if (header_bytes_ > header_bytes_max_) {
+    too_large_ = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  const std::size_t colon = line.find(':');
+  if (line.starts_with("HTTP/")) {
+    // Each interim answer (1xx) has a head of its own; the last one counts.
+    response_.headers = {};
+    head_complete_ = false;
+  } else if (base::trim(line).empty()) {
+    head_complete_ = true;
+  } else if (colon != std::string_view::npos && colon > 0) {
+    const std::string_view name = base::trim(line.substr(0, colon));
+    const std::string_view value = base::trim(line.substr(colon + 1));
+    if (base::equals_ignoring_case(name, "content-length")) {
+      std::size_t length = 0;
+      std::from_chars(value.data(), value.data() + value.size(), length);
+      response_.body.reserve(std::min({length, request_.answer_bytes_max, kReserveMax}));
+    }
+    response_.headers.add(std::string(name), std::string(value));
+  }
+  return line.size();
+}
+
+std::optional<base::Instant> Exchange::next_limit() const {
+  const wire::Timeouts& limits = request_.timeouts;
+  std::optional<base::Instant> next = limit(started_at_, limits.total);
+  switch (phase_) {
+    case Phase::waiting:
+      break;
+    case Phase::connecting:
+      keep_earlier(next, limit(slot_at_, limits.connect));
+      break;
+    case Phase::sent:
+      keep_earlier(next, limit(sent_at_, limits.first_byte));
+      break;
+    case Phase::receiving:
+      keep_earlier(next, limit(last_byte_at_, limits.liveness));
+      break;
+  }
+  return next;
+}
+
+std::optional<wire::Failure> Exchange::passed_limit(base::Instant now) const {
+  using wire::FailureKind;
+  const wire::Timeouts& limits = request_.timeouts;
+  const auto passed = [now](base::Instant from, base::Duration length) {
+    return length > base::Duration::zero() && from + length <= now;
+  };
+  const auto failed = [](FailureKind kind, std::string_view what, base::Duration length) {
+    return wire::Failure{kind, fmt::format("{} within {}", what, base::human(length))};
+  };
+  if (phase_ == Phase::connecting && passed(slot_at_, limits.connect)) {
+    return failed(FailureKind::connect_timeout, "no connection to " + origin_, limits.connect);
+  }
+  if (phase_ == Phase::sent && passed(sent_at_, limits.first_byte)) {
+    return failed(FailureKind::first_byte_timeout, "no byte of an answer", limits.first_byte);
+  }
+  if (phase_ == Phase::receiving && passed(last_byte_at_, limits.liveness)) {
+    return failed(FailureKind::liveness_timeout, "no further byte of the answer", limits.liveness);
+  }
+  if (passed(started_at_, limits.total)) {
+    return failed(FailureKind::total_timeout, "not finished", limits.total);
+  }
+  return std::nullopt;
+}
+
+wire::Completion Exchange::finish(CURLcode code) {
+  if (code != CURLE_OK) {
+    return completion(std::unexpected(failure_of(code)));
+  }
+  if (!head_complete_) {
+    return finish(
+        wire::Failure{wire::FailureKind::broken, "the connection was lost in the answer's head"});
+  }
+  long status = 0;
+  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  return completion(std::move(response_));
+}
+
+wire::Completion Exchange::finish(wire::Failure failure) {
+  return completion(std::unexpected(std::move(failure)));
+}
+
+wire::Completion Exchange::completion(std::expected<wire::Response, wire::Failure> outcome) {
+  wire::Completion done{id_, std::move(outcome), sent_at_, first_byte_at_, loop_.now()};
+  request_ = {};
+  response_ = {};
+  return done;
+}
+
+wire::Failure Exchange::failure_of(CURLcode code) const {
+  if (resend_refused_) {
+    return {wire::FailureKind::reset, "the connection was lost before a byte of the answer"};
+  }
+  if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
+    return {wire::FailureKind::too_large,
+            header_bytes_ > header_bytes_max_
+                ? fmt::format("the answer's head exceeds {} bytes", header_bytes_max_)
+                : fmt::format("the answer exceeds {} bytes", request_.answer_bytes_max)};
+  }
+  const char* detail = error_text_.front() != '\0' ? error_text_.data() : curl_easy_strerror(code);
+  return {kind_of(code), base::valid_utf8(detail)};
+}
+
+wire::FailureKind Exchange::kind_of(CURLcode code) const {
+  using wire::FailureKind;
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+      return FailureKind::invalid_request;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return phase_ == Phase::connecting ? FailureKind::tls : FailureKind::broken;
+    case CURLE_OPERATION_TIMEDOUT:
+      // Ours come first; this is libcurl's own limit on connecting, where a request has none.
+      return phase_ == Phase::connecting ? FailureKind::connect_timeout : FailureKind::broken;
+    default:
+      break;
+  }
+  switch (phase_) {
+    case Phase::waiting:
+    case Phase::connecting:
+      return FailureKind::connect;
+    case Phase::sent:
+      // What cannot be understood is an answer, though none of ours; a connection that ended is
+      // none.
+      return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY
+                 ? FailureKind::broken
+                 : FailureKind::reset;
+    case Phase::receiving:
+      return FailureKind::broken;
+  }
+  return FailureKind::broken;
+}
+
+}  // namespace sortie::http

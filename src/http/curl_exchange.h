@@ -1,0 +1,144 @@
+#pragma once
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/error.h"
+#include "sortie/base/time.h"
+#include "sortie/wire/message.h"
+#include "sortie/wire/transport.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <curl/curl.h>
+
+// Internal to http: one request on its way through libcurl.
+
+namespace sortie::http {
+
+class Exchange;
+
+/// What is the same for every request of a transport.
+struct EasyDefaults {
+  CURLSH* share = nullptr;
+  std::string ca_file;
+  std::string user_agent;
+  base::Duration idle_max{};
+  std::size_t header_bytes_max = 0;
+  void* owner = nullptr;  // the first argument of what follows
+  curl_opensocket_callback open_socket = nullptr;
+  curl_closesocket_callback close_socket = nullptr;
+  /// Called, from inside libcurl, when an exchange enters a phase in which its next limit may be
+  /// earlier.
+  void (*phase_changed)(void* owner, Exchange& exchange) = nullptr;
+};
+
+/// An easy handle with the request it carries and the answer it collects. Used again for request
+/// after request: only what differs is set anew.
+class Exchange {
+ public:
+  enum class Phase : std::uint8_t {
+    waiting,     // for a connection slot
+    connecting,  // name, TCP, TLS, proxy
+    sent,        // the request is being written or was; no byte of an answer
+    receiving,   // after the status line
+  };
+
+  Exchange(aio::Loop& loop, const EasyDefaults& defaults);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange() = default;
+
+  /// Takes a request over. On an error the request cannot be sent and must be finished with its
+  /// message.
+  [[nodiscard]] base::Status prepare(wire::ExchangeId id,
+                                     wire::Request request,
+                                     wire::CompletionSink& sink);
+
+  /// A connection slot was given to it: the connect limit starts.
+  void begin();
+
+  [[nodiscard]] CURL* easy() const { return easy_.get(); }
+
+  [[nodiscard]] wire::ExchangeId id() const { return id_; }
+
+  [[nodiscard]] wire::CompletionSink& sink() const { return *sink_; }
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+
+  /// "scheme://host:port": who shares connections.
+  [[nodiscard]] const std::string& origin() const { return origin_; }
+
+  /// When the next limit passes unless something happens first.
+  [[nodiscard]] std::optional<base::Instant> next_limit() const;
+
+  /// The limit that has passed.
+  [[nodiscard]] std::optional<wire::Failure> passed_limit(base::Instant now) const;
+
+  /// The completion after libcurl is done, and after we are; either frees what the request held.
+  [[nodiscard]] wire::Completion finish(CURLcode code);
+  [[nodiscard]] wire::Completion finish(wire::Failure failure);
+
+  // Owned by the transport.
+  std::list<Exchange*>::iterator queue_position;
+  std::optional<aio::TimerId> limit_timer;
+  base::Instant limit_timer_at;
+
+ private:
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static int on_ready_to_send(void* self, char* peer, char* local, int peer_port, int local_port);
+
+  std::size_t take_body(std::string_view piece);
+  std::size_t take_header(std::string_view line);
+  void set_defaults(const EasyDefaults& defaults);
+  void enter(Phase phase);
+  base::Status set_url();
+  base::Status set_headers();
+  void set_method();
+  [[nodiscard]] wire::Failure failure_of(CURLcode code) const;
+  [[nodiscard]] wire::FailureKind kind_of(CURLcode code) const;
+  [[nodiscard]] wire::Completion completion(std::expected<wire::Response, wire::Failure> outcome);
+
+  struct EasyDeleter {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  aio::Loop& loop_;
+  std::size_t header_bytes_max_;
+  void* owner_;
+  void (*phase_changed_)(void* owner, Exchange& exchange);
+  std::array<char, CURL_ERROR_SIZE> error_text_{};
+  std::unique_ptr<CURL, EasyDeleter> easy_;
+
+  wire::ExchangeId id_;
+  wire::CompletionSink* sink_ = nullptr;
+  wire::Request request_;
+  std::string origin_;
+  std::string url_set_;               // what CURLOPT_URL holds
+  std::optional<bool> loopback_set_;  // what CURLOPT_PROXY was set for
+  std::string header_text_;
+  std::vector<curl_slist> header_nodes_;
+
+  Phase phase_ = Phase::waiting;
+  bool sent_before_ = false;     // a sending began before this one: libcurl tries again
+  bool resend_refused_ = false;  // and we stopped it
+  bool too_large_ = false;
+  bool head_complete_ = false;  // libcurl takes a head that was cut off for a whole one
+  std::size_t header_bytes_ = 0;
+  wire::Response response_;
+  base::Instant started_at_;
+  base::Instant slot_at_;
+  base::Instant sent_at_;
+  base::Instant first_byte_at_;
+  base::Instant last_byte_at_;
+};
+
+}  // namespace sortie::http

@@ -1,0 +1,601 @@
+#include "sortie/http/curl_transport.h"
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/check.h"
+#include "sortie/base/error.h"
+#include "sortie/base/time.h"
+#include "sortie/http/curl_exchange.h"
+#include "sortie/http/poll_set.h"
+#include "sortie/wire/message.h"
+#include "sortie/wire/transport.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace sortie::http {
+namespace {
+
+// An easy handle without a transfer holds a few KiB; more of them than this are given back.
+constexpr std::size_t kSpareExchangesMax = 512;
+constexpr std::size_t kOriginsRememberedMax = 256;
+constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP;
+
+void initialise_curl() {
+  // The library's own state; initialising it is thread-safe only through a static like this.
+  static const CURLcode kResult = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CHECK(kResult == CURLE_OK);
+}
+
+struct MultiDeleter {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+struct ShareDeleter {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
+
+}  // namespace
+
+class CurlTransport::Impl {
+ public:
+  Impl(aio::Loop& loop, Options options);
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl();
+
+  void start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink);
+  void cancel(wire::ExchangeId id);
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  /// Who shares connections, and who waits for one of them.
+  struct Origin {
+    std::size_t busy = 0;
+    std::list<Exchange*> waiting;
+  };
+
+  struct Socket {
+    bool ours =
+        false;  // a connection, opened through open_socket; others are libcurl's inner affairs
+    bool busy = false;
+    bool dead = false;  // shut down while idle; libcurl will find out and close it
+    base::Instant idle_since;
+  };
+
+  struct Delivery {
+    wire::Completion completion;
+    wire::CompletionSink* sink;
+  };
+
+  static int on_socket(CURL* easy, curl_socket_t descriptor, int what, void* self, void* unused);
+  static int on_timer(CURLM* multi, long timeout_ms, void* self);
+  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int close_socket(void* self, curl_socket_t descriptor);
+  static void phase_changed(void* self, Exchange& exchange);
+
+  void create_multi();
+  void replace_dead_pool();
+
+  void watch_socket(int descriptor, int what);
+  void socket_ready(int descriptor, std::uint32_t events);
+  void idle_socket_ready(int descriptor, std::uint32_t events);
+  void retire(int descriptor);
+  void retire_aged();
+  Socket& socket(int descriptor);
+
+  void set_curl_timer(long timeout_ms);
+  void arm_curl_timer();
+  void kick();
+
+  [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
+  void enqueue(std::unique_ptr<Exchange> exchange);
+  void launch(Exchange& exchange);
+  void launch_waiting();
+  void limit_reached(wire::ExchangeId id);
+  void arm_limit(Exchange& exchange);
+  void abort(Exchange& exchange, wire::Failure failure);
+  void settle(Exchange& exchange, wire::Completion completion);
+  void drain();
+  void deliver();
+  void deliver_soon();
+
+  template <class Function>
+  aio::Loop::Callback guarded(Function function);
+
+  aio::Loop& loop_;
+  Options options_;
+  std::unique_ptr<CURLSH, ShareDeleter> share_;
+  std::vector<Socket> sockets_;  // by descriptor: dense and small
+  PollSet poll_;
+  std::unordered_map<wire::ExchangeId, std::unique_ptr<Exchange>> exchanges_;
+  std::vector<std::unique_ptr<Exchange>> spare_;
+  std::unique_ptr<CURLM, MultiDeleter> multi_;
+  std::map<std::string, Origin> origins_;
+  std::size_t busy_ = 0;  // exchanges that libcurl has
+  std::size_t waiting_ = 0;
+  Stats counters_;
+  std::size_t dead_sockets_ = 0;
+  bool alarm_set_ = false;
+
+  std::optional<base::Instant> curl_due_;
+  std::optional<base::Instant> curl_timer_at_;
+  aio::TimerId curl_timer_;
+  bool kick_posted_ = false;
+
+  std::vector<Delivery> outbox_;
+  bool delivery_posted_ = false;
+  aio::Loop::Work work_;
+  // Shared with callbacks on their way through the loop, which find out by it that the transport is
+  // gone.
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+template <class Function>
+aio::Loop::Callback CurlTransport::Impl::guarded(Function function) {
+  return [alive = std::weak_ptr(alive_), function = std::move(function)]() mutable {
+    if (!alive.expired()) {
+      function();
+    }
+  };
+}
+
+CurlTransport::Impl::Impl(aio::Loop& loop, Options options)
+    : loop_(loop),
+      options_(std::move(options)),
+      poll_(loop,
+            {[this](int descriptor, std::uint32_t events) { socket_ready(descriptor, events); },
+             [this] { retire_aged(); },
+             [this] { drain(); }}) {
+  initialise_curl();
+  share_.reset(curl_share_init());
+  CHECK(share_ != nullptr);
+  CHECK(curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK);
+  create_multi();
+}
+
+CurlTransport::Impl::~Impl() {
+  for (auto& [id, exchange] : exchanges_) {
+    if (exchange->phase() != Exchange::Phase::waiting) {
+      curl_multi_remove_handle(multi_.get(), exchange->easy());
+    }
+    if (exchange->limit_timer) {
+      loop_.cancel(*exchange->limit_timer);
+    }
+  }
+  if (curl_timer_at_) {
+    loop_.cancel(curl_timer_);
+  }
+  // Connections close through callbacks into this object, and handles must go before what they
+  // share.
+  multi_.reset();
+  exchanges_.clear();
+  spare_.clear();
+}
+
+void CurlTransport::Impl::create_multi() {
+  multi_.reset(curl_multi_init());
+  CHECK(multi_ != nullptr);
+  CURLM* multi = multi_.get();
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 50L);
+}
+
+/// libcurl closes dead pooled connections only when it opens the next one. At rest there is no next
+/// one, so the whole pool goes once nothing in it lives.
+void CurlTransport::Impl::replace_dead_pool() {
+  if (busy_ > 0 || dead_sockets_ == 0 || dead_sockets_ < counters_.open_connections) {
+    return;
+  }
+  multi_.reset();
+  curl_due_.reset();
+  create_multi();
+}
+
+// --- Sockets ---
+
+CurlTransport::Impl::Socket& CurlTransport::Impl::socket(int descriptor) {
+  const auto index = static_cast<std::size_t>(descriptor);
+  if (index >= sockets_.size()) {
+    sockets_.resize(index + 1);
+  }
+  return sockets_[index];
+}
+
+curl_socket_t CurlTransport::Impl::open_socket(void* self,
+                                               curlsocktype /*purpose*/,
+                                               curl_sockaddr* address) {
+  auto& impl = *static_cast<Impl*>(self);
+  const int descriptor =
+      ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (descriptor < 0) {
+    return CURL_SOCKET_BAD;
+  }
+  impl.socket(descriptor) = {.ours = true, .busy = true, .dead = false, .idle_since = {}};
+  ++impl.counters_.open_connections;
+  ++impl.counters_.connections_opened;
+  return descriptor;
+}
+
+int CurlTransport::Impl::close_socket(void* self, curl_socket_t descriptor) {
+  auto& impl = *static_cast<Impl*>(self);
+  Socket& socket = impl.socket(descriptor);
+  impl.poll_.watch(descriptor, 0);
+  if (socket.ours) {
+    --impl.counters_.open_connections;
+    impl.counters_.idle_connections -= !socket.busy && !socket.dead ? 1 : 0;
+    impl.dead_sockets_ -= socket.dead ? 1 : 0;
+  }
+  socket = {};
+  return ::close(descriptor);
+}
+
+int CurlTransport::Impl::on_socket(
+    CURL* /*easy*/, curl_socket_t descriptor, int what, void* self, void* /*unused*/) {
+  static_cast<Impl*>(self)->watch_socket(descriptor, what);
+  return 0;
+}
+
+void CurlTransport::Impl::watch_socket(int descriptor, int what) {
+  Socket& entry = socket(descriptor);
+  if (what == CURL_POLL_REMOVE) {
+    if (!entry.ours) {
+      poll_.watch(descriptor, 0);
+    } else if (entry.busy) {
+      // Back in the pool, or about to be closed: libcurl does not look at it, so we do.
+      entry.busy = false;
+      if (entry.dead) {
+        return;
+      }
+      entry.idle_since = loop_.now();
+      ++counters_.idle_connections;
+      poll_.watch(descriptor, kIdleEvents);
+      if (!std::exchange(alarm_set_, true)) {
+        poll_.set_alarm(options_.idle_max);
+      }
+    }
+    return;
+  }
+  if (entry.ours && !entry.busy) {
+    entry.busy = true;
+    if (!entry.dead) {
+      --counters_.idle_connections;
+    }
+  }
+  std::uint32_t events = 0;
+  events |= (what & CURL_POLL_IN) != 0 ? kIdleEvents : 0U;
+  events |= (what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0U;
+  poll_.watch(descriptor, events);
+}
+
+void CurlTransport::Impl::socket_ready(int descriptor, std::uint32_t events) {
+  const Socket& entry = socket(descriptor);
+  if (entry.ours && !entry.busy) {
+    idle_socket_ready(descriptor, events);
+    return;
+  }
+  int mask = 0;
+  mask |= (events & (EPOLLIN | EPOLLRDHUP)) != 0 ? CURL_CSELECT_IN : 0;
+  mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
+  mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), descriptor, mask, &running);
+}
+
+void CurlTransport::Impl::idle_socket_ready(int descriptor, std::uint32_t events) {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    retire(descriptor);
+  } else {
+    // TLS tickets or HTTP/2 frames, which libcurl reads when it uses the connection again.
+    poll_.watch(descriptor, EPOLLRDHUP);
+  }
+}
+
+/// Takes an idle connection out of service. The descriptor is libcurl's to close; after the
+/// shutdown the kernel is in no CLOSE_WAIT, and libcurl's own check before it uses a connection
+/// again finds it dead.
+void CurlTransport::Impl::retire(int descriptor) {
+  Socket& entry = socket(descriptor);
+  poll_.watch(descriptor, 0);
+  ::shutdown(descriptor, SHUT_RDWR);
+  entry.dead = true;
+  ++dead_sockets_;
+  --counters_.idle_connections;
+}
+
+void CurlTransport::Impl::retire_aged() {
+  alarm_set_ = false;
+  const base::Instant now = loop_.now();
+  std::optional<base::Instant> next;
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    const Socket& entry = sockets_[i];
+    if (!entry.ours || entry.busy || entry.dead) {
+      continue;
+    }
+    const base::Instant due = entry.idle_since + options_.idle_max;
+    if (due <= now) {
+      retire(static_cast<int>(i));
+    } else if (!next || due < *next) {
+      next = due;
+    }
+  }
+  if (next) {
+    alarm_set_ = true;
+    poll_.set_alarm(*next - now);
+  }
+}
+
+// --- libcurl's timer ---
+
+int CurlTransport::Impl::on_timer(CURLM* /*multi*/, long timeout_ms, void* self) {
+  static_cast<Impl*>(self)->set_curl_timer(timeout_ms);
+  return 0;
+}
+
+void CurlTransport::Impl::set_curl_timer(long timeout_ms) {
+  if (timeout_ms < 0) {
+    curl_due_.reset();
+    return;
+  }
+  if (timeout_ms > 0) {
+    curl_due_ = loop_.now() + std::chrono::milliseconds(timeout_ms);
+    arm_curl_timer();
+    return;
+  }
+  curl_due_.reset();
+  if (!std::exchange(kick_posted_, true)) {
+    loop_.post(guarded([this] {
+      kick_posted_ = false;
+      kick();
+    }));
+  }
+}
+
+/// A timer that is set earlier than needed is left alone: it finds nothing due and is set again.
+void CurlTransport::Impl::arm_curl_timer() {
+  if (!curl_due_ || (curl_timer_at_ && *curl_timer_at_ <= *curl_due_)) {
+    return;
+  }
+  if (curl_timer_at_) {
+    loop_.cancel(curl_timer_);
+  }
+  curl_timer_at_ = curl_due_;
+  curl_timer_ = loop_.at(*curl_due_, [this] {
+    curl_timer_at_.reset();
+    if (curl_due_ && *curl_due_ <= loop_.now()) {
+      curl_due_.reset();
+      kick();
+    } else {
+      arm_curl_timer();
+    }
+  });
+}
+
+void CurlTransport::Impl::kick() {
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+  drain();
+}
+
+// --- Exchanges ---
+
+std::unique_ptr<Exchange> CurlTransport::Impl::take_exchange() {
+  if (!spare_.empty()) {
+    std::unique_ptr<Exchange> exchange = std::move(spare_.back());
+    spare_.pop_back();
+    return exchange;
+  }
+  EasyDefaults defaults;
+  defaults.share = share_.get();
+  defaults.ca_file = options_.ca_file;
+  defaults.user_agent = options_.user_agent;
+  defaults.idle_max = options_.idle_max;
+  defaults.header_bytes_max = options_.header_bytes_max;
+  defaults.owner = this;
+  defaults.open_socket = &Impl::open_socket;
+  defaults.close_socket = &Impl::close_socket;
+  defaults.phase_changed = &Impl::phase_changed;
+  return std::make_unique<Exchange>(loop_, defaults);
+}
+
+void CurlTransport::Impl::start(wire::ExchangeId id,
+                                wire::Request request,
+                                wire::CompletionSink& sink) {
+  CHECK(!exchanges_.contains(id));
+  if (exchanges_.empty() && outbox_.empty()) {
+    work_ = aio::Loop::Work(loop_);
+  }
+  std::unique_ptr<Exchange> exchange = take_exchange();
+  Exchange& started = *exchange;
+  const base::Status ready = started.prepare(id, std::move(request), sink);
+  exchanges_.emplace(id, std::move(exchange));
+  Origin& origin = origins_[started.origin()];
+  started.queue_position = origin.waiting.insert(origin.waiting.end(), &started);
+  ++waiting_;
+  if (!ready) {
+    abort(started, {wire::FailureKind::invalid_request, ready.error().message});
+  } else if (waiting_ > options_.waiting_max) {
+    abort(started, {wire::FailureKind::connect, "too many requests wait for a connection"});
+  } else {
+    arm_limit(started);
+    launch_waiting();
+  }
+}
+
+void CurlTransport::Impl::launch_waiting() {
+  if (waiting_ == 0) {
+    return;
+  }
+  for (auto& [name, origin] : origins_) {
+    while (!origin.waiting.empty() && busy_ < options_.connections_max &&
+           origin.busy < options_.connections_per_host_max) {
+      Exchange& next = *origin.waiting.front();
+      origin.waiting.pop_front();
+      --waiting_;
+      ++origin.busy;
+      ++busy_;
+      launch(next);
+    }
+  }
+}
+
+void CurlTransport::Impl::launch(Exchange& exchange) {
+  exchange.begin();
+  arm_limit(exchange);
+  CHECK(curl_multi_add_handle(multi_.get(), exchange.easy()) == CURLM_OK);
+}
+
+void CurlTransport::Impl::phase_changed(void* self, Exchange& exchange) {
+  static_cast<Impl*>(self)->arm_limit(exchange);
+}
+
+/// A timer that is set earlier than needed is left alone, so that an exchange that goes well sets
+/// one timer in all.
+void CurlTransport::Impl::arm_limit(Exchange& exchange) {
+  const std::optional<base::Instant> due = exchange.next_limit();
+  if (!due || (exchange.limit_timer && exchange.limit_timer_at <= *due)) {
+    return;
+  }
+  if (exchange.limit_timer) {
+    loop_.cancel(*exchange.limit_timer);
+  }
+  exchange.limit_timer_at = *due;
+  exchange.limit_timer = loop_.at(*due, [this, id = exchange.id()] { limit_reached(id); });
+}
+
+void CurlTransport::Impl::limit_reached(wire::ExchangeId id) {
+  Exchange& exchange = *exchanges_.at(id);
+  exchange.limit_timer.reset();
+  if (std::optional<wire::Failure> failure = exchange.passed_limit(loop_.now())) {
+    abort(exchange, std::move(*failure));
+  } else {
+    // The exchange moved on since this limit was set.
+    arm_limit(exchange);
+  }
+}
+
+void CurlTransport::Impl::cancel(wire::ExchangeId id) {
+  const auto found = exchanges_.find(id);
+  if (found != exchanges_.end()) {
+    abort(*found->second, {wire::FailureKind::cancelled, "cancelled"});
+  }
+}
+
+void CurlTransport::Impl::abort(Exchange& exchange, wire::Failure failure) {
+  settle(exchange, exchange.finish(std::move(failure)));
+  deliver_soon();
+}
+
+/// Takes an ended exchange out of everything and puts its completion into the outbox.
+void CurlTransport::Impl::settle(Exchange& exchange, wire::Completion completion) {
+  if (exchange.limit_timer) {
+    loop_.cancel(*exchange.limit_timer);
+    exchange.limit_timer.reset();
+  }
+  const auto origin = origins_.find(exchange.origin());
+  CHECK(origin != origins_.end());
+  if (exchange.phase() == Exchange::Phase::waiting) {
+    origin->second.waiting.erase(exchange.queue_position);
+    --waiting_;
+  } else {
+    curl_multi_remove_handle(multi_.get(), exchange.easy());
+    --origin->second.busy;
+    --busy_;
+  }
+  if (origins_.size() > kOriginsRememberedMax && origin->second.busy == 0 &&
+      origin->second.waiting.empty()) {
+    origins_.erase(origin);
+  }
+  outbox_.push_back({std::move(completion), &exchange.sink()});
+  const auto owned = exchanges_.find(exchange.id());
+  if (spare_.size() < kSpareExchangesMax) {
+    spare_.push_back(std::move(owned->second));
+  }
+  exchanges_.erase(owned);
+}
+
+void CurlTransport::Impl::drain() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) {
+      continue;
+    }
+    const CURLcode code = message->data.result;
+    Exchange* exchange = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
+    settle(*exchange, exchange->finish(code));
+  }
+  launch_waiting();
+  deliver();
+  replace_dead_pool();
+}
+
+void CurlTransport::Impl::deliver() {
+  // A sink may start and cancel exchanges; what that completes is delivered by another turn of the
+  // loop.
+  for (Delivery& delivery : std::exchange(outbox_, {})) {
+    ++counters_.exchanges_completed;
+    delivery.sink->completed(std::move(delivery.completion));
+  }
+  if (!exchanges_.empty() || !outbox_.empty()) {
+    return;
+  }
+  work_.release();
+  if (curl_timer_at_) {
+    loop_.cancel(curl_timer_);
+    curl_timer_at_.reset();
+  }
+}
+
+void CurlTransport::Impl::deliver_soon() {
+  if (!std::exchange(delivery_posted_, true)) {
+    loop_.post(guarded([this] {
+      delivery_posted_ = false;
+      drain();
+    }));
+  }
+}
+
+CurlTransport::Stats CurlTransport::Impl::stats() const {
+  Stats stats = counters_;
+  stats.in_flight = exchanges_.size() + outbox_.size();
+  stats.waiting = waiting_;
+  return stats;
+}
+
+CurlTransport::CurlTransport(aio::Loop& loop, Options options)
+    : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
+
+CurlTransport::~CurlTransport() = default;
+
+void CurlTransport::start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) {
+  impl_->start(id, std::move(request), sink);
+}
+
+void CurlTransport::cancel(wire::ExchangeId id) {
+  impl_->cancel(id);
+}
+
+CurlTransport::Stats CurlTransport::stats() const {
+  return impl_->stats();
+}
+
+}  // namespace sortie::http

@@ -1,0 +1,178 @@
+#include "sortie/http/server.h"
+
+#include "sortie/aio/asio_access.h"
+#include "sortie/aio/loop.h"
+#include "sortie/base/check.h"
+#include "sortie/base/error.h"
+#include "sortie/http/connection.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address_v4.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/system/error_code.hpp>
+#include <fmt/format.h>
+
+namespace sortie::http {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+// Descriptors are short: connections have to end before accepting can work again.
+constexpr base::Duration kAcceptRetry = std::chrono::milliseconds(20);
+
+}  // namespace
+
+class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this<Server::Impl> {
+ public:
+  Impl(aio::Loop& loop, Handler& handler, ServerOptions options)
+      : loop_(loop), handler_(handler), options_(options), acceptor_(aio::io_context(loop)) {}
+
+  [[nodiscard]] base::Status listen();
+  void accept();
+  void stop();
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+  [[nodiscard]] Stats stats() const;
+
+  void request_arrived(ServerRequest request, ResponseSlot slot) override;
+  void connection_ended(std::uint64_t number) override;
+
+ private:
+  void accepted(error_code error, tcp::socket socket);
+
+  aio::Loop& loop_;
+  Handler& handler_;
+  ServerOptions options_;
+  tcp::acceptor acceptor_;
+  std::uint16_t port_ = 0;
+  bool accepting_ = false;
+  bool stopped_ = false;
+  Stats counters_;
+  // Shared with the connections' pending operations and slots.
+  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
+};
+
+base::Status Server::Impl::listen() {
+  CHECK(!loop_.is_virtual());
+  const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), options_.port);
+  error_code error;
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) {
+    acceptor_.set_option(boost::asio::socket_base::reuse_address(true), error);
+  }
+  if (!error) {
+    acceptor_.bind(endpoint, error);
+  }
+  if (!error) {
+    acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot listen on 127.0.0.1:{}", options_.port),
+                          error.value());
+  }
+  port_ = acceptor_.local_endpoint(error).port();
+  accept();
+  return {};
+}
+
+void Server::Impl::accept() {
+  if (stopped_ || accepting_ || connections_.size() >= options_.connections_max) {
+    return;
+  }
+  accepting_ = true;
+  acceptor_.async_accept([self = shared_from_this()](error_code error, tcp::socket socket) {
+    self->accepted(error, std::move(socket));
+  });
+}
+
+void Server::Impl::accepted(error_code error, tcp::socket socket) {
+  accepting_ = false;
+  if (stopped_) {
+    return;
+  }
+  if (error == boost::asio::error::no_descriptors) {
+    loop_.at(loop_.now() + kAcceptRetry, [weak = weak_from_this()] {
+      if (const std::shared_ptr<Impl> self = weak.lock()) {
+        self->accept();
+      }
+    });
+    return;
+  }
+  if (!error) {
+    const std::uint64_t number = ++counters_.connections_accepted;
+    const auto connection =
+        std::make_shared<Connection>(loop_, std::move(socket), options_, *this, number);
+    connections_.emplace(number, connection);
+    connection->start();
+  }
+  accept();
+}
+
+void Server::Impl::stop() {
+  if (std::exchange(stopped_, true)) {
+    return;
+  }
+  error_code ignored;
+  acceptor_.close(ignored);
+  for (const auto& [number, connection] : std::exchange(connections_, {})) {
+    connection->shut();
+  }
+}
+
+Server::Stats Server::Impl::stats() const {
+  Stats stats = counters_;
+  stats.connections = connections_.size();
+  return stats;
+}
+
+void Server::Impl::request_arrived(ServerRequest request, ResponseSlot slot) {
+  ++counters_.requests;
+  handler_.handle(std::move(request), std::move(slot));
+}
+
+void Server::Impl::connection_ended(std::uint64_t number) {
+  connections_.erase(number);
+  accept();
+}
+
+base::Result<std::unique_ptr<Server>> Server::listen(aio::Loop& loop,
+                                                     Handler& handler,
+                                                     ServerOptions options) {
+  auto impl = std::make_shared<Impl>(loop, handler, options);
+  TRY(impl->listen());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+  stop();
+}
+
+std::uint16_t Server::port() const {
+  return impl_->port();
+}
+
+std::string Server::url() const {
+  return fmt::format("http://127.0.0.1:{}", port());
+}
+
+void Server::stop() {
+  impl_->stop();
+}
+
+Server::Stats Server::stats() const {
+  return impl_->stats();
+}
+
+}  // namespace sortie::http

@@ -1,0 +1,271 @@
+#include "sortie/ledger/file.h"
+
+#include "sortie/base/error.h"
+#include "sortie/base/hash.h"
+#include "sortie/base/time.h"
+#include "sortie/ledger/functions.h"
+#include "sortie/ledger/schema.h"
+#include "sortie/ledger/sqlite.h"
+#include "sortie/ledger/wal.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <expected>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace sortie::ledger {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A ledger up to this size is checked page by page whenever it is opened for writing (a fraction of
+// a second); a larger one only by verify().
+constexpr std::uintmax_t kCheckOnOpenBytes = 64UL * 1024 * 1024;
+
+// The WAL is copied into the file whenever it holds this many pages: rarely enough that a page
+// changed by many commits is copied once, often enough that readers search a small WAL.
+constexpr int kCheckpointPages = 16384;
+
+constexpr int kWriterCacheKiB = 64 * 1024;
+constexpr int kReaderCacheKiB = 16 * 1024;
+
+std::unexpected<base::Error> damaged(std::string_view path, std::string_view what) {
+  return base::failure(base::Remedy::fail_campaign,
+                       base::ErrorCode::integrity,
+                       fmt::format("{}: {}; nothing was changed. Keep the directory, and restore "
+                                   "it from a copy or choose another",
+                                   path,
+                                   what));
+}
+
+base::Status sync_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return base::io_error(fmt::format("cannot open {}", directory), errno);
+  }
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (result != 0) {
+    return base::io_error(fmt::format("cannot sync {}", directory), error);
+  }
+  return {};
+}
+
+/// Bytes of a file, 0 if there is none. Never opens it: closing a second descriptor would drop
+/// SQLite's POSIX locks.
+std::uintmax_t size_of(const std::string& path) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
+bool exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+base::Digest random_key() {
+  std::random_device device;
+  base::Digest key;
+  for (std::uint8_t& byte : key.bytes) {
+    byte = static_cast<std::uint8_t>(device());
+  }
+  return key;
+}
+
+base::Status fill_new(const std::string& path, base::WallTime now) {
+  TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::create));
+  TRY(connection.execute("PRAGMA synchronous = FULL"));
+  TRY(connection.execute(schema_sql()));
+  const base::Digest key = random_key();
+  TRY_ASSIGN(
+      Statement insert,
+      connection.prepare(
+          "INSERT INTO run (one, key, created_at, facts, content) VALUES (1, ?1, ?2, 0, 0)"));
+  insert.bind_blob(1, blob_of(key));
+  insert.bind(2, static_cast<std::int64_t>(now.time_since_epoch().count()));
+  TRY(insert.run());
+  return connection.execute("PRAGMA journal_mode = WAL");
+}
+
+base::Status create(const std::string& run_directory, base::WallTime now) {
+  const std::string path = ledger_path(run_directory);
+  const std::string fresh = path + ".new";
+  for (const std::string_view suffix : {"", "-journal", "-wal", "-shm"}) {
+    // Left by a start that was killed here; it never held a fact.
+    std::error_code ignored;
+    fs::remove(fresh + std::string(suffix), ignored);
+  }
+  TRY(fill_new(fresh, now));
+  if (::rename(fresh.c_str(), path.c_str()) != 0) {
+    return base::io_error(fmt::format("cannot rename {} to {}", fresh, path), errno);
+  }
+  return sync_directory(run_directory);
+}
+
+/// What can be seen before SQLite touches the file.
+base::Status check_presence(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) {
+    return damaged(path, "not a regular file");
+  }
+  if (size_of(path) == 0) {
+    return damaged(path, "the file is empty, a ledger never is");
+  }
+  return {};
+}
+
+base::Status check_whole(Connection& connection, const std::string& path) {
+  if (size_of(path + "-wal") == 0) {
+    TRY_ASSIGN(const std::int64_t pages, connection.integer("PRAGMA page_count"));
+    TRY_ASSIGN(const std::int64_t page_bytes, connection.integer("PRAGMA page_size"));
+    if (size_of(path) <
+        static_cast<std::uintmax_t>(pages) * static_cast<std::uintmax_t>(page_bytes)) {
+      return damaged(path, "the file is cut off");
+    }
+  }
+  if (size_of(path) > kCheckOnOpenBytes) {
+    return {};
+  }
+  TRY_ASSIGN(Statement check, connection.prepare("PRAGMA quick_check(1)"));
+  TRY_ASSIGN(const bool row, check.step());
+  const std::string_view verdict = row ? check.bytes(0) : "no answer";
+  if (verdict != "ok") {
+    return damaged(path, verdict);
+  }
+  return {};
+}
+
+/// Corruption and foreign files keep their code, but say which file it is and that it was left
+/// alone.
+base::Error named(base::Error error, const std::string& path) {
+  if (error.code == base::ErrorCode::integrity) {
+    return damaged(path, error.message).error();
+  }
+  return base::with_context(std::move(error), path);
+}
+
+base::Status prepare_writer(Connection& connection, const std::string& path) {
+  TRY(check_identity(connection));
+  TRY(check_whole(connection, path));
+  return connection.execute(
+      fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                  "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+                  "PRAGMA wal_autocheckpoint = {}; PRAGMA cache_size = -{};",
+                  kCheckpointPages,
+                  kWriterCacheKiB));
+}
+
+base::Status prepare_reader(Connection& connection) {
+  TRY(check_identity(connection));
+  TRY(connection.execute(
+      fmt::format("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+                  "PRAGMA cache_size = -{}",
+                  kReaderCacheKiB)));
+  return add_functions(connection);
+}
+
+/// A WAL that looks damaged may only be one that is being written. Whoever gets the lock knows that
+/// nobody writes.
+base::Status check_wal_at_rest(const std::string& run_directory) {
+  const std::string path = ledger_path(run_directory);
+  if (check_wal(path + "-wal")) {
+    return {};
+  }
+  const std::string lock = run_directory + "/lock";
+  const int descriptor = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool at_rest = descriptor < 0 || ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  base::Status status;
+  if (at_rest) {
+    status = check_wal(path + "-wal");
+  }
+  if (descriptor >= 0) {
+    ::close(descriptor);
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string ledger_path(const std::string& run_directory) {
+  return run_directory + "/ledger.db";
+}
+
+base::Status make_run_directory(const std::string& run_directory) {
+  std::error_code error;
+  if (fs::is_directory(run_directory, error)) {
+    return {};
+  }
+  const fs::path parent = fs::absolute(run_directory, error).parent_path();
+  fs::create_directories(parent, error);
+  if (error) {
+    return base::io_error(fmt::format("cannot create {}", parent.string()), error.value());
+  }
+  if (::mkdir(run_directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return base::io_error(fmt::format("cannot create {}", run_directory), errno);
+  }
+  return sync_directory(parent.string());
+}
+
+base::Result<Connection> open_or_create(const std::string& run_directory, base::WallTime now) {
+  const std::string path = ledger_path(run_directory);
+  if (!exists(path)) {
+    if (size_of(path + "-wal") > 0) {
+      return damaged(path, "the file is missing, but its write-ahead log is there");
+    }
+    TRY(create(run_directory, now));
+  }
+  TRY(check_presence(path));
+  if (auto intact = check_wal(path + "-wal"); !intact) {
+    return damaged(path, intact.error().message);
+  }
+  TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::read_write));
+  if (auto ready = prepare_writer(connection, path); !ready) {
+    return std::unexpected(named(std::move(ready).error(), path));
+  }
+  return connection;
+}
+
+base::Result<Connection> open_to_read(const std::string& run_directory) {
+  const std::string path = ledger_path(run_directory);
+  if (!exists(path)) {
+    return base::failure(
+        base::Remedy::bad_input,
+        base::ErrorCode::not_found,
+        fmt::format("{} is no run directory: it holds no ledger.db", run_directory));
+  }
+  TRY(check_presence(path));
+  if (auto intact = check_wal_at_rest(run_directory); !intact) {
+    return damaged(path, intact.error().message);
+  }
+  for (const OpenMode mode : {OpenMode::read_only, OpenMode::immutable}) {
+    TRY_ASSIGN(Connection connection, Connection::open(path, mode));
+    auto ready = prepare_reader(connection);
+    if (ready) {
+      return connection;
+    }
+    // A ledger at rest in a directory that we cannot write: SQLite cannot make its shared memory
+    // there and needs none.
+    const bool at_rest = ready.error().code == base::ErrorCode::io && size_of(path + "-wal") == 0;
+    if (mode == OpenMode::immutable || !at_rest) {
+      return std::unexpected(named(std::move(ready).error(), path));
+    }
+  }
+  std::unreachable();
+}
+
+}  // namespace sortie::ledger

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/time.h"
+#include "sortie/engine/status.h"
+#include "sortie/monitor/rates.h"
+
+#include <cstddef>
+#include <cstdio>
+#include <functional>
+
+namespace sortie::monitor {
+
+/// Shows a run's status while the loop runs: redraws in place on a terminal five times a second,
+/// prints a plain line every 30 s into a pipe. Lives on the loop's thread; stop() before the loop
+/// or the source goes away.
+class Terminal {
+ public:
+  using Source = std::function<engine::RunStatus()>;
+
+  /// `out` is usually stderr, so that stdout stays free for results.
+  Terminal(aio::Loop& loop, std::FILE* out, Source source);
+  ~Terminal();
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  void start();
+
+  /// Draws the last state and leaves it on the screen.
+  void stop();
+
+ private:
+  void tick();
+  void draw();
+  void erase();
+
+  aio::Loop& loop_;
+  std::FILE* out_;
+  Source source_;
+  Rates rates_;
+  bool in_place_;
+  bool colour_;
+  bool running_ = false;
+  std::size_t lines_drawn_ = 0;
+  aio::TimerId timer_;
+};
+
+}  // namespace sortie::monitor

@@ -1,0 +1,127 @@
+#include "sortie/monitor/text_view.h"
+
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::monitor {
+
+namespace {
+
+constexpr std::size_t kBarColumns = 24;
+constexpr std::size_t kProblemsShown = 4;
+
+/// `text` in at most `columns` characters.
+std::string fitted(std::string_view text, std::size_t columns) {
+  std::string out;
+  std::size_t used = 0;
+  while (!text.empty() && used < columns) {
+    const std::size_t length = std::max<std::size_t>(1, base::utf8_sequence_length(text));
+    out += text.substr(0, length);
+    text.remove_prefix(length);
+    ++used;
+  }
+  return out;
+}
+
+std::string bar(const engine::ModelProgress& model) {
+  const auto share = [&](std::uint64_t count) {
+    return model.planned == 0 ? 0 : static_cast<std::size_t>(count * kBarColumns / model.planned);
+  };
+  const std::size_t done = share(model.scored);
+  const std::size_t lost =
+      std::min(kBarColumns - done, share(model.lost) + (model.lost > 0 ? 1U : 0U));
+  const std::size_t open =
+      std::min(kBarColumns - done - lost, share(model.running) + (model.running > 0 ? 1U : 0U));
+  return std::string(done, '#') + std::string(lost, 'x') + std::string(open, '-') +
+         std::string(kBarColumns - done - lost - open, '.');
+}
+
+std::string paint(std::string text, std::string_view code, bool colour) {
+  return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+}
+
+std::string eta(const Rates& rates) {
+  const auto remaining = rates.remaining();
+  return remaining.has_value() ? base::human(*remaining) : std::string("–");
+}
+
+}  // namespace
+
+std::vector<std::string> render(const engine::RunStatus& status,
+                                const Rates& rates,
+                                const ViewOptions& options) {
+  std::vector<std::string> lines;
+  const auto add = [&](const std::string& text, std::string_view code = "") {
+    std::string line = fitted(text, options.columns);
+    lines.push_back(code.empty() ? std::move(line) : paint(std::move(line), code, options.colour));
+  };
+  add(fmt::format("{}  {} of {} trials  {} lost  {}  left about {}",
+                  status.run,
+                  base::with_thousands(static_cast<long long>(status.scored())),
+                  base::with_thousands(static_cast<long long>(status.planned())),
+                  status.lost(),
+                  base::human(status.elapsed),
+                  eta(rates)),
+      "1");
+  add(fmt::format("{:.1f} turns/s  {} tokens/s  {} in flight  {} waiting  ${:.4f}",
+                  rates.turns_per_second(),
+                  base::with_thousands(static_cast<long long>(rates.tokens_per_second())),
+                  status.in_flight,
+                  status.waiting,
+                  static_cast<double>(status.cost_micro_usd) / 1e6));
+  for (const engine::ModelProgress& model : status.models) {
+    add(fmt::format("  {:<22} [{}] {:>5}/{}{}{}",
+                    fitted(model.model, 22),
+                    bar(model),
+                    model.scored,
+                    model.planned,
+                    model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
+                    model.simulated ? "  simulated" : ""));
+  }
+  for (const engine::RouteProgress& route : status.routes) {
+    std::string state;
+    if (!route.usable) {
+      state = "  OUT: " + route.reason;
+    } else if (route.closed_for.has_value()) {
+      state = "  closed for " + base::human(*route.closed_for);
+    }
+    add(fmt::format("  {:<34} {:>3} in flight {:>6} ok {:>4} throttled {:>4} failed{}",
+                    fitted(route.route, 34),
+                    route.in_flight,
+                    route.answered,
+                    route.throttled,
+                    route.failed,
+                    state),
+        route.usable ? "2" : "31");
+  }
+  const std::size_t skip =
+      status.problems.size() - std::min(status.problems.size(), kProblemsShown);
+  for (std::size_t i = skip; i < status.problems.size(); ++i) {
+    add("  ! " + status.problems[i].text, "33");
+  }
+  return lines;
+}
+
+std::string one_line(const engine::RunStatus& status, const Rates& rates) {
+  return fmt::format(
+      "{} {}/{} trials, {} lost, {} in flight, {:.1f} turns/s, ${:.4f}, left about {}",
+      base::human(status.elapsed),
+      status.scored(),
+      status.planned(),
+      status.lost(),
+      status.in_flight,
+      rates.turns_per_second(),
+      static_cast<double>(status.cost_micro_usd) / 1e6,
+      eta(rates));
+}
+
+}  // namespace sortie::monitor

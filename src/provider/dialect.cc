@@ -1,0 +1,59 @@
+#include "sortie/provider/dialect.h"
+
+#include "sortie/base/text.h"
+#include "sortie/quota/signal.h"
+#include "sortie/wire/message.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sortie::provider {
+
+namespace {
+
+constexpr std::size_t kMessageBytesMax = 500;
+
+quota::SignalClass class_of(wire::FailureKind kind) {
+  switch (kind) {
+    case wire::FailureKind::connect:
+    case wire::FailureKind::tls:
+    case wire::FailureKind::connect_timeout:
+    case wire::FailureKind::reset:
+      return quota::SignalClass::not_processed;
+    case wire::FailureKind::first_byte_timeout:
+    case wire::FailureKind::liveness_timeout:
+    case wire::FailureKind::total_timeout:
+      return quota::SignalClass::stall;
+    case wire::FailureKind::broken:
+    case wire::FailureKind::too_large:
+      return quota::SignalClass::broken;
+    case wire::FailureKind::cancelled:
+      return quota::SignalClass::cancelled;
+    case wire::FailureKind::invalid_request:
+      return quota::SignalClass::bad_request;
+  }
+  return quota::SignalClass::transient;
+}
+
+}  // namespace
+
+quota::Signal signal_of(const wire::Failure& failure) {
+  quota::Signal signal;
+  signal.kind = class_of(failure.kind);
+  signal.code = std::string(wire::to_string(failure.kind));
+  signal.message = base::shortened(base::valid_utf8(failure.message), kMessageBytesMax);
+  signal.maybe_billed = !wire::certainly_not_processed(failure.kind);
+  return signal;
+}
+
+const Dialect* find_dialect(std::string_view name) {
+  return name == openai().name() ? &openai() : nullptr;
+}
+
+std::vector<std::string> dialect_names() {
+  return {std::string(openai().name())};
+}
+
+}  // namespace sortie::provider

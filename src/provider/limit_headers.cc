@@ -1,0 +1,265 @@
+#include "sortie/provider/limit_headers.h"
+
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/signal.h"
+#include "sortie/wire/message.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace sortie::provider {
+
+namespace {
+
+constexpr double kWaitSecondsMax = 10.0 * 365 * 86400;
+// Hints stand at the beginning of a message; an HTML page may be long.
+constexpr std::size_t kSearchedBytesMax = 4096;
+constexpr std::array<std::string_view, 12> kMonths = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::string_view kDateForm = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// Takes a non-negative decimal number (no sign, no exponent) off the front of `text`.
+std::optional<double> take_number(std::string_view& text) {
+  std::size_t length = 0;
+  while (length < text.size() &&
+         ((text[length] >= '0' && text[length] <= '9') || text[length] == '.')) {
+    ++length;
+  }
+  const std::string_view number = text.substr(0, length);
+  double value = 0;
+  const auto [end, error] = std::from_chars(
+      number.data(), number.data() + number.size(), value, std::chars_format::fixed);
+  if (error != std::errc() || end == number.data()) {
+    return std::nullopt;
+  }
+  text.remove_prefix(static_cast<std::size_t>(end - number.data()));
+  return value;
+}
+
+struct Unit {
+  std::string_view name;
+  double seconds;
+};
+
+constexpr std::array<Unit, 18> kUnits = {{{"milliseconds", 1e-3},
+                                          {"millisecond", 1e-3},
+                                          {"ms", 1e-3},
+                                          {"minutes", 60},
+                                          {"minute", 60},
+                                          {"min", 60},
+                                          {"m", 60},
+                                          {"seconds", 1},
+                                          {"second", 1},
+                                          {"secs", 1},
+                                          {"sec", 1},
+                                          {"s", 1},
+                                          {"hours", 3600},
+                                          {"hour", 3600},
+                                          {"h", 3600},
+                                          {"us", 1e-6},
+                                          {"µs", 1e-6},
+                                          {"ns", 1e-9}}};
+
+/// The unit that `text` starts with, taken off; longer names come first in the table.
+std::optional<double> take_unit(std::string_view& text) {
+  for (const Unit& unit : kUnits) {
+    const bool ends_there = text.size() <= unit.name.size() || text[unit.name.size()] < 'a' ||
+                            text[unit.name.size()] > 'z';
+    if (text.starts_with(unit.name) && ends_there) {
+      text.remove_prefix(unit.name.size());
+      return unit.seconds;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<base::Duration> checked(double seconds) {
+  if (!(seconds >= 0) || seconds > kWaitSecondsMax) {
+    return std::nullopt;
+  }
+  return base::from_seconds(seconds);
+}
+
+/// Number-unit pairs from the front of `text` ("6m0s", "41 seconds", "7.66"); what follows is free.
+std::optional<base::Duration> leading_wait(std::string_view text) {
+  double total = 0;
+  bool found = false;
+  while (true) {
+    std::string_view rest = text;
+    const std::optional<double> number = take_number(rest);
+    if (!number) {
+      break;
+    }
+    if (rest.starts_with(' ')) {
+      rest.remove_prefix(1);
+    }
+    const std::optional<double> unit = take_unit(rest);
+    if (!unit) {
+      // A bare number is seconds, but only as the whole of it.
+      return found ? std::nullopt : checked(*number);
+    }
+    total += *number * *unit;
+    found = true;
+    text = rest;
+  }
+  return found ? checked(total) : std::nullopt;
+}
+
+std::optional<base::Duration> phrase_wait(std::string_view message) {
+  const std::string lower = base::to_lower(message.substr(0, kSearchedBytesMax));
+  for (const std::string_view phrase :
+       {"retry after ", "try again in ", "try again after ", "retry in ", "wait for ", "wait "}) {
+    std::size_t at = lower.find(phrase);
+    while (at != std::string::npos) {
+      const std::size_t after = at + phrase.size();
+      if (const auto wait = leading_wait(std::string_view(lower).substr(after))) {
+        return wait;
+      }
+      at = lower.find(phrase, after);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<double> number_of(std::optional<std::string_view> text) {
+  if (!text) {
+    return std::nullopt;
+  }
+  std::string_view rest = base::trim(*text);
+  const std::optional<double> value = take_number(rest);
+  return rest.empty() ? value : std::nullopt;
+}
+
+std::optional<int> digits(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && value >= 0 ? std::optional(value) : std::nullopt;
+}
+
+std::optional<base::Duration> retry_after(const wire::Headers& headers) {
+  const std::optional<std::string_view> field = headers.find("retry-after");
+  if (!field) {
+    return std::nullopt;
+  }
+  if (const std::optional<double> seconds = number_of(field)) {
+    return checked(*seconds);
+  }
+  const std::optional<base::WallTime> until = parse_http_date(base::trim(*field));
+  const std::optional<std::string_view> date = headers.find("date");
+  const std::optional<base::WallTime> now =
+      date ? parse_http_date(base::trim(*date)) : std::nullopt;
+  if (!until || !now) {
+    return std::nullopt;
+  }
+  const double seconds = std::chrono::duration<double>(*until - *now).count();
+  return checked(std::max(0.0, seconds));
+}
+
+struct Hint {
+  std::optional<double> limit;
+  std::optional<double> remaining;
+  std::optional<base::Duration> reset;
+};
+
+Hint hint_of(const wire::Headers& headers, const std::string& dimension) {
+  const auto limit_field = headers.find("x-ratelimit-limit-" + dimension);
+  Hint hint{.limit = number_of(limit_field),
+            .remaining = number_of(headers.find("x-ratelimit-remaining-" + dimension)),
+            .reset = {}};
+  if (limit_field && !(hint.limit.value_or(0) > 0)) {
+    return {};
+  }
+  if (const auto reset = headers.find("x-ratelimit-reset-" + dimension)) {
+    hint.reset = parse_wait(*reset);
+  }
+  return hint;
+}
+
+}  // namespace
+
+std::optional<base::Duration> parse_wait(std::string_view text) {
+  std::string_view rest = base::trim(text);
+  double total = 0;
+  bool found = false;
+  while (!rest.empty()) {
+    const std::optional<double> number = take_number(rest);
+    if (!number) {
+      return std::nullopt;
+    }
+    if (rest.empty() && !found) {
+      return checked(*number);
+    }
+    // Go writes "1m30s": a unit ends where the next number begins.
+    const std::size_t length = std::min(rest.find_first_of("0123456789."), rest.size());
+    std::string_view unit_text = rest.substr(0, length);
+    const std::optional<double> unit = take_unit(unit_text);
+    if (!unit || !unit_text.empty()) {
+      return std::nullopt;
+    }
+    total += *number * *unit;
+    found = true;
+    rest.remove_prefix(length);
+  }
+  return found ? checked(total) : std::nullopt;
+}
+
+std::optional<base::WallTime> parse_http_date(std::string_view text) {
+  if (text.size() != kDateForm.size() || text.substr(3, 2) != ", " || text.substr(25) != " GMT" ||
+      text[19] != ':' || text[22] != ':') {
+    return std::nullopt;
+  }
+  const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
+  const std::optional<int> day = digits(text.substr(5, 2));
+  const std::optional<int> year = digits(text.substr(12, 4));
+  const std::optional<int> hour = digits(text.substr(17, 2));
+  const std::optional<int> minute = digits(text.substr(20, 2));
+  const std::optional<int> second = digits(text.substr(23, 2));
+  if (month == kMonths.end() || !day || !year || !hour || !minute || !second || *hour > 23 ||
+      *minute > 59 || *second > 60) {
+    return std::nullopt;
+  }
+  const std::chrono::year_month_day date(
+      std::chrono::year(*year),
+      std::chrono::month(static_cast<unsigned>(month - kMonths.begin()) + 1),
+      std::chrono::day(static_cast<unsigned>(*day)));
+  if (!date.ok()) {
+    return std::nullopt;
+  }
+  return base::WallTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
+         std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+}
+
+std::optional<base::Duration> wait_hint(const wire::Headers& headers, std::string_view message) {
+  for (const std::string_view name : {"retry-after-ms", "x-ms-retry-after-ms"}) {
+    if (const std::optional<double> milliseconds = number_of(headers.find(name))) {
+      return checked(*milliseconds / 1000);
+    }
+  }
+  if (const auto wait = retry_after(headers)) {
+    return wait;
+  }
+  return phrase_wait(message);
+}
+
+quota::LimitHints limit_hints(const wire::Headers& headers) {
+  const Hint requests = hint_of(headers, "requests");
+  const Hint tokens = hint_of(headers, "tokens");
+  return {.limit_requests = requests.limit,
+          .remaining_requests = requests.remaining,
+          .reset_requests = requests.reset,
+          .limit_tokens = tokens.limit,
+          .remaining_tokens = tokens.remaining,
+          .reset_tokens = tokens.reset};
+}
+
+}  // namespace sortie::provider

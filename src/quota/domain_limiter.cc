@@ -1,0 +1,211 @@
+#include "sortie/quota/domain_limiter.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/concurrency.h"
+#include "sortie/quota/limit.h"
+#include "sortie/quota/rate_limiter.h"
+#include "sortie/quota/signal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace sortie::quota {
+
+namespace {
+
+// A hint of more than a year is a mistake of the server; it also keeps sums inside the range of an
+// Instant.
+constexpr base::Duration kGateMax = std::chrono::hours(24 * 365);
+
+std::size_t slots_of(double quota) {
+  // A person may write any number; more slots than sockets exist are no limit at all.
+  return static_cast<std::size_t>(std::clamp(std::floor(quota), 0.0, 1e9));
+}
+
+}  // namespace
+
+base::Duration gate_wait(base::Duration wait, double uniform) {
+  const base::Duration known = std::clamp(wait, base::Duration::zero(), kGateMax);
+  return known + base::from_seconds(base::seconds(known) * 0.05 * uniform);
+}
+
+DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
+    : domain_(std::move(domain)) {
+  for (Limit& limit : domain_.limits) {
+    limit.quota *= options.share;
+    if (limit.kind == LimitKind::concurrency) {
+      slots_.emplace_back(slots_of(limit.quota));
+    } else {
+      rates_.emplace_back(limit, options.jitter_seconds);
+    }
+  }
+}
+
+base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size) const {
+  base::Instant at = gate_ ? std::max(now, *gate_) : now;
+  for (const RateLimiter& rate : rates_) {
+    at = std::max(at, rate.earliest(now, cost_of(rate.limit(), size)));
+  }
+  for (const ConcurrencyCounter& slots : slots_) {
+    at = std::max(at, slots.earliest(now));
+  }
+  return at;
+}
+
+Reservation DomainLimiter::reserve(base::Instant now, const RequestSize& size) {
+  CHECK(!gate_ || *gate_ <= now);
+  Reservation reservation{.at = now, .units = {}, .reserved_total = {}};
+  reservation.units.reserve(rates_.size());
+  reservation.reserved_total.reserve(rates_.size());
+  for (RateLimiter& rate : rates_) {
+    const double units = cost_of(rate.limit(), size);
+    rate.reserve(now, units);
+    reservation.units.push_back(units);
+    reservation.reserved_total.push_back(rate.reserved_total());
+  }
+  for (ConcurrencyCounter& slots : slots_) {
+    slots.acquire(now);
+  }
+  ++in_flight_;
+  return reservation;
+}
+
+void DomainLimiter::settle(base::Instant now, Reservation& reservation, const RequestSize& used) {
+  if (std::exchange(reservation.settled, true)) {
+    return;
+  }
+  for (std::size_t i = 0; i < rates_.size(); ++i) {
+    const Limit& limit = rates_[i].limit();
+    if (limit.kind == LimitKind::tokens && is_settled(limit.cost)) {
+      rates_[i].settle(now, reservation.at, reservation.units[i], cost_of(limit, used));
+    }
+  }
+}
+
+void DomainLimiter::release(base::Instant now, Reservation& reservation, base::Duration grace) {
+  if (std::exchange(reservation.released, true)) {
+    return;
+  }
+  CHECK(in_flight_ > 0);
+  --in_flight_;
+  const base::Duration hold = std::clamp(grace, base::Duration::zero(), kGateMax);
+  for (ConcurrencyCounter& slots : slots_) {
+    slots.release_at(now, now + hold);
+  }
+}
+
+void DomainLimiter::cancel(base::Instant now, Reservation& reservation) {
+  if (reservation.settled || reservation.released) {
+    return;
+  }
+  reservation.settled = true;
+  for (std::size_t i = 0; i < rates_.size(); ++i) {
+    rates_[i].settle(now, reservation.at, reservation.units[i], 0);
+  }
+  release(now, reservation);
+}
+
+base::Instant DomainLimiter::later(base::Instant now, base::Duration wait) {
+  return now + std::clamp(wait, base::Duration::zero(), kGateMax);
+}
+
+void DomainLimiter::gate(base::Instant until) {
+  gate_ = gate_ ? std::max(*gate_, until) : until;
+}
+
+std::optional<std::size_t> DomainLimiter::limiter_meant(LimitKind kind,
+                                                        std::optional<double> stated) const {
+  std::optional<std::size_t> best;
+  double best_distance = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < rates_.size(); ++i) {
+    const Limit& limit = rates_[i].limit();
+    if (limit.kind != kind || limit.quota <= 0) {
+      continue;
+    }
+    // The limit whose quota is nearest to the stated one; unstated, the one with the shortest
+    // window.
+    const double distance = stated && *stated > 0 ? std::abs(std::log(limit.quota / *stated))
+                                                  : base::seconds(limit.window);
+    if (!best || distance < best_distance) {
+      best = i;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+void DomainLimiter::observe_kind(base::Instant now,
+                                 LimitKind kind,
+                                 const Stated& stated,
+                                 const Reservation& answered) {
+  if (!stated.remaining || !(*stated.remaining >= 0)) {
+    return;
+  }
+  const std::optional<base::Instant> void_at =
+      stated.reset ? std::optional(later(answered.at, *stated.reset)) : std::nullopt;
+  if (void_at && *void_at <= now) {
+    return;
+  }
+  double remaining = *stated.remaining;
+  const std::optional<std::size_t> index = limiter_meant(kind, stated.limit);
+  if (index) {
+    remaining -= rates_[*index].reserved_total() - answered.reserved_total[*index];
+  }
+  if (remaining <= 0 && void_at) {
+    gate(*void_at);
+    remaining = 0;  // the gate pays the rest of the debt
+  }
+  if (index) {
+    rates_[*index].sync(now, remaining);
+  }
+}
+
+void DomainLimiter::observe(base::Instant now,
+                            const LimitHints& hints,
+                            const Reservation& answered) {
+  observe_kind(now,
+               LimitKind::requests,
+               {.limit = hints.limit_requests,
+                .remaining = hints.remaining_requests,
+                .reset = hints.reset_requests},
+               answered);
+  observe_kind(now,
+               LimitKind::tokens,
+               {.limit = hints.limit_tokens,
+                .remaining = hints.remaining_tokens,
+                .reset = hints.reset_tokens},
+               answered);
+}
+
+DomainStatus DomainLimiter::status(base::Instant now) const {
+  DomainStatus status{.name = domain_.name, .in_flight = in_flight_, .gate = {}, .limits = {}};
+  if (gate_ && *gate_ > now) {
+    status.gate = gate_;
+  }
+  auto rate = rates_.begin();
+  auto slots = slots_.begin();
+  for (const Limit& limit : domain_.limits) {
+    if (limit.kind == LimitKind::concurrency) {
+      status.limits.push_back({.limit = limit,
+                               .used = static_cast<double>(slots->in_flight(now)),
+                               .allowed = static_cast<double>(slots->slots()),
+                               .pace = {}});
+      ++slots;
+    } else {
+      status.limits.push_back({.limit = limit,
+                               .used = rate->used_in_window(now),
+                               .allowed = rate->pace().rate * base::seconds(limit.window),
+                               .pace = rate->pace()});
+      ++rate;
+    }
+  }
+  return status;
+}
+
+}  // namespace sortie::quota

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "sortie/base/time.h"
+#include "sortie/quota/concurrency.h"
+#include "sortie/quota/limit.h"
+#include "sortie/quota/rate_limiter.h"
+#include "sortie/quota/signal.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+// All limits of one limit domain, decided together. Pure and single-threaded: every call takes
+// `now`, which must never go backwards. A request is admitted by reserve(); what it took is
+// corrected and given back afterwards:
+// - answer complete: settle() with the real usage, then release();
+// - failed, perhaps billed: release() alone, the reserved cost stays;
+// - cancelled by us: release() with a grace, since the server may still be working;
+// - no byte was ever sent: cancel(), which gives everything back.
+
+namespace sortie::quota {
+
+struct DomainOptions {
+  double jitter_seconds = 0.010;  // lateness at the server that pacing allows for, each way (p99.9)
+  double share = 1.0;  // of every quota that is ours; the rest belongs to other users of the pool
+};
+
+/// What one admitted request took from one domain. A value; belongs to the DomainLimiter that made
+/// it.
+struct Reservation {
+  base::Instant at;
+  std::vector<double> units;  // per rate limit
+  // Per rate limit, this request included: tells how much was sent after it.
+  std::vector<double> reserved_total;
+  bool settled = false;
+  bool released = false;
+};
+
+/// One limit as status pages show it.
+struct LimitStatus {
+  Limit limit;         // as declared, scaled by the share
+  double used = 0;     // units taken in the last window; in flight for concurrency
+  double allowed = 0;  // units a window at our pace; slots for concurrency
+  Pace pace;           // zero for concurrency
+};
+
+struct DomainStatus {
+  std::string name;
+  std::size_t in_flight = 0;          // admitted and not released, held slots excluded
+  std::optional<base::Instant> gate;  // closed until then; absent when open
+  std::vector<LimitStatus> limits;    // in declared order
+};
+
+class DomainLimiter {
+ public:
+  explicit DomainLimiter(LimitDomain domain, DomainOptions options = {});
+
+  /// The first instant ≥ now at which all limits and the gate admit a request of this size;
+  /// kUntilFreed while that depends on a release. Holds nothing: ask again then, others may have
+  /// come first.
+  [[nodiscard]] base::Instant earliest(base::Instant now, const RequestSize& size) const;
+
+  /// Takes the request's cost from every limit. earliest(now, size) must be now.
+  [[nodiscard]] Reservation reserve(base::Instant now, const RequestSize& size);
+
+  /// Corrects the limits that the provider settles (`is_settled`) to the real usage; no effect the
+  /// second time.
+  void settle(base::Instant now, Reservation& reservation, const RequestSize& used);
+
+  /// Frees the concurrency slot, at once or after `grace`; no effect the second time.
+  void release(base::Instant now, Reservation& reservation, base::Duration grace = {});
+
+  /// Gives everything back. Only when certainly no byte was sent; no effect after settle or
+  /// release.
+  void cancel(base::Instant now, Reservation& reservation);
+
+  /// Closes the domain for everybody until `until`; a later gate wins, an earlier one is ignored.
+  void gate(base::Instant until);
+
+  void gate(base::Instant now, base::Duration wait) { gate(later(now, wait)); }
+
+  /// Opens the gate (a person's decision).
+  void open_gate() { gate_ = {}; }
+
+  /// Rate-limit headers of the answer to `answered`. What we sent after that request is taken off
+  /// the remaining units. A statement is void once the reset that it names has passed since the
+  /// request was sent. Headers only ever slow us down: they may be stale, and other pools' numbers
+  /// were seen in them.
+  void observe(base::Instant now, const LimitHints& hints, const Reservation& answered);
+
+  [[nodiscard]] const std::string& name() const { return domain_.name; }
+
+  [[nodiscard]] const LimitDomain& domain() const { return domain_; }
+
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
+  [[nodiscard]] DomainStatus status(base::Instant now) const;
+
+ private:
+  struct Stated {
+    std::optional<double> limit;
+    std::optional<double> remaining;
+    std::optional<base::Duration> reset;
+  };
+
+  [[nodiscard]] static base::Instant later(base::Instant now, base::Duration wait);
+  void observe_kind(base::Instant now,
+                    LimitKind kind,
+                    const Stated& stated,
+                    const Reservation& answered);
+  [[nodiscard]] std::optional<std::size_t> limiter_meant(LimitKind kind,
+                                                         std::optional<double> stated) const;
+
+  LimitDomain domain_;
+  std::vector<RateLimiter> rates_;
+  std::vector<ConcurrencyCounter> slots_;
+  std::optional<base::Instant> gate_;
+  std::size_t in_flight_ = 0;
+};
+
+/// How long to close a gate after a hint of `wait`: stretched by up to 5 % (`uniform` in [0, 1)),
+/// so that those who were told the same time do not return together.
+[[nodiscard]] base::Duration gate_wait(base::Duration wait, double uniform);
+
+}  // namespace sortie::quota

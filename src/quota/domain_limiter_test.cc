@@ -1,0 +1,257 @@
+#include "sortie/quota/domain_limiter.h"
+
+#include "sortie/base/time.h"
+#include "sortie/quota/concurrency.h"
+#include "sortie/quota/limit.h"
+#include "sortie/quota/signal.h"
+
+#include <chrono>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+namespace sortie::quota {
+namespace {
+
+using base::Instant;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr Instant kStart{std::chrono::hours(1)};
+constexpr RequestSize kSmall{.input = 800, .output = 200, .max_output = 1000};
+
+Limit rpm(double quota) {
+  return {.kind = LimitKind::requests, .quota = quota, .window = minutes(1)};
+}
+
+Limit tpm(double quota, TokenCost cost = TokenCost::input_plus_output) {
+  return {.kind = LimitKind::tokens,
+          .quota = quota,
+          .window = minutes(1),
+          .enforced_over = {},
+          .cost = cost};
+}
+
+Limit in_flight(double slots) {
+  return {.kind = LimitKind::concurrency, .quota = slots};
+}
+
+DomainLimiter limiter_of(std::vector<Limit> limits, DomainOptions options = {}) {
+  return DomainLimiter({.name = "alpha/key-1×sim-large", .limits = std::move(limits)}, options);
+}
+
+TEST(DomainLimiter, without_limits_admits_at_once) {
+  DomainLimiter limiter = limiter_of({});
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart);
+    (void)limiter.reserve(kStart, kSmall);
+  }
+  EXPECT_EQ(limiter.in_flight(), 100U);
+}
+
+TEST(DomainLimiter, waits_for_the_slowest_of_its_limits) {
+  DomainLimiter limiter = limiter_of({rpm(6000), tpm(60'000)});
+  (void)limiter.reserve(kStart, kSmall);
+  const Instant at = limiter.earliest(kStart, kSmall);
+  EXPECT_GE(at - kStart, milliseconds(1000));  // 1,000 tokens at a bit less than 1,000 a second
+  EXPECT_LE(at - kStart, milliseconds(1050));
+}
+
+TEST(DomainLimiter, gives_unused_tokens_back_where_the_provider_does) {
+  DomainLimiter settled = limiter_of({tpm(60'000)});
+  DomainLimiter kept = limiter_of({tpm(60'000, TokenCost::input_plus_max)});
+  for (DomainLimiter* limiter : {&settled, &kept}) {
+    Reservation reservation = limiter->reserve(kStart, kSmall);
+    limiter->settle(kStart, reservation, {.input = 50, .output = 10});
+    limiter->release(kStart, reservation);
+  }
+  EXPECT_LT(settled.earliest(kStart, kSmall), kStart + milliseconds(100));
+  EXPECT_GT(kept.earliest(kStart, kSmall), kStart + milliseconds(1000));
+}
+
+TEST(DomainLimiter, settles_a_reservation_once) {
+  DomainLimiter limiter = limiter_of({tpm(60'000)});
+  Reservation reservation = limiter.reserve(kStart, kSmall);
+  limiter.settle(kStart, reservation, {.input = 900, .output = 100});
+  const Instant before = limiter.earliest(kStart, kSmall);
+  limiter.settle(kStart, reservation, {});
+  limiter.cancel(kStart, reservation);
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), before);
+  EXPECT_EQ(limiter.in_flight(), 1U);
+}
+
+TEST(DomainLimiter, frees_the_slot_of_a_cancelled_request_after_its_grace) {
+  DomainLimiter limiter = limiter_of({in_flight(1)});
+  Reservation reservation = limiter.reserve(kStart, kSmall);
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), kUntilFreed);
+  limiter.release(kStart, reservation, seconds(10));
+  limiter.release(kStart, reservation);  // no effect
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart + seconds(10));
+  EXPECT_EQ(limiter.in_flight(), 0U);
+}
+
+TEST(DomainLimiter, gives_everything_back_for_a_request_that_was_never_sent) {
+  DomainLimiter limiter = limiter_of({rpm(60), tpm(60'000), in_flight(1)});
+  Reservation reservation = limiter.reserve(kStart, kSmall);
+  limiter.cancel(kStart, reservation);
+  EXPECT_LE(limiter.earliest(kStart, kSmall), kStart + std::chrono::microseconds(1));
+  EXPECT_EQ(limiter.status(kStart).limits[0].used, 0);
+  EXPECT_EQ(limiter.in_flight(), 0U);
+}
+
+TEST(DomainLimiter, a_gate_is_closed_for_everybody_and_never_shortened) {
+  DomainLimiter limiter = limiter_of({});
+  limiter.gate(kStart + seconds(30));
+  limiter.gate(kStart + seconds(10));
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart + seconds(30));
+  EXPECT_EQ(limiter.status(kStart).gate, kStart + seconds(30));
+  EXPECT_EQ(limiter.earliest(kStart + seconds(30), kSmall), kStart + seconds(30));
+  EXPECT_EQ(limiter.status(kStart + seconds(30)).gate, std::nullopt);
+  limiter.gate(kStart, base::Duration::max());  // absurd hints do not overflow
+  EXPECT_LT(limiter.earliest(kStart, kSmall), kUntilFreed);
+  limiter.open_gate();
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart);
+}
+
+TEST(DomainLimiter, stretches_a_hint_by_at_most_five_percent) {
+  EXPECT_EQ(gate_wait(seconds(100), 0), seconds(100));
+  EXPECT_NEAR(base::seconds(gate_wait(seconds(100), 0.999)), 104.995, 1e-6);
+  EXPECT_EQ(gate_wait(seconds(-3), 0.5), base::Duration::zero());
+}
+
+TEST(DomainLimiter, uses_only_its_share_of_a_pool) {
+  DomainLimiter limiter =
+      limiter_of({rpm(600), in_flight(10)}, {.jitter_seconds = 0, .share = 0.5});
+  (void)limiter.reserve(kStart, kSmall);
+  EXPECT_GE(limiter.earliest(kStart, kSmall) - kStart, milliseconds(200));
+  EXPECT_EQ(limiter.status(kStart).limits[1].allowed, 5);
+}
+
+TEST(DomainLimiter, closes_when_the_server_says_that_nothing_is_left) {
+  DomainLimiter limiter = limiter_of({rpm(6000)});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);
+  LimitHints hints;
+  hints.remaining_requests = 0;
+  hints.reset_requests = seconds(20);
+  limiter.observe(kStart + seconds(1), hints, reservation);
+  EXPECT_EQ(limiter.earliest(kStart + seconds(1), kSmall), kStart + seconds(20));
+}
+
+TEST(DomainLimiter, takes_its_own_later_requests_off_the_remaining_ones) {
+  DomainLimiter limiter = limiter_of({rpm(60'000)}, {.jitter_seconds = 0});
+  const Reservation first = limiter.reserve(kStart, kSmall);
+  Instant now = kStart;
+  for (int i = 0; i < 3; ++i) {
+    now = limiter.earliest(now, kSmall);
+    (void)limiter.reserve(now, kSmall);
+  }
+  now += seconds(1);
+  LimitHints hints;
+  hints.remaining_requests = 5;
+  hints.reset_requests = seconds(20);
+  limiter.observe(now, hints, first);
+  EXPECT_EQ(limiter.earliest(now, kSmall), now) << "two are left";
+  hints.remaining_requests = 3;
+  limiter.observe(now, hints, first);
+  EXPECT_EQ(limiter.earliest(now, kSmall), kStart + seconds(20)) << "none is left";
+}
+
+TEST(DomainLimiter, ignores_a_statement_about_a_window_that_is_over) {
+  DomainLimiter limiter = limiter_of({rpm(6000), tpm(1'000'000)});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);
+  LimitHints hints;
+  hints.remaining_requests = 0;
+  hints.reset_requests = seconds(1);
+  hints.remaining_tokens = -1;
+  hints.reset_tokens = minutes(6);
+  limiter.observe(kStart + seconds(2), hints, reservation);
+  EXPECT_EQ(limiter.earliest(kStart + seconds(2), kSmall), kStart + seconds(2));
+}
+
+TEST(DomainLimiter, slows_down_without_a_reset_time) {
+  DomainLimiter limiter = limiter_of({tpm(60'000)});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);
+  LimitHints hints;
+  hints.remaining_tokens = 0;
+  const Instant now = kStart + seconds(30);
+  limiter.observe(now, hints, reservation);
+  EXPECT_GE(limiter.earliest(now, kSmall), now + seconds(1));
+  EXPECT_LT(limiter.earliest(now, kSmall), now + seconds(3));
+}
+
+TEST(DomainLimiter, hints_without_a_declared_limit_close_the_gate) {
+  DomainLimiter limiter = limiter_of({});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);
+  LimitHints hints;
+  hints.remaining_tokens = 0;
+  hints.reset_tokens = seconds(7);
+  limiter.observe(kStart, hints, reservation);
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart + seconds(7));
+}
+
+TEST(DomainLimiter, applies_a_header_to_the_limit_that_it_means) {
+  Limit per_day = rpm(100'000);
+  per_day.window = std::chrono::hours(24);
+  DomainLimiter limiter = limiter_of({rpm(6000), per_day}, {.jitter_seconds = 0});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);
+  LimitHints hints;
+  hints.limit_requests = 100'000;
+  hints.remaining_requests = 0;
+  const Instant now = kStart + seconds(10);
+  limiter.observe(now, hints, reservation);
+  // One request of the day's pace is 0.87 s; of the minute's it would be 0.01 s.
+  EXPECT_GT(limiter.earliest(now, kSmall), now + milliseconds(800));
+}
+
+TEST(DomainLimiter, shows_what_is_used_and_allowed) {
+  DomainLimiter limiter = limiter_of({rpm(600), tpm(60'000), in_flight(4)});
+  Reservation reservation = limiter.reserve(kStart, kSmall);
+  limiter.settle(kStart, reservation, {.input = 700, .output = 100});
+  const DomainStatus status = limiter.status(kStart);
+  EXPECT_EQ(status.name, "alpha/key-1×sim-large");
+  EXPECT_EQ(status.in_flight, 1U);
+  ASSERT_EQ(status.limits.size(), 3U);
+  EXPECT_EQ(status.limits[0].used, 1);
+  EXPECT_NEAR(status.limits[0].allowed, 594, 1e-9);
+  EXPECT_EQ(status.limits[1].used, 800);
+  EXPECT_EQ(status.limits[2].used, 1);
+  EXPECT_EQ(status.limits[2].allowed, 4);
+}
+
+TEST(DomainLimiter, admits_exactly_at_the_instant_it_named) {
+  EXPECT_TRUE(rc::check([] {
+    DomainLimiter limiter = limiter_of(
+        {rpm(*rc::gen::inRange(10, 5000)), tpm(*rc::gen::inRange(5'000, 500'000)), in_flight(5)});
+    std::vector<Reservation> open;
+    Instant now = kStart;
+    for (int i = 0; i < 60; ++i) {
+      const RequestSize size{.input = static_cast<double>(*rc::gen::inRange(1, 3000)),
+                             .output = static_cast<double>(*rc::gen::inRange(0, 1000))};
+      Instant at = limiter.earliest(now, size);
+      if (at == kUntilFreed) {
+        const RequestSize used{.input = size.input,
+                               .output = static_cast<double>(*rc::gen::inRange(0, 2000))};
+        limiter.settle(now, open.front(), used);
+        limiter.release(now, open.front(), milliseconds(*rc::gen::inRange(0, 500)));
+        open.erase(open.begin());
+        at = limiter.earliest(now, size);
+      }
+      RC_ASSERT(at >= now);
+      RC_ASSERT(at < kUntilFreed);
+      if (at > now + milliseconds(1)) {
+        RC_ASSERT(limiter.earliest(at - milliseconds(1), size) > at - milliseconds(1));
+      }
+      now = at;
+      open.push_back(limiter.reserve(now, size));  // CHECKs that all limits admit it
+      RC_ASSERT(open.size() <= 5U);
+      for (const LimitStatus& limit : limiter.status(now).limits) {
+        RC_ASSERT(limit.used >= 0);
+      }
+    }
+  }));
+}
+
+}  // namespace
+}  // namespace sortie::quota

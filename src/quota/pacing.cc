@@ -1,0 +1,95 @@
+#include "sortie/quota/pacing.h"
+
+#include "sortie/base/time.h"
+#include "sortie/quota/limit.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace sortie::quota {
+
+namespace {
+
+// Below a token bucket's own rate, so that clocks which differ a little never add up.
+constexpr double kBucketShare = 0.99;
+
+struct Window {
+  double quota = 0;
+  double seconds = 0;
+};
+
+struct Windows {
+  std::array<Window, 2> items;
+  std::size_t count = 1;
+
+  [[nodiscard]] std::span<const Window> view() const { return {items.data(), count}; }
+};
+
+Windows windows_of(const Limit& limit) {
+  Windows result;
+  const double window = base::seconds(limit.window);
+  result.items[0] = {.quota = limit.quota, .seconds = window};
+  const double part = base::seconds(limit.enforced_over);
+  if (part > 0 && part < window) {
+    result.items[1] = {.quota = limit.quota * part / window, .seconds = part};
+    result.count = 2;
+  }
+  return result;
+}
+
+bool is_whole(double value) {
+  return std::abs(value - std::round(value)) <= 1e-9 * value;
+}
+
+Pace request_pace(const Windows& windows, double jitter) {
+  const double rate = windows.items[0].quota / windows.items[0].seconds;
+  double pace = kBucketShare * rate;
+  bool is_sub_window = false;
+  for (const Window& window : windows.view()) {
+    // A counter counts whole requests; only a bucket can hold a sub-window's fractional share.
+    if (is_whole(window.quota) || (!is_sub_window && window.quota > 1)) {
+      const double whole =
+          is_whole(window.quota) ? std::round(window.quota) : std::floor(window.quota);
+      pace = std::min(pace, whole / (window.seconds + 2 * jitter));
+    }
+    if (std::max(1.0, window.quota) < 1 + 2 * jitter * rate) {
+      pace = std::min(pace, rate / (1 + 2 * jitter * rate));
+    }
+    is_sub_window = true;
+  }
+  return {.rate = pace, .burst = 1};
+}
+
+Pace token_pace(const Windows& windows, double jitter, double largest_cost) {
+  double smallest = windows.items[0].quota;
+  for (const Window& window : windows.view()) {
+    smallest = std::min(smallest, window.quota);
+  }
+  const double burst = std::min(std::max(largest_cost, 1.0), smallest / 2);
+  double rate = windows.items[0].quota / windows.items[0].seconds;
+  for (const Window& window : windows.view()) {
+    rate = std::min(rate, (window.quota - burst) / (window.seconds + 2 * jitter));
+  }
+  return {.rate = rate, .burst = burst};
+}
+
+}  // namespace
+
+Pace pace_for(const Limit& limit, double jitter_seconds, double largest_cost) {
+  const bool usable =
+      limit.quota > 0 && std::isfinite(limit.quota) && limit.window > base::Duration::zero();
+  if (!usable || limit.kind == LimitKind::concurrency) {
+    return {};
+  }
+  const Windows windows = windows_of(limit);
+  const double jitter = std::max(0.0, jitter_seconds);
+  if (limit.kind == LimitKind::requests) {
+    return request_pace(windows, jitter);
+  }
+  return token_pace(windows, jitter, largest_cost);
+}
+
+}  // namespace sortie::quota

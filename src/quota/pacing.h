@@ -1,0 +1,33 @@
+#pragma once
+
+#include "sortie/quota/limit.h"
+
+// How fast a limit may be used so that no enforcement algorithm can reject us: token bucket,
+// sliding window or aligned counter, each also over the sub-window that the limit names. Pure.
+//
+// A pacer of rate λ and burst B lets through at most B + λ·ω units in any window ω, or ⌈λω⌉ + B − 1
+// requests of cost 1. A request may arrive up to j seconds earlier or later than the pace demands,
+// which widens every window by 2j. Over every (quota Q, window ω) of a limit, with r = Q/ω:
+//
+//   requests, windows:       ⌈λ·(ω + 2j)⌉ + B − 1 ≤ Q                 where Q is an integer
+//   requests, token bucket:  B = 1, λ ≤ 0.99·r, and λ ≤ r/(1 + 2j·r)  where the capacity max(1, Q)
+//   < 1 + 2j·r tokens:                  B + λ·(ω + 2j) ≤ Q
+//
+// Example: 600 requests a minute, enforced over 1 s, j = 10 ms: λ = 10/1.02 = 9.80 a second, B = 1.
+
+namespace sortie::quota {
+
+struct Pace {
+  double rate = 0;   // units per second; 0: nothing may ever be sent
+  double burst = 0;  // units at once
+
+  bool operator==(const Pace&) const = default;
+};
+
+/// The fastest safe pace for a rate limit. A burst is worth burst/rate seconds once, while for
+/// tokens it costs rate all the time; so it is one request, or `largest_cost` tokens (the largest
+/// request that shall pass without extra waiting), at most half of the smallest window's quota. A
+/// limit without quota or window has rate 0. Not for concurrency.
+[[nodiscard]] Pace pace_for(const Limit& limit, double jitter_seconds, double largest_cost = 1);
+
+}  // namespace sortie::quota

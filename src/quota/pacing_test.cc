@@ -1,0 +1,85 @@
+#include "sortie/quota/pacing.h"
+
+#include "sortie/quota/limit.h"
+
+#include <chrono>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace sortie::quota {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+Limit requests(double quota, base::Duration window, base::Duration enforced_over = {}) {
+  return {.kind = LimitKind::requests,
+          .quota = quota,
+          .window = window,
+          .enforced_over = enforced_over};
+}
+
+Limit tokens(double quota, base::Duration window, base::Duration enforced_over = {}) {
+  return {
+      .kind = LimitKind::tokens, .quota = quota, .window = window, .enforced_over = enforced_over};
+}
+
+TEST(PaceFor, leaves_two_percent_of_600_a_minute_enforced_each_second) {
+  const Pace pace = pace_for(requests(600, minutes(1), seconds(1)), 0.010);
+  EXPECT_DOUBLE_EQ(pace.rate, 10 / 1.02);
+  EXPECT_EQ(pace.burst, 1);
+}
+
+TEST(PaceFor, stays_below_a_token_bucket_of_the_same_rate) {
+  EXPECT_DOUBLE_EQ(pace_for(requests(600, minutes(1)), 0.010).rate, 9.9);
+}
+
+TEST(PaceFor, yields_to_the_window_where_lateness_is_large) {
+  EXPECT_DOUBLE_EQ(pace_for(requests(60, minutes(1)), 0.5).rate, 60 / 61.0);
+}
+
+TEST(PaceFor, treats_a_fractional_share_as_a_small_bucket) {
+  // A third of a request a second cannot be counted in windows of one second.
+  const Pace pace = pace_for(requests(20, minutes(1), seconds(1)), 0.010);
+  const double rate = 20 / 60.0;
+  EXPECT_DOUBLE_EQ(pace.rate, rate * 0.99);
+  // With lateness of a second, a bucket that holds one request needs more room.
+  EXPECT_DOUBLE_EQ(pace_for(requests(20, minutes(1), seconds(1)), 1.0).rate, rate / (1 + 2 * rate));
+}
+
+TEST(PaceFor, counts_whole_requests_in_the_declared_window) {
+  EXPECT_DOUBLE_EQ(pace_for(requests(2.9, seconds(1)), 0).rate, 2.0);
+  EXPECT_DOUBLE_EQ(pace_for(requests(0.5, minutes(1)), 0).rate, 0.99 * 0.5 / 60);
+}
+
+TEST(PaceFor, trades_the_burst_of_tokens_against_the_rate) {
+  const Limit limit = tokens(60'000, minutes(1));
+  EXPECT_DOUBLE_EQ(pace_for(limit, 0, 1).rate, 59'999 / 60.0);
+  EXPECT_DOUBLE_EQ(pace_for(limit, 0, 6'000).rate, 900);
+  EXPECT_DOUBLE_EQ(pace_for(limit, 0, 6'000).burst, 6'000);
+  EXPECT_DOUBLE_EQ(pace_for(limit, 0, 50'000).burst, 30'000) << "at most half";
+}
+
+TEST(PaceFor, obeys_the_tighter_of_window_and_sub_window_for_tokens) {
+  const Pace pace = pace_for(tokens(60'000, minutes(1), seconds(1)), 0.010, 200);
+  EXPECT_DOUBLE_EQ(pace.rate, 800 / 1.02);
+}
+
+TEST(PaceFor, ignores_a_sub_window_as_long_as_the_window) {
+  EXPECT_EQ(pace_for(requests(600, minutes(1), minutes(1)), 0.010),
+            pace_for(requests(600, minutes(1)), 0.010));
+}
+
+TEST(PaceFor, lets_nothing_through_without_a_usable_quota) {
+  EXPECT_EQ(pace_for(requests(0, minutes(1)), 0.010), Pace{});
+  EXPECT_EQ(pace_for(requests(-5, minutes(1)), 0.010), Pace{});
+  EXPECT_EQ(pace_for(requests(5, milliseconds(0)), 0.010), Pace{});
+  EXPECT_EQ(pace_for(requests(std::numeric_limits<double>::quiet_NaN(), minutes(1)), 0.010),
+            Pace{});
+  EXPECT_EQ(pace_for({.kind = LimitKind::concurrency, .quota = 5}, 0.010), Pace{});
+}
+
+}  // namespace
+}  // namespace sortie::quota

@@ -1,0 +1,126 @@
+#include "sortie/quota/rate_limiter.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/concurrency.h"
+#include "sortie/quota/gcra.h"
+#include "sortie/quota/limit.h"
+#include "sortie/quota/pacing.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace sortie::quota {
+
+namespace {
+
+// How long a large request keeps the burst up, at least.
+constexpr base::Duration kEpochMin = std::chrono::minutes(5);
+
+double smallest_quota_of(const Limit& limit) {
+  const double window = base::seconds(limit.window);
+  const double part = base::seconds(limit.enforced_over);
+  return part > 0 && part < window ? limit.quota * part / window : limit.quota;
+}
+
+}  // namespace
+
+UsageMeter::UsageMeter(base::Duration window)
+    : slice_(std::max(base::Duration(1), window / kSlices)) {}
+
+std::int64_t UsageMeter::slice_of(base::Instant at) const {
+  return at.time_since_epoch() / slice_;
+}
+
+void UsageMeter::add(base::Instant now, base::Instant at, double units) {
+  const std::int64_t current = slice_of(now);
+  // At most one round over the ring, however long the silence was.
+  for (std::int64_t i = std::max(newest_ + 1, current - kSlices + 1); i <= current; ++i) {
+    units_[static_cast<std::size_t>(i % kSlices)] = 0;
+  }
+  newest_ = std::max(newest_, current);
+  const std::int64_t slice = slice_of(at);
+  if (slice >= 0 && slice <= newest_ && slice > newest_ - kSlices) {
+    units_[static_cast<std::size_t>(slice % kSlices)] += units;
+  }
+}
+
+double UsageMeter::in_window(base::Instant now) const {
+  double sum = 0;
+  const std::int64_t oldest = std::max<std::int64_t>(0, slice_of(now) - kSlices + 1);
+  for (std::int64_t i = std::max(oldest, newest_ - kSlices + 1); i <= newest_; ++i) {
+    sum += units_[static_cast<std::size_t>(i % kSlices)];
+  }
+  return std::max(0.0, sum);
+}
+
+RateLimiter::RateLimiter(const Limit& limit, double jitter_seconds)
+    : limit_(limit),
+      jitter_seconds_(jitter_seconds),
+      smallest_quota_(smallest_quota_of(limit)),
+      gcra_(pace_for(limit, jitter_seconds)),
+      meter_(limit.window) {}
+
+bool RateLimiter::raises_burst(double units) const {
+  return limit_.kind == LimitKind::tokens && units > gcra_.pace().burst &&
+         units <= smallest_quota_ / 2;
+}
+
+base::Instant RateLimiter::earliest(base::Instant now, double units) const {
+  const std::optional<base::Duration> wait = gcra_.wait(now, units);
+  if (!wait) {
+    return kUntilFreed;
+  }
+  // Beyond a burst, the bucket must have been full for as long as the excess takes. That covers
+  // both cases: the growth of the burst is debt that has to be paid off first, and an oversized
+  // request finds so much less used before it.
+  const double excess = std::min(units, smallest_quota_) - gcra_.pace().burst;
+  if (excess <= 0) {
+    return now + *wait;
+  }
+  return std::max(now + *wait, gcra_.full_at() + base::from_seconds(excess / gcra_.pace().rate));
+}
+
+void RateLimiter::reserve(base::Instant now, double units) {
+  CHECK(earliest(now, units) <= now);
+  if (raises_burst(units)) {
+    gcra_.set_pace(now, pace_for(limit_, jitter_seconds_, units));
+  }
+  gcra_.reserve(now, units);
+  meter_.add(now, now, units);
+  reserved_total_ += units;
+  remember_cost(now, units);
+}
+
+void RateLimiter::remember_cost(base::Instant now, double units) {
+  if (limit_.kind != LimitKind::tokens || units > smallest_quota_ / 2) {
+    return;
+  }
+  if (now < epoch_end_) {
+    largest_now_ = std::max(largest_now_, units);
+    return;
+  }
+  // A smaller burst is a faster rate; the debt that is left is still paid off first.
+  largest_before_ = largest_now_;
+  largest_now_ = units;
+  epoch_end_ = now + std::max(kEpochMin, limit_.window);
+  gcra_.set_pace(now, pace_for(limit_, jitter_seconds_, std::max(largest_now_, largest_before_)));
+}
+
+void RateLimiter::settle(base::Instant now,
+                         base::Instant reserved_at,
+                         double reserved,
+                         double used) {
+  const double counted = std::clamp(used, 0.0, std::max(limit_.quota, reserved));
+  gcra_.settle(now, reserved, counted);
+  meter_.add(now, reserved_at, counted - reserved);
+}
+
+void RateLimiter::sync(base::Instant now, double remaining) {
+  gcra_.sync(now, remaining);
+}
+
+}  // namespace sortie::quota

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "sortie/base/time.h"
+#include "sortie/quota/gcra.h"
+#include "sortie/quota/limit.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace sortie::quota {
+
+/// Units taken in the last window, in slices of a sixtieth of it: for people, not for decisions.
+class UsageMeter {
+ public:
+  explicit UsageMeter(base::Duration window);
+
+  /// Adds `units`, negative for a refund, at the time of the request that they belong to; too old
+  /// is forgotten.
+  void add(base::Instant now, base::Instant at, double units);
+  [[nodiscard]] double in_window(base::Instant now) const;
+
+ private:
+  static constexpr std::int64_t kSlices = 60;
+  [[nodiscard]] std::int64_t slice_of(base::Instant at) const;
+
+  base::Duration slice_;
+  std::int64_t newest_ = 0;
+  std::array<double, kSlices> units_{};
+};
+
+/// One rate limit (requests or tokens) with its pacer. The burst follows the largest request of
+/// late, so that in every window at most the quota is used, whatever the mix of sizes:
+/// - a request larger than the burst raises it (and lowers the rate) first, up to half of the
+/// smallest window's quota,
+///   beyond which that would cost more than it gains;
+/// - a request beyond that goes when the bucket has been full long enough to pay for the excess;
+/// - one beyond the whole quota of a window waits as one of exactly that quota: it goes alone and
+/// the server decides. Refunds keep this exact where the server gives them too; a window counter
+/// that never does sees them on top.
+class RateLimiter {
+ public:
+  RateLimiter(const Limit& limit, double jitter_seconds);
+
+  /// The first instant ≥ now at which `units` may be taken; kUntilFreed if never. Later only if
+  /// others reserve.
+  [[nodiscard]] base::Instant earliest(base::Instant now, double units) const;
+
+  /// earliest(now, units) must be now.
+  void reserve(base::Instant now, double units);
+
+  /// Corrects what was reserved at `reserved_at`. More than the window's quota is counted as that
+  /// quota, so that no server can stop us for hours by an absurd number.
+  void settle(base::Instant now, base::Instant reserved_at, double reserved, double used);
+
+  /// The server's own count, our later requests taken off.
+  void sync(base::Instant now, double remaining);
+
+  [[nodiscard]] const Limit& limit() const { return limit_; }
+
+  [[nodiscard]] Pace pace() const { return gcra_.pace(); }
+
+  [[nodiscard]] double used_in_window(base::Instant now) const { return meter_.in_window(now); }
+
+  /// Units reserved since the beginning, refunds not taken off: two readings tell what was sent in
+  /// between.
+  [[nodiscard]] double reserved_total() const { return reserved_total_; }
+
+ private:
+  [[nodiscard]] bool raises_burst(double units) const;
+  void remember_cost(base::Instant now, double units);
+
+  Limit limit_;
+  double jitter_seconds_;
+  double smallest_quota_;  // of the window and the sub-window
+  Gcra gcra_;
+  UsageMeter meter_;
+  double reserved_total_ = 0;
+  // Largest cost of this epoch and of the one before; an outlier is forgotten after two.
+  double largest_now_ = 0;
+  double largest_before_ = 0;
+  base::Instant epoch_end_;
+};
+
+}  // namespace sortie::quota

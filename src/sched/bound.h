@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/spec/model.h"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+// The shortest time in which the declared limits allow a workload: the fluid linear programme of
+// SCHEDULING §4.1, solved with Clp, and the critical path.
+
+namespace sortie::sched {
+
+/// Requests of one model with their mean cost.
+struct WorkClass {
+  std::size_t model = 0;  // in Topology::models
+  double requests = 0;
+  double input_tokens = 0;   // mean per request
+  double output_tokens = 0;  // mean per request
+  double max_output_tokens = 0;
+  double service_seconds = 0;   // mean per request
+  double dialogue_seconds = 0;  // longest expected dialogue: critical path
+};
+
+struct Bottleneck {
+  std::string domain;                // name of the limit domain, "" for the critical path
+  std::string limit;                 // "requests", "tokens", "concurrency"
+  double saving_of_ten_percent = 0;  // share of the bound that 10 % more of this limit would save
+};
+
+struct Bound {
+  double seconds = 0;                   // 0: nothing limits this workload
+  std::vector<Bottleneck> bottlenecks;  // most valuable first
+};
+
+[[nodiscard]] base::Result<Bound> lower_bound(const spec::Topology& topology,
+                                              const std::vector<WorkClass>& work);
+
+}  // namespace sortie::sched

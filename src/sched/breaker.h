@@ -1,0 +1,64 @@
+#pragma once
+
+#include "sortie/base/time.h"
+
+#include <array>
+#include <cstdint>
+
+namespace sortie::sched {
+
+/// What the end of a request says about the health of what served it.
+enum class Health : std::uint8_t {
+  good,         // a complete answer
+  alive,        // an answer that is no failure of the server: a limit, a refusal
+  failing,      // it failed as a server: 5xx, a broken answer, silence
+  unreachable,  // no connection, or lost before any byte
+  unknown,      // we cancelled it
+};
+
+/// A circuit breaker. Closed, it watches a rolling window of 20 s; three requests in a row that
+/// could not reach the server, or half of at least five failing, open it for min(60, 2·2^k) s ± 20
+/// %; then exactly one real request goes through, which closes it or opens it again with k + 1.
+/// Limits (429) never open it. Pure; takes `now`, which must never go backwards. Requests that were
+/// sent before the last change of state are not counted.
+class Breaker {
+ public:
+  /// The first instant ≥ now at which a request may pass; Instant::max() while the one request is
+  /// on its way.
+  [[nodiscard]] base::Instant earliest(base::Instant now) const;
+
+  /// A request is sent: earliest(now) must be now.
+  void admit();
+
+  /// A request that was sent at `sent` ended. `uniform` in [0, 1) spreads the time for which it
+  /// opens.
+  void ended(base::Instant sent, base::Instant now, Health health, double uniform);
+
+  [[nodiscard]] bool is_closed() const { return is_closed_; }
+
+  [[nodiscard]] base::Instant open_until() const { return open_until_; }
+
+ private:
+  struct Slice {
+    std::int64_t second = -1;
+    std::uint32_t requests = 0;
+    std::uint32_t failures = 0;
+  };
+
+  static constexpr std::int64_t kWindowSeconds = 20;
+
+  void ended_while_closed(base::Instant now, Health health, double uniform);
+  void open(base::Instant now, double uniform);
+  void close(base::Instant now);
+  [[nodiscard]] bool is_too_bad(base::Instant now) const;
+
+  bool is_closed_ = true;
+  bool probe_on_its_way_ = false;  // only when not closed
+  base::Instant changed_at_ = base::Instant::min();
+  base::Instant open_until_ = base::Instant::min();
+  int openings_ = 0;     // since it was last closed by a good answer
+  int unreachable_ = 0;  // in a row
+  std::array<Slice, kWindowSeconds> slices_{};
+};
+
+}  // namespace sortie::sched

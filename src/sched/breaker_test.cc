@@ -1,0 +1,136 @@
+#include "sortie/sched/breaker.h"
+
+#include "sortie/sched/test_support.h"
+
+#include <gtest/gtest.h>
+
+namespace sortie::sched {
+namespace {
+
+using test::at;
+
+/// A request that is sent and ends at the same instant.
+void request(Breaker& breaker, double seconds, Health health, double uniform = 0.5) {
+  ASSERT_EQ(breaker.earliest(at(seconds)), at(seconds));
+  breaker.admit();
+  breaker.ended(at(seconds), at(seconds), health, uniform);
+}
+
+void break_it(Breaker& breaker, double seconds) {
+  for (int i = 0; i < 3; ++i) {
+    request(breaker, seconds, Health::unreachable);
+  }
+  ASSERT_FALSE(breaker.is_closed());
+}
+
+TEST(Breaker, opens_after_three_requests_in_a_row_that_reached_nothing) {
+  Breaker breaker;
+  request(breaker, 1, Health::unreachable);
+  request(breaker, 2, Health::unreachable);
+  EXPECT_TRUE(breaker.is_closed());
+  request(breaker, 3, Health::unreachable);
+  EXPECT_FALSE(breaker.is_closed());
+  EXPECT_EQ(breaker.earliest(at(3)), at(5));
+}
+
+TEST(Breaker, any_answer_ends_a_row_of_unreachable_requests) {
+  Breaker breaker;
+  request(breaker, 1, Health::unreachable);
+  request(breaker, 2, Health::unreachable);
+  request(breaker, 3, Health::alive);
+  request(breaker, 4, Health::unreachable);
+  EXPECT_TRUE(breaker.is_closed());
+}
+
+TEST(Breaker, opens_when_half_of_at_least_five_requests_fail) {
+  Breaker breaker;
+  request(breaker, 1, Health::good);
+  request(breaker, 2, Health::good);
+  request(breaker, 3, Health::failing);
+  request(breaker, 4, Health::failing);
+  EXPECT_TRUE(breaker.is_closed());
+  request(breaker, 5, Health::failing);
+  EXPECT_FALSE(breaker.is_closed());
+}
+
+TEST(Breaker, forgets_what_is_older_than_twenty_seconds) {
+  Breaker breaker;
+  for (int i = 0; i < 4; ++i) {
+    request(breaker, 1, Health::failing);
+  }
+  for (int i = 0; i < 4; ++i) {
+    request(breaker, 21.5, Health::good);
+  }
+  request(breaker, 21.6, Health::failing);
+  EXPECT_TRUE(breaker.is_closed());
+}
+
+TEST(Breaker, stays_closed_whatever_limits_say) {
+  Breaker breaker;
+  for (int i = 0; i < 100; ++i) {
+    request(breaker, 1, Health::alive);
+  }
+  EXPECT_TRUE(breaker.is_closed());
+}
+
+TEST(Breaker, lets_exactly_one_request_through_when_its_time_is_over) {
+  Breaker breaker;
+  break_it(breaker, 0);
+  EXPECT_EQ(breaker.earliest(at(1)), at(2));
+  EXPECT_EQ(breaker.earliest(at(3)), at(3));
+  breaker.admit();
+  EXPECT_EQ(breaker.earliest(at(3)), base::Instant::max());
+  breaker.ended(at(3), at(4), Health::good, 0.5);
+  EXPECT_TRUE(breaker.is_closed());
+  EXPECT_EQ(breaker.earliest(at(4)), at(4));
+}
+
+TEST(Breaker, opens_for_twice_as_long_after_each_failed_probe_up_to_a_minute) {
+  Breaker breaker;
+  break_it(breaker, 0);
+  double now = 0;
+  for (const double open : {2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0}) {
+    EXPECT_NEAR(base::seconds(breaker.earliest(at(now)) - at(now)), open, 1e-6);
+    now += open;
+    request(breaker, now, Health::failing);
+  }
+}
+
+TEST(Breaker, spreads_its_times_by_a_fifth) {
+  for (const double uniform : {0.0, 1.0}) {
+    Breaker breaker;
+    request(breaker, 0, Health::unreachable);
+    request(breaker, 0, Health::unreachable);
+    request(breaker, 0, Health::unreachable, uniform);
+    EXPECT_NEAR(base::seconds(breaker.open_until() - at(0)), 1.6 + 0.8 * uniform, 1e-6);
+  }
+}
+
+TEST(Breaker, a_probe_without_a_verdict_makes_room_for_another) {
+  for (const Health health : {Health::alive, Health::unknown}) {
+    Breaker breaker;
+    break_it(breaker, 0);
+    request(breaker, 2, health);
+    EXPECT_FALSE(breaker.is_closed());
+    EXPECT_EQ(breaker.earliest(at(2)), at(2));
+  }
+}
+
+TEST(Breaker, ignores_the_late_ends_of_requests_sent_before_it_opened) {
+  Breaker breaker;
+  break_it(breaker, 10);
+  breaker.ended(at(9), at(11), Health::good, 0.5);
+  EXPECT_FALSE(breaker.is_closed());
+  EXPECT_EQ(breaker.earliest(at(12)), at(12));
+  breaker.admit();
+  breaker.ended(at(9), at(12), Health::failing, 0.5);
+  EXPECT_EQ(breaker.earliest(at(12)), base::Instant::max());
+  breaker.ended(at(12), at(13), Health::good, 0.5);
+  for (int i = 0; i < 10; ++i) {
+    breaker.ended(at(9), at(14), Health::failing, 0.5);
+  }
+  EXPECT_TRUE(breaker.is_closed());
+}
+
+}  // namespace
+}  // namespace sortie::sched

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "sortie/base/time.h"
+#include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/limit.h"
+#include "sortie/sched/backoff.h"
+#include "sortie/sched/departure.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace sortie::sched {
+
+/// A limit domain as the scheduler sees it: its declared limits, and what its refusals taught
+/// since. Pure.
+class Pool {
+ public:
+  Pool(quota::LimitDomain domain, quota::DomainOptions options);
+
+  [[nodiscard]] quota::DomainLimiter& limiter() { return limiter_; }
+
+  [[nodiscard]] const quota::DomainLimiter& limiter() const { return limiter_; }
+
+  /// The first instant ≥ now at which everything here admits the request; quota::kUntilFreed while
+  /// that depends on a release.
+  [[nodiscard]] base::Instant earliest(base::Instant now, const quota::RequestSize& size) const;
+
+  /// A limit of rate refused a request that was sent at `sent`: closed for all until the hint is
+  /// over, without a hint for 1 s·2^k.
+  void refused(base::Instant sent,
+               base::Instant now,
+               std::optional<base::Duration> wait,
+               double uniform);
+
+  /// Too many at once: no more in flight than there are now (the refused request is released
+  /// already), and a little patience, since the server may count a slot longer than we do.
+  void crowded(base::Instant sent,
+               base::Instant now,
+               std::optional<base::Duration> wait,
+               double uniform);
+
+  /// Nothing until the provider's clock says so; an hour when it does not say.
+  void exhausted(base::Instant now, std::optional<base::Duration> wait, double uniform);
+
+  void close(base::Instant until);
+
+  /// A request that was sent at `sent` was answered well.
+  void succeeded(base::Instant sent);
+
+  /// True while exhausted() keeps it closed.
+  [[nodiscard]] bool is_exhausted(base::Instant now) const { return now < exhausted_until_; }
+
+  [[nodiscard]] base::Instant closed_until() const { return closed_until_; }
+
+  [[nodiscard]] std::optional<std::size_t> window() const { return window_; }
+
+  /// Spaces the requests of this pool at the moment they leave.
+  [[nodiscard]] Departure& departure() { return departure_; }
+
+ private:
+  quota::DomainLimiter limiter_;
+  Departure departure_;
+  Backoff backoff_;
+  base::Instant closed_until_ = base::Instant::min();
+  base::Instant exhausted_until_ = base::Instant::min();
+  std::optional<std::size_t> window_;  // in flight, learned from crowded()
+  std::size_t successes_ = 0;          // since the window was set
+};
+
+}  // namespace sortie::sched

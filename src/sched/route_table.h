@@ -1,0 +1,150 @@
+#pragma once
+
+#include "sortie/base/random.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/limit.h"
+#include "sortie/quota/signal.h"
+#include "sortie/sched/backoff.h"
+#include "sortie/sched/breaker.h"
+#include "sortie/sched/flights.h"
+#include "sortie/sched/pool.h"
+#include "sortie/sched/scheduler.h"
+#include "sortie/spec/model.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sortie::sched {
+
+/// Pools that a turn further ahead is waiting for: those behind it leave them alone, or a stream of
+/// small requests would keep a large one waiting for ever. Valid for one pass over the queues.
+class Claims {
+ public:
+  explicit Claims(std::size_t pools) : stamps_(pools, 0) {}
+
+  void clear() { ++pass_; }
+
+  void add(std::size_t pool) { stamps_[pool] = pass_; }
+
+  [[nodiscard]] bool has(std::size_t pool) const { return stamps_[pool] == pass_; }
+
+ private:
+  std::vector<std::uint64_t> stamps_;
+  std::uint64_t pass_ = 1;
+};
+
+/// When a route can take a request.
+struct Earliest {
+  base::Instant at;                 // quota::kUntilFreed: not before something changes
+  std::optional<std::size_t> pool;  // the limit that makes it wait until then
+};
+
+/// Routes with the limits, gates and breakers in front of them: where a request may go, and what
+/// its end means for those that follow. Knows nothing of queues. A route without a declared limit
+/// domain has a pool of its own.
+class RouteTable {
+ public:
+  RouteTable(const spec::Topology& topology, double jitter_seconds);
+
+  [[nodiscard]] std::size_t size() const { return routes_.size(); }
+
+  [[nodiscard]] std::size_t pools() const { return pools_.size(); }
+
+  [[nodiscard]] const std::vector<std::size_t>& routes_of(std::size_t model) const {
+    return by_model_[model];
+  }
+
+  [[nodiscard]] bool is_usable(std::size_t route) const { return routes_[route].disabled.empty(); }
+
+  [[nodiscard]] bool has_usable(std::size_t model) const;
+  [[nodiscard]] bool has_usable_besides(std::size_t model, std::size_t route) const;
+
+  /// True when a usable route of the model has no declared limit at all.
+  [[nodiscard]] bool has_undeclared(std::size_t model) const;
+
+  [[nodiscard]] std::size_t in_flight(std::size_t route) const { return routes_[route].in_flight; }
+
+  [[nodiscard]] Earliest earliest(std::size_t route,
+                                  const quota::RequestSize& size,
+                                  base::Instant now,
+                                  const Claims& claims) const;
+
+  /// Takes the request's cost from all limits of the route: all or nothing. earliest() must be now.
+  [[nodiscard]] Flight admit(Ticket ticket,
+                             std::size_t route,
+                             const quota::RequestSize& size,
+                             base::Instant now);
+
+  /// When a request of this route may leave, and takes that place: see Scheduler::departure.
+  [[nodiscard]] base::Instant departure(std::size_t route,
+                                        std::optional<base::Instant> granted,
+                                        base::Instant now);
+
+  void answered(Flight& flight,
+                const quota::RequestSize& used,
+                const quota::LimitHints& hints,
+                base::Instant now);
+
+  /// Gates, disables and counts as the signal's class demands. True when a route was disabled by
+  /// it.
+  bool failed(Flight& flight,
+              const quota::Signal& signal,
+              base::Instant now,
+              base::RandomStream& random);
+
+  void cancelled(Flight& flight, base::Instant now);
+
+  /// Another model answered.
+  bool substituted(Flight& flight, std::string_view served, base::Instant now);
+
+  [[nodiscard]] RouteStatus status(std::size_t route, base::Instant now) const;
+  [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
+
+ private:
+  struct EndpointState {
+    Breaker breaker;
+    Backoff overload{{.law = Backoff::Law::decorrelated, .first_seconds = 1, .seconds_max = 30}};
+    base::Instant closed_until = base::Instant::min();
+  };
+
+  struct RouteState {
+    std::vector<std::size_t> pools;
+    std::vector<quota::DomainLimiter*> limiters;  // of these pools
+    Breaker breaker;
+    bool is_proven = false;  // has answered well
+    std::string disabled;    // why; "" while usable
+    std::size_t in_flight = 0;
+    std::uint64_t answered = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t throttled = 0;
+  };
+
+  [[nodiscard]] EndpointState& endpoint_of(std::size_t route) {
+    return endpoints_[topology_.routes[route].endpoint];
+  }
+
+  [[nodiscard]] const EndpointState& endpoint_of(std::size_t route) const {
+    return endpoints_[topology_.routes[route].endpoint];
+  }
+
+  void end(const Flight& flight, base::Instant now, Health health, base::RandomStream* random);
+  void react(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
+  void refuse(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
+  bool disable_for(const Flight& flight, const quota::Signal& signal);
+  bool disable(std::size_t route, std::string reason);
+  bool disable_key(std::size_t route, const std::string& reason);
+
+  const spec::Topology& topology_;
+  std::vector<Pool>
+      pools_;  // of Topology::domains, then those of routes without one; never resized
+  std::vector<EndpointState> endpoints_;
+  std::vector<RouteState> routes_;
+  std::vector<std::vector<std::size_t>> by_model_;
+};
+
+}  // namespace sortie::sched

@@ -1,0 +1,146 @@
+#pragma once
+
+#include "sortie/base/ids.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/signal.h"
+#include "sortie/spec/model.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What to send next, when and where: pure, takes `now`. One queue of ready turns per model, longest
+// expected remaining dialogue first; the head is bound as late as possible, to the route that can
+// take it first; each limit is paced; a waiting turn holds nothing. docs/design/scheduling.md has
+// the rules and their sources.
+
+namespace sortie::sched {
+
+struct TicketTag {};
+
+/// The caller's name for an open dialogue; small and dense.
+using Ticket = base::Id<TicketTag>;
+
+/// A turn that waits for a route.
+struct ReadyTurn {
+  Ticket ticket;
+  std::size_t model = 0;         // in Topology::models
+  double remaining_turns = 1;    // expected, this one included: longest first
+  double input_tokens = 0;       // estimate for this request
+  double output_tokens = 0;      // expectation
+  double max_output_tokens = 0;  // the parameter that is sent
+  // The route that served the dialogue's last turn: preferred when equally early, for the sake of
+  // prompt caches.
+  std::optional<std::size_t> route_before = std::nullopt;
+};
+
+/// A turn bound to a route, with its capacity reserved. Must be settled exactly once.
+struct Assignment {
+  Ticket ticket;
+  std::size_t route = 0;          // in Topology::routes
+  std::uint64_t reservation = 0;  // names it in settle calls
+};
+
+/// What becomes of a turn whose attempt failed.
+enum class Verdict : std::uint8_t {
+  again,    // it is ready again (perhaps later, perhaps elsewhere); the scheduler has queued it
+  give_up,  // its budget is used up or nothing can serve it: an infrastructure outcome
+};
+
+struct FailureVerdict {
+  Verdict verdict = Verdict::again;
+  bool route_disabled = false;  // by this failure: tell the user
+};
+
+struct RouteStatus {
+  bool usable = true;  // false: disabled for good, or exhausted until closed_until
+  std::string reason;  // why not, for people
+  std::uint64_t in_flight = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t throttled = 0;
+  std::optional<base::Instant> closed_until;  // gate or breaker
+};
+
+struct SchedulerOptions {
+  double jitter_seconds = 0.010;      // lateness at the server that pacing allows for
+  std::size_t in_flight_max = 0;      // over all routes; 0: no limit beyond the declared ones
+  int transient_attempts_max = 6;     // per turn, of classes that count
+  int unprocessed_attempts_max = 20;  // per turn, of classes that do not count
+  std::uint64_t seed = 0;             // of back-off jitter
+};
+
+class Scheduler {
+ public:
+  /// `topology` must outlive the scheduler.
+  Scheduler(const spec::Topology& topology, const SchedulerOptions& options);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  /// A turn is ready. One per ticket at a time.
+  void add(const ReadyTurn& turn, base::Instant now);
+
+  /// Forgets a waiting turn, e.g. because its trial was cancelled. No effect on a ticket that does
+  /// not wait.
+  void remove(Ticket ticket);
+
+  /// Binds what the limits allow at `now`, best first. Appends to `out`.
+  void decide(base::Instant now, std::vector<Assignment>& out);
+
+  /// When decide() could bind something that it cannot now; nullopt: only after a settle or add.
+  [[nodiscard]] std::optional<base::Instant> next_decision(base::Instant now) const;
+
+  /// When the assigned request may leave: now, or later because its attempt became durable late
+  /// or a gate has closed since. If later, ask again at that instant with it as `granted`.
+  [[nodiscard]] base::Instant departure(const Assignment& assignment,
+                                        std::optional<base::Instant> granted,
+                                        base::Instant now);
+
+  /// The answer came: real usage, and what its headers said.
+  void answered(const Assignment& assignment,
+                double input_tokens,
+                double output_tokens,
+                const quota::LimitHints& hints,
+                base::Instant now);
+
+  /// It failed. For `again` the turn is queued inside with its waiting time.
+  FailureVerdict failed(const Assignment& assignment,
+                        const quota::Signal& signal,
+                        base::Instant now);
+
+  /// Another model answered: the route is taken out for good.
+  FailureVerdict wrong_model(const Assignment& assignment,
+                             std::string_view served,
+                             base::Instant now);
+
+  /// It was cancelled by us before it ended: reserved cost stays, the turn is not queued again.
+  void cancelled(const Assignment& assignment, base::Instant now);
+
+  /// Does any route of the model still work (now or later)? When the last one is disabled, turns
+  /// that wait go on waiting until remove(): the caller decides how long.
+  [[nodiscard]] bool has_usable_route(std::size_t model) const;
+
+  /// How many more dialogues of the model should be open, so that its routes never lack ready
+  /// turns: 0 when the queue is long enough.
+  [[nodiscard]] std::size_t wants_open(std::size_t model) const;
+
+  [[nodiscard]] std::vector<RouteStatus> route_status(base::Instant now) const;
+
+  /// In the order of Topology::domains.
+  [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
+  [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t in_flight() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sortie::sched

@@ -1,0 +1,141 @@
+#include "sortie/score/score.h"
+
+#include "sortie/score/attempts.h"
+#include "sortie/score/label.h"
+#include "sortie/suite/world.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <set>
+#include <vector>
+
+namespace sortie::score {
+
+namespace {
+
+constexpr double kPartialProgressMin = 0.5;
+constexpr std::ptrdiff_t kPartialDoneMin = 2;
+
+std::optional<double> order_share(const dialogue::Transcript& transcript, const suite::Task& task) {
+  const auto first = first_attempts(transcript, task.plan);
+  int attempted = 0;
+  int in_order = 0;
+  for (const auto& [before, after] : task.order) {
+    if (before >= first.size() || after >= first.size() || !first[before] || !first[after]) {
+      continue;
+    }
+    ++attempted;
+    in_order += *first[before] < *first[after] ? 1 : 0;
+  }
+  return attempted == 0 ? std::nullopt : std::optional(static_cast<double>(in_order) / attempted);
+}
+
+double coverage(const dialogue::Transcript& transcript, const suite::Goal& goal) {
+  std::set<std::string_view> required;
+  for (const suite::Required& operation : goal.required) {
+    required.insert(operation.tool);
+  }
+  std::set<std::string_view> succeeded;
+  for (const suite::CallRecord& call : transcript.calls) {
+    if (call.result.status == suite::CallStatus::ok && required.contains(call.tool)) {
+      succeeded.insert(call.tool);
+    }
+  }
+  return required.empty()
+             ? 0
+             : static_cast<double>(succeeded.size()) / static_cast<double>(required.size());
+}
+
+void count_calls(const dialogue::Transcript& transcript, Score& score) {
+  score.calls = static_cast<int>(transcript.calls.size());
+  for (const suite::CallRecord& call : transcript.calls) {
+    switch (call.result.status) {
+      case suite::CallStatus::ok:
+        ++score.calls_ok;
+        break;
+      case suite::CallStatus::rejected:
+        ++score.calls_rejected;
+        break;
+      case suite::CallStatus::injected:
+        ++score.calls_injected;
+        break;
+    }
+  }
+}
+
+void count_turns(const dialogue::Transcript& transcript, Score& score) {
+  score.turns = static_cast<int>(transcript.turns.size());
+  for (const dialogue::Turn& turn : transcript.turns) {
+    score.turns_repaired += turn.repairs.empty() ? 0 : 1;
+    // What a filter removed was never there to be understood.
+    score.turns_not_understood += turn.understood || turn.filtered ? 0 : 1;
+    score.empty = score.empty || turn.empty;
+    score.truncated = score.truncated || turn.truncated;
+    score.filtered = score.filtered || turn.filtered;
+    score.refused = score.refused || turn.refused;
+  }
+}
+
+Level level_of(const dialogue::Transcript& transcript) {
+  if (transcript.goal_met) {
+    return Level::full;
+  }
+  const auto done = std::ranges::count(transcript.required_done, true);
+  return transcript.progress >= kPartialProgressMin && done >= kPartialDoneMin ? Level::partial
+                                                                               : Level::failure;
+}
+
+}  // namespace
+
+std::string_view to_string(Level level) {
+  constexpr std::array<std::string_view, 3> kNames = {"full", "partial", "failure"};
+  return kNames.at(static_cast<std::size_t>(level));
+}
+
+std::string_view to_string(Label label) {
+  constexpr std::array<std::string_view, 13> kNames = {"none",
+                                                       "no_command",
+                                                       "tool_call_format",
+                                                       "refused",
+                                                       "truncated",
+                                                       "loop",
+                                                       "tool_selection",
+                                                       "parameter_config",
+                                                       "sequence_order",
+                                                       "dependency",
+                                                       "early_finish",
+                                                       "max_turns",
+                                                       "other"};
+  return kNames.at(static_cast<std::size_t>(label));
+}
+
+Score score(const dialogue::Transcript& transcript,
+            const suite::Task& task,
+            const suite::TrialParams& /*params*/) {
+  Score score;
+  score.success = transcript.goal_met;
+  score.clean = transcript.goal_met && transcript.clean;
+  score.progress = transcript.goal_met ? 1 : transcript.progress;
+  score.level = level_of(transcript);
+  score.order = order_share(transcript, task);
+  score.tool_coverage = coverage(transcript, task.goal);
+  count_calls(transcript, score);
+  count_turns(transcript, score);
+  score.context_full = transcript.end == dialogue::End::context_full;
+  score.end = transcript.end;
+  if (score.success) {
+    const int counted = score.calls - score.calls_injected;
+    score.efficiency =
+        counted > 0 ? std::optional(static_cast<double>(task.plan.size()) / counted) : std::nullopt;
+    return score;
+  }
+  const Verdict verdict = judge(transcript, task);
+  score.label = verdict.label;
+  if (verdict.turn) {
+    score.label_turn = static_cast<int>(*verdict.turn);
+  }
+  return score;
+}
+
+}  // namespace sortie::score

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "sortie/dialogue/transcript.h"
+#include "sortie/suite/task.h"
+#include "sortie/suite/trial.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// Scores are pure functions of a transcript and its task, versioned. Time never enters a score.
+
+namespace sortie::score {
+
+/// Changes whenever any field can change for any transcript.
+inline constexpr std::string_view kScorerVersion = "pilot-scorer/1";
+
+enum class Level : std::uint8_t { full, partial, failure };
+
+/// Why a trial failed, by rules, in order of precedence (WORKLOAD §6).
+enum class Label : std::uint8_t {
+  none,  // success
+  no_command,
+  tool_call_format,
+  refused,
+  truncated,
+  loop,
+  tool_selection,
+  parameter_config,
+  sequence_order,
+  dependency,
+  early_finish,
+  max_turns,
+  other,
+};
+
+[[nodiscard]] std::string_view to_string(Level level);
+[[nodiscard]] std::string_view to_string(Label label);
+
+struct Score {
+  bool success = false;
+  bool clean = false;
+  double progress = 0;
+  Level level = Level::failure;
+  std::optional<double> order;  // no pair attempted: absent
+  double tool_coverage = 0;
+  std::optional<double> efficiency;  // successes only
+  int calls = 0;
+  int calls_ok = 0;
+  int calls_rejected = 0;
+  int calls_injected = 0;
+  int turns = 0;
+  int turns_repaired = 0;
+  int turns_not_understood = 0;
+  Label label = Label::none;
+  std::optional<int> label_turn;  // the turn (from 0) that shows it
+  // flags of the outcome `scored`
+  bool empty = false;
+  bool truncated = false;
+  bool filtered = false;
+  bool refused = false;
+  bool context_full = false;
+  dialogue::End end = dialogue::End::finish;
+};
+
+[[nodiscard]] Score score(const dialogue::Transcript& transcript,
+                          const suite::Task& task,
+                          const suite::TrialParams& params);
+
+}  // namespace sortie::score

@@ -1,0 +1,169 @@
+#include "sortie/sim/server.h"
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/error.h"
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/http/server.h"
+#include "sortie/sim/profile.h"
+#include "sortie/sim/provider_sim.h"
+#include "sortie/sim/reply.h"
+#include "sortie/suite/suite.h"
+#include "sortie/wire/message.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::sim {
+
+namespace {
+
+std::optional<wire::Method> method_of(std::string_view name) {
+  for (const wire::Method method :
+       {wire::Method::get, wire::Method::post, wire::Method::put, wire::Method::delete_}) {
+    if (base::equals_ignoring_case(wire::to_string(method), name)) {
+      return method;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ProviderServer::ProviderServer(aio::Loop& loop,
+                               ProviderProfile profile,
+                               std::uint64_t seed,
+                               const suite::Suite& suite)
+    : loop_(&loop), epoch_(loop.now()), provider_(std::move(profile), seed, suite) {}
+
+ProviderServer::~ProviderServer() {
+  stop();
+}
+
+base::Result<std::unique_ptr<ProviderServer>> ProviderServer::listen(aio::Loop& loop,
+                                                                     ProviderProfile profile,
+                                                                     std::uint64_t seed,
+                                                                     const suite::Suite& suite) {
+  const std::uint16_t port = profile.port;
+  const std::string name = profile.name;
+  auto server =
+      std::unique_ptr<ProviderServer>(new ProviderServer(loop, std::move(profile), seed, suite));
+  auto listening = http::Server::listen(loop, *server, {.port = port});
+  if (!listening) {
+    return std::unexpected(base::with_context(std::move(listening).error(),
+                                              fmt::format("simulated provider '{}'", name)));
+  }
+  server->server_ = std::move(*listening);
+  return server;
+}
+
+void ProviderServer::handle(http::ServerRequest request, http::ResponseSlot slot) {
+  const auto method = method_of(request.method);
+  if (!method.has_value()) {
+    slot.respond({.status = 405, .headers = {}, .body = {}});
+    return;
+  }
+  Reply reply = provider_.handle({.method = *method,
+                                  .target = request.target,
+                                  .headers = request.headers,
+                                  .body = request.body},
+                                 provider_now());
+  if (reply.id == 0) {
+    slot.respond(std::move(reply.response));
+    return;
+  }
+  const std::uint64_t id = reply.id;
+  const base::Duration delay = reply.delay;
+  const bool stalls = reply.delivery == Reply::Delivery::stall;
+  Pending& pending =
+      pending_.emplace(id, Pending{.reply = std::move(reply), .slot = std::move(slot), .timer = {}})
+          .first->second;
+  if (delay == base::Duration::zero() && !stalls) {
+    deliver(id);
+    return;
+  }
+  pending.slot.on_disconnect([this, id] { client_left(id); });
+  if (!stalls) {
+    pending.timer = loop_->at(loop_->now() + delay, [this, id] { deliver(id); });
+  }
+}
+
+void ProviderServer::deliver(std::uint64_t id) {
+  auto node = pending_.extract(id);
+  Pending& pending = node.mapped();
+  switch (pending.reply.delivery) {
+    case Reply::Delivery::answer:
+      pending.slot.respond(std::move(pending.reply.response));
+      break;
+    case Reply::Delivery::truncated: {
+      const std::size_t half = pending.reply.response.body.size() / 2;
+      pending.slot.send_truncated(std::move(pending.reply.response), half);
+      break;
+    }
+    case Reply::Delivery::reset:
+    case Reply::Delivery::stall:
+      pending.slot.close(http::Ending::reset);
+      break;
+  }
+  provider_.finished(id, provider_now(), false);
+}
+
+void ProviderServer::client_left(std::uint64_t id) {
+  const auto node = pending_.extract(id);
+  if (node.empty()) {
+    return;
+  }
+  loop_->cancel(node.mapped().timer);
+  provider_.finished(id, provider_now(), true);
+}
+
+void ProviderServer::stop() {
+  if (server_ != nullptr) {
+    server_->stop();
+  }
+  // Clients that are told by the server's stop have left; the timers of the others go here.
+  for (const auto& [id, pending] : pending_) {
+    loop_->cancel(pending.timer);
+  }
+  pending_.clear();
+}
+
+base::Result<std::unique_ptr<SimServer>> SimServer::start(aio::Loop& loop,
+                                                          const Profile& profile,
+                                                          const suite::Suite& suite,
+                                                          const SimServerOptions& options) {
+  auto out = std::make_unique<SimServer>();
+  for (const ProviderProfile& provider : profile.providers) {
+    TRY_ASSIGN(auto server, ProviderServer::listen(loop, provider, profile.seed, suite));
+    if (!options.audit_path.empty()) {
+      TRY(server->provider().audit().append_to(options.audit_path));
+    }
+    out->providers_.push_back(std::move(server));
+  }
+  return out;
+}
+
+std::vector<std::string> SimServer::base_urls() const {
+  std::vector<std::string> urls;
+  urls.reserve(providers_.size());
+  for (const auto& server : providers_) {
+    urls.push_back(server->base_url());
+  }
+  return urls;
+}
+
+void SimServer::stop() {
+  for (const auto& server : providers_) {
+    server->stop();
+  }
+}
+
+}  // namespace sortie::sim

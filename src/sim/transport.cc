@@ -1,0 +1,168 @@
+#include "sortie/sim/transport.h"
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/check.h"
+#include "sortie/base/time.h"
+#include "sortie/sim/provider_sim.h"
+#include "sortie/sim/reply.h"
+#include "sortie/wire/message.h"
+#include "sortie/wire/transport.h"
+#include "sortie/wire/url.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace sortie::sim {
+
+namespace {
+
+using base::Duration;
+using wire::FailureKind;
+
+/// When a client with these limits gives up on an answer that comes all at once after `delay`, if
+/// it does before that.
+struct GivingUp {
+  Duration after{};
+  FailureKind kind = FailureKind::first_byte_timeout;
+};
+
+std::optional<GivingUp> patience(const wire::Timeouts& timeouts) {
+  const bool first_byte = timeouts.first_byte > Duration::zero();
+  const bool total = timeouts.total > Duration::zero();
+  if (total && (!first_byte || timeouts.total < timeouts.first_byte)) {
+    return GivingUp{.after = timeouts.total, .kind = FailureKind::total_timeout};
+  }
+  if (first_byte) {
+    return GivingUp{.after = timeouts.first_byte, .kind = FailureKind::first_byte_timeout};
+  }
+  return std::nullopt;
+}
+
+std::expected<wire::Response, wire::Failure> outcome_of(Reply& reply,
+                                                        std::size_t answer_bytes_max) {
+  switch (reply.delivery) {
+    case Reply::Delivery::answer:
+      break;
+    case Reply::Delivery::truncated:
+      return std::unexpected(
+          wire::Failure{.kind = FailureKind::broken, .message = "the body ended early"});
+    case Reply::Delivery::reset:
+    case Reply::Delivery::stall:
+      return std::unexpected(
+          wire::Failure{.kind = FailureKind::reset, .message = "the connection was reset"});
+  }
+  if (reply.response.body.size() > answer_bytes_max) {
+    return std::unexpected(wire::Failure{
+        .kind = FailureKind::too_large,
+        .message = fmt::format("the answer has more than {} bytes", answer_bytes_max),
+    });
+  }
+  return std::move(reply.response);
+}
+
+}  // namespace
+
+SimTransport::~SimTransport() {
+  for (const auto& [id, open] : open_) {
+    loop_->cancel(open.timer);
+  }
+}
+
+void SimTransport::add(const std::string& authority, SimulatedProvider& provider) {
+  providers_[authority] = &provider;
+}
+
+void SimTransport::add(SimulatedProvider& provider) {
+  add(fmt::format("{}:{}", provider.profile().host, provider.profile().port), provider);
+}
+
+void SimTransport::remove(const std::string& authority) {
+  providers_.erase(authority);
+}
+
+void SimTransport::arm(Open open, Duration delay) {
+  const wire::ExchangeId id = open.completion.id;
+  open.timer = loop_->at(loop_->now() + delay, [this, id] { complete(id); });
+  const bool unique = open_.emplace(id, std::move(open)).second;
+  CHECK(unique);
+}
+
+void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) {
+  const base::Instant now = loop_->now();
+  Open open;
+  open.completion = {
+      .id = id, .outcome = {}, .sent_at = now, .first_byte_at = now, .ended_at = now};
+  open.sink = &sink;
+  const auto url = wire::parse_url(request.url);
+  if (!url) {
+    open.completion.outcome = std::unexpected(
+        wire::Failure{.kind = FailureKind::invalid_request, .message = url.error().message});
+    return arm(std::move(open), Duration::zero());
+  }
+  const auto found = providers_.find(url->authority());
+  if (found == providers_.end()) {
+    open.completion.outcome = std::unexpected(wire::Failure{
+        .kind = FailureKind::connect, .message = "nobody listens at " + url->authority()});
+    return arm(std::move(open), Duration::zero());
+  }
+  open.provider = found->second;
+  Reply reply = open.provider->handle({.method = request.method,
+                                       .target = url->target,
+                                       .headers = request.headers,
+                                       .body = request.body},
+                                      provider_now());
+  open.request = reply.id;
+  const auto gives_up = patience(request.timeouts);
+  const bool stalls = reply.delivery == Reply::Delivery::stall;
+  if (gives_up.has_value() && (stalls || gives_up->after < reply.delay)) {
+    open.hangs_up = true;
+    open.completion.outcome = std::unexpected(
+        wire::Failure{.kind = gives_up->kind,
+                      .message = fmt::format("no answer in {}", base::human(gives_up->after))});
+    return arm(std::move(open), gives_up->after);
+  }
+  // Without any limit a stalled exchange ends only by cancel(); a century is as good as never.
+  constexpr double kForeverSeconds = 3.0e9;
+  const Duration delay = stalls ? base::from_seconds(kForeverSeconds) : reply.delay;
+  open.completion.outcome = outcome_of(reply, request.answer_bytes_max);
+  arm(std::move(open), delay);
+}
+
+void SimTransport::complete(wire::ExchangeId id) {
+  const auto found = open_.find(id);
+  Open open = std::move(found->second);
+  open_.erase(found);
+  const base::Instant now = loop_->now();
+  if (open.provider != nullptr && open.request != 0) {
+    open.provider->finished(open.request, provider_now(), open.hangs_up);
+  }
+  open.completion.ended_at = now;
+  const bool bytes_came = open.completion.outcome.has_value() ||
+                          open.completion.outcome.error().kind == FailureKind::broken ||
+                          open.completion.outcome.error().kind == FailureKind::too_large;
+  open.completion.first_byte_at = bytes_came ? now : open.completion.sent_at;
+  open.sink->completed(std::move(open.completion));
+}
+
+void SimTransport::cancel(wire::ExchangeId id) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) {
+    return;
+  }
+  Open& open = found->second;
+  loop_->cancel(open.timer);
+  open.hangs_up = true;
+  open.completion.outcome = std::unexpected(
+      wire::Failure{.kind = FailureKind::cancelled, .message = "cancelled by the client"});
+  // The provider learns of it now; the completion is delivered from the loop, never from inside
+  // cancel().
+  open.timer = loop_->at(loop_->now(), [this, id] { complete(id); });
+}
+
+}  // namespace sortie::sim

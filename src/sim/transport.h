@@ -1,0 +1,64 @@
+#pragma once
+
+#include "sortie/aio/loop.h"
+#include "sortie/base/time.h"
+#include "sortie/sim/provider_sim.h"
+#include "sortie/wire/message.h"
+#include "sortie/wire/transport.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+namespace sortie::sim {
+
+/// Simulated providers behind a Transport: no sockets, and on a virtual loop no waiting. Requests
+/// reach their provider at the instant they are started. Destroy it before its loop; exchanges
+/// still open then never complete.
+class SimTransport final : public wire::Transport {
+ public:
+  explicit SimTransport(aio::Loop& loop) : loop_(&loop), epoch_(loop.now()) {}
+
+  ~SimTransport() override;
+  SimTransport(const SimTransport&) = delete;
+  SimTransport& operator=(const SimTransport&) = delete;
+
+  /// Requests whose URL has this authority ("127.0.0.1:18801") go to `provider`, which must outlive
+  /// the transport.
+  void add(const std::string& authority, SimulatedProvider& provider);
+
+  /// The same under the provider's own host and port.
+  void add(SimulatedProvider& provider);
+
+  /// From now on nobody listens there: new exchanges fail with FailureKind::connect.
+  void remove(const std::string& authority);
+
+  void start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) override;
+  void cancel(wire::ExchangeId id) override;
+
+  [[nodiscard]] std::size_t in_flight() const { return open_.size(); }
+
+ private:
+  struct Open {
+    SimulatedProvider* provider = nullptr;  // null: nobody listens
+    std::uint64_t request = 0;              // the provider's id
+    bool hangs_up = false;                  // it ends by the client's doing
+    wire::Completion completion;
+    wire::CompletionSink* sink = nullptr;
+    aio::TimerId timer;
+  };
+
+  void arm(Open open, base::Duration delay);
+  void complete(wire::ExchangeId id);
+
+  /// Time as the providers see it: zero when the transport was made.
+  [[nodiscard]] base::Instant provider_now() const { return base::Instant(loop_->now() - epoch_); }
+
+  aio::Loop* loop_;
+  base::Instant epoch_;
+  std::map<std::string, SimulatedProvider*, std::less<>> providers_;
+  std::unordered_map<wire::ExchangeId, Open> open_;
+};
+
+}  // namespace sortie::sim

@@ -1,0 +1,69 @@
+#include "sortie/base/error.h"
+#include "sortie/base/hash.h"
+#include "sortie/spec/campaign.h"
+#include "sortie/spec/campaign_overrides.h"
+#include "sortie/spec/cells.h"
+#include "sortie/spec/file.h"
+#include "sortie/spec/load.h"
+#include "sortie/spec/model.h"
+#include "sortie/spec/node.h"
+#include "sortie/spec/read_campaign.h"
+#include "sortie/suite/suite.h"
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sortie::spec {
+
+base::Result<Campaign> parse_campaign(std::string_view text,
+                                      const std::string& file_name,
+                                      const suite::Suite& suite,
+                                      const Topology& topology,
+                                      const CampaignOverrides& overrides) {
+  Problems problems(file_name, text);
+  CampaignFile file;
+  if (const std::optional<Node> root = parse_yaml(text, problems)) {
+    file = read_campaign(*root, {.suite = &suite, .topology = &topology}, problems);
+  }
+  if (problems.any()) {
+    return std::unexpected(problems.error());
+  }
+  Campaign campaign;
+  campaign.cells = merged_cells(file.scenarios, file.models, file.types, topology);
+  TRY(apply_overrides(overrides, file.scenarios, topology, campaign.cells));
+  campaign.name = std::move(file.name);
+  campaign.suite_name = std::move(file.suite);
+  campaign.seed = file.base.seed;
+  campaign.endpoints_file = resolve_path(file.endpoints, file_name);
+  campaign.file_hash = base::digest_of(text);
+  campaign.file = file_name;
+  campaign.text = text;
+  campaign.bind(suite);
+  return campaign;
+}
+
+base::Result<Campaign> load_campaign(const std::string& path,
+                                     const suite::Suite& suite,
+                                     const Topology& topology,
+                                     const CampaignOverrides& overrides) {
+  TRY_ASSIGN(const std::string text, read_file(path, kYamlBytesMax));
+  return parse_campaign(text, path, suite, topology, overrides);
+}
+
+base::Result<std::string> endpoints_path_of(const std::string& campaign_path) {
+  TRY_ASSIGN(const std::string text, read_file(campaign_path, kYamlBytesMax));
+  Problems problems(campaign_path, text);
+  std::string name;
+  if (const std::optional<Node> root = parse_yaml(text, problems)) {
+    name = read_endpoints_name(*root, problems);
+  }
+  if (problems.any()) {
+    return std::unexpected(problems.error());
+  }
+  return resolve_path(name, campaign_path);
+}
+
+}  // namespace sortie::spec

@@ -1,0 +1,106 @@
+#include "sortie/spec/read_campaign.h"
+
+#include "sortie/spec/factor_values.h"
+#include "sortie/spec/model.h"
+#include "sortie/spec/node.h"
+#include "sortie/spec/reader.h"
+#include "sortie/spec/scenarios.h"
+#include "sortie/suite/suite.h"
+#include "sortie/suite/trial.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::spec {
+namespace {
+
+constexpr std::int64_t kInstances = 20;
+constexpr std::int64_t kInstancesMax = 1'000'000;
+constexpr std::int64_t kRepeatsMax = 1'000'000;
+constexpr std::int64_t kSeed = 1;
+constexpr const char* kSuite = "pilot/1";
+constexpr const char* kEndpoints = "endpoints.yaml";
+
+void read_suite(Mapping& top,
+                const suite::Suite& suite,
+                CampaignFile& campaign,
+                Problems& problems) {
+  const std::optional<std::string> name = top.text("suite");
+  campaign.suite = name.value_or(kSuite);
+  if (campaign.suite != suite.name()) {
+    problems.add(
+        top.mark_of("suite"),
+        fmt::format(
+            "suite: '{}' is not here; this run has suite '{}'", campaign.suite, suite.name()));
+  }
+}
+
+void read_models(const Node& node,
+                 const Topology& topology,
+                 CampaignFile& campaign,
+                 Problems& problems) {
+  std::vector<std::string> known;
+  std::ranges::transform(topology.models, std::back_inserter(known), &Model::name);
+  for (const Name& name : read_names(node, "models", problems)) {
+    if (const std::optional<std::size_t> model = topology.find_model(name.text)) {
+      campaign.models.push_back(*model);
+    } else {
+      report_unknown("model", name, known, problems);
+    }
+  }
+}
+
+}  // namespace
+
+CampaignFile read_campaign(const Node& root, const CampaignContext& context, Problems& problems) {
+  CampaignFile campaign;
+  Mapping top(root, "campaign file", problems);
+  if (!check_version(root, top, problems)) {
+    return campaign;
+  }
+  const Node* name = top.require("name");
+  campaign.name = top.text("name").value_or("");
+  if (name != nullptr && name->kind == Node::Kind::scalar) {
+    check_name(campaign.name, name->mark, "", problems);
+  }
+  read_suite(top, *context.suite, campaign, problems);
+  campaign.endpoints = top.text("endpoints").value_or(kEndpoints);
+  const std::int64_t seed =
+      top.integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(kSeed);
+  campaign.base.seed = static_cast<std::uint64_t>(seed);
+  if (const Node* models = top.require("models")) {
+    read_models(*models, *context.topology, campaign, problems);
+  }
+  const Node* types = top.get("task_types");
+  campaign.types = types != nullptr ? read_task_types(*types, problems)
+                                    : std::vector<suite::TaskType>(suite::kTaskTypes.begin(),
+                                                                   suite::kTaskTypes.end());
+  apply_factors(top, campaign.base, problems);
+  const ScenarioDefaults defaults = {
+      .campaign = &campaign,
+      .instances =
+          static_cast<std::size_t>(top.integer("instances", 1, kInstancesMax).value_or(kInstances)),
+      .repeats = static_cast<std::size_t>(top.integer("repeats", 1, kRepeatsMax).value_or(1)),
+      .instances_mark = top.mark_of("instances")};
+  const Node* scenarios = top.require("scenarios");
+  top.finish();
+  if (scenarios != nullptr) {
+    campaign.scenarios = read_scenarios(*scenarios, defaults, context, problems);
+  }
+  return campaign;
+}
+
+std::string read_endpoints_name(const Node& root, Problems& problems) {
+  Mapping top(root, "campaign file", problems);
+  return top.text("endpoints").value_or(kEndpoints);
+}
+
+}  // namespace sortie::spec

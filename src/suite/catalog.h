@@ -1,0 +1,59 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/base/hash.h"
+#include "sortie/base/json.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The tools of a suite, as data: suites/<name>/tools.json. What they do is the world's business
+// (world.h).
+
+namespace sortie::suite {
+
+struct ToolSpec {
+  std::string name;       // "data_processing_parser"
+  std::string category;   // "data_processing"
+  std::string operation;  // "parser"
+  std::string description;
+  std::vector<std::string> synonyms;     // at least five
+  json::Value parameters;                // JSON Schema of the argument object
+  std::string produces;                  // kind of the artifact, in words for show_tool
+  std::vector<std::string> error_codes;  // that the world itself may return, then the injected ones
+  std::string kind;            // kind of the artifact, one word; the first part of its handle
+  bool effect = false;         // changes something outside: a file, a message, a place in a queue
+  bool keeps_content = false;  // the artifact has the content of the first input, unchanged
+  std::size_t injected_codes = 0;  // how many of error_codes, at its end, are injected
+
+  /// Names of the parameters that take handles, in schema order.
+  [[nodiscard]] std::vector<std::string_view> handle_parameters() const;
+};
+
+/// The tools of a world, immutable.
+class ToolCatalog {
+ public:
+  /// The 30 tools of `pilot`.
+  [[nodiscard]] static ToolCatalog pilot();
+
+  /// From the text of a tool file: {"suite": "pilot/1", "tools": [...]}. `source` names it in
+  /// errors.
+  [[nodiscard]] static base::Result<ToolCatalog> from_text(std::string_view source,
+                                                           std::string_view text);
+
+  [[nodiscard]] const std::vector<ToolSpec>& tools() const { return tools_; }
+
+  [[nodiscard]] const ToolSpec* find(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> categories() const;
+
+  /// Digest of every tool's specification and of the world's rules (a version constant): part of a
+  /// trial's key.
+  [[nodiscard]] base::Digest version() const;
+
+ private:
+  std::vector<ToolSpec> tools_;
+};
+
+}  // namespace sortie::suite

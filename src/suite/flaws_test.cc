@@ -1,0 +1,240 @@
+#include "sortie/suite/flaws.h"
+
+#include "sortie/suite/catalog.h"
+#include "sortie/suite/example_task.h"
+#include "sortie/suite/execution.h"
+#include "sortie/suite/suite.h"
+#include "sortie/suite/task_file.h"
+#include "sortie/suite/trial.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace sortie::suite {
+
+namespace {
+
+constexpr std::array kSeverities = {Severity::light, Severity::medium, Severity::severe};
+constexpr std::array kFlaws = {Flaw::sequence_disorder,
+                               Flaw::tool_misuse,
+                               Flaw::parameter_error,
+                               Flaw::missing_step,
+                               Flaw::redundant_operations,
+                               Flaw::logical_inconsistency,
+                               Flaw::semantic_drift};
+
+std::vector<std::string> tools_of(const std::vector<Step>& plan) {
+  std::vector<std::string> out;
+  for (const Step& step : plan) {
+    out.push_back(step.tool);
+  }
+  return out;
+}
+
+}  // namespace
+
+class Flaws : public ::testing::Test {
+ protected:
+  [[nodiscard]] FlawedPlan flawed(Flaw flaw, Severity severity) const {
+    auto plan = flawed_plan(catalog_, task_, flaw, severity);
+    EXPECT_TRUE(plan) << to_string(flaw) << " " << to_string(severity);
+    return plan.value_or(FlawedPlan{});
+  }
+
+  ToolCatalog catalog_ = ToolCatalog::pilot();
+  Task task_ = example_task(catalog_);
+};
+
+TEST_F(Flaws, baseline_and_cot_show_no_plan_and_optimal_the_right_one) {
+  for (const PromptStyle style : {PromptStyle::baseline, PromptStyle::cot}) {
+    EXPECT_TRUE(shown_plan(catalog_, task_, {.style = style, .flaw = Flaw::none}, Severity::severe)
+                    ->empty());
+  }
+  const auto optimal = shown_plan(
+      catalog_, task_, {.style = PromptStyle::optimal, .flaw = Flaw::none}, Severity::light);
+  EXPECT_TRUE(same_plan(*optimal, task_.plan));
+}
+
+TEST_F(Flaws, disorder_turns_a_segment_round_and_keeps_every_step) {
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::sequence_disorder, severity);
+    auto right = tools_of(task_.plan);
+    auto shown = tools_of(plan.steps);
+    EXPECT_NE(shown, right);
+    std::ranges::sort(right);
+    std::ranges::sort(shown);
+    EXPECT_EQ(shown, right);
+  }
+  EXPECT_EQ(flawed(Flaw::sequence_disorder, Severity::light).places.size(), 1U);
+  EXPECT_EQ(flawed(Flaw::sequence_disorder, Severity::medium).places.size(), 2U);
+  auto reversed = tools_of(task_.plan);
+  std::ranges::reverse(reversed);
+  EXPECT_EQ(tools_of(flawed(Flaw::sequence_disorder, Severity::severe).steps), reversed);
+}
+
+TEST_F(Flaws, disorder_keeps_each_reference_on_the_step_it_meant) {
+  const FlawedPlan plan = flawed(Flaw::sequence_disorder, Severity::severe);
+  // Storing comes first and names the last but three step, which aggregates: it points forward.
+  EXPECT_EQ(plan.steps[0].tool, "file_operations_writer");
+  EXPECT_EQ(step_reference(plan.steps[0].arguments.at("source")), 1);
+  EXPECT_EQ(plan.steps[1].tool, "data_processing_aggregator");
+}
+
+TEST_F(Flaws, misuse_shows_another_tool_of_the_same_category_with_inputs_of_the_right_one) {
+  const std::map<Severity, std::size_t> counts = {
+      {Severity::light, 1}, {Severity::medium, 2}, {Severity::severe, 3}};
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::tool_misuse, severity);
+    ASSERT_EQ(plan.steps.size(), task_.plan.size());
+    EXPECT_EQ(plan.places.size(), counts.at(severity));
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      const bool changed = std::ranges::binary_search(plan.places, i);
+      EXPECT_EQ(plan.steps[i].tool != task_.plan[i].tool, changed);
+      EXPECT_EQ(catalog_.find(plan.steps[i].tool)->category,
+                catalog_.find(task_.plan[i].tool)->category);
+      EXPECT_EQ(plan.steps[i].reason.empty(), false);
+    }
+  }
+}
+
+TEST_F(Flaws, a_parameter_error_changes_arguments_and_nothing_else) {
+  const std::map<Severity, std::size_t> counts = {
+      {Severity::light, 1}, {Severity::medium, 2}, {Severity::severe, 3}};
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::parameter_error, severity);
+    EXPECT_EQ(tools_of(plan.steps), tools_of(task_.plan));
+    EXPECT_EQ(plan.places.size(), counts.at(severity));
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      const bool same =
+          json::canonical(plan.steps[i].arguments) == json::canonical(task_.plan[i].arguments);
+      EXPECT_EQ(same, !std::ranges::binary_search(plan.places, i));
+    }
+  }
+}
+
+TEST_F(Flaws, missing_steps_come_from_the_middle_and_point_to_the_step_shown_before) {
+  EXPECT_EQ(flawed(Flaw::missing_step, Severity::light).steps.size(), 4U);
+  EXPECT_EQ(flawed(Flaw::missing_step, Severity::medium).steps.size(), 3U);
+  const FlawedPlan severe = flawed(Flaw::missing_step, Severity::severe);
+  EXPECT_EQ(tools_of(severe.steps),
+            (std::vector<std::string>{"file_operations_reader", "file_operations_writer"}));
+  EXPECT_EQ(step_reference(severe.steps[1].arguments.at("source")), 0);
+}
+
+TEST_F(Flaws, redundant_steps_stand_twice_in_a_row_and_the_goal_is_reached_with_more_calls) {
+  const std::map<Severity, std::size_t> counts = {
+      {Severity::light, 6}, {Severity::medium, 7}, {Severity::severe, 10}};
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::redundant_operations, severity);
+    EXPECT_EQ(plan.steps.size(), counts.at(severity));
+    const Execution execution = execute_literally(catalog_, task_, plan.steps);
+    EXPECT_EQ(execution.calls_ok(), plan.steps.size());
+    EXPECT_TRUE(execution.world.goal_met());
+    EXPECT_TRUE(execution.world.clean());
+  }
+}
+
+TEST_F(Flaws, an_inconsistent_plan_feeds_a_step_with_a_kind_that_it_does_not_take) {
+  const std::map<Severity, std::size_t> counts = {
+      {Severity::light, 1}, {Severity::medium, 2}, {Severity::severe, 4}};
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::logical_inconsistency, severity);
+    EXPECT_EQ(plan.places.size(), counts.at(severity));
+    EXPECT_EQ(plan.steps.size(), task_.plan.size() + plan.places.size());
+  }
+  const FlawedPlan light = flawed(Flaw::logical_inconsistency, Severity::light);
+  const Execution execution = execute_literally(catalog_, task_, light.steps);
+  const auto& calls = execution.world.calls();
+  // The step put in between works; the one after it is the first to fail, because of the kind.
+  const auto broken = std::ranges::find_if(
+      calls, [](const CallRecord& call) { return call.result.status != CallStatus::ok; });
+  ASSERT_NE(broken, calls.end());
+  EXPECT_EQ(broken->rejection, Rejection::wrong_kind);
+  EXPECT_EQ(broken - calls.begin(), static_cast<std::ptrdiff_t>(light.places[0]) + 2);
+}
+
+TEST_F(Flaws, drift_replaces_the_end_by_neighbours_of_other_categories) {
+  const std::map<Severity, std::vector<std::size_t>> places = {
+      {Severity::light, {4}}, {Severity::medium, {2, 3, 4}}, {Severity::severe, {1, 2, 3, 4}}};
+  for (const Severity severity : kSeverities) {
+    const FlawedPlan plan = flawed(Flaw::semantic_drift, severity);
+    EXPECT_EQ(plan.places, places.at(severity));
+    ASSERT_EQ(plan.steps.size(), task_.plan.size());
+    for (const std::size_t i : plan.places) {
+      EXPECT_NE(catalog_.find(plan.steps[i].tool)->category,
+                catalog_.find(task_.plan[i].tool)->category);
+      // A neighbour of the step before: its input fits.
+      const Execution execution = execute_literally(catalog_, task_, plan.steps);
+      EXPECT_NE(execution.world.calls()[i].rejection, Rejection::wrong_kind);
+    }
+  }
+}
+
+TEST_F(Flaws, a_flaw_is_a_pure_function_of_the_task) {
+  for (const Flaw flaw : kFlaws) {
+    const auto once = flawed_plan(catalog_, task_, flaw, Severity::severe);
+    const auto again = flawed_plan(catalog_, example_task(catalog_), flaw, Severity::severe);
+    ASSERT_TRUE(once && again);
+    EXPECT_TRUE(same_plan(once->steps, again->steps)) << to_string(flaw);
+  }
+}
+
+TEST_F(Flaws, other_content_mutates_in_other_places) {
+  std::set<std::vector<std::size_t>> places;
+  for (int i = 0; i < 40; ++i) {
+    Task task = task_;
+    task.id += std::to_string(i);
+    task.hash = content_hash(task);
+    places.insert(flawed_plan(catalog_, task, Flaw::tool_misuse, Severity::light)->places);
+  }
+  EXPECT_GE(places.size(), 3U);
+}
+
+/// Over every task of the suite, flaw and severity offered.
+TEST(FlawsOfTheSuite, differ_nest_and_do_as_the_table_says) {
+  const auto suite = Suite::pilot();
+  ASSERT_TRUE(suite) << suite.error().message;
+  std::map<Flaw, std::size_t> offered;
+  for (const Task& task : suite->tasks()) {
+    for (const Flaw flaw : kFlaws) {
+      std::optional<std::vector<Step>> lower;
+      for (const Severity severity : kSeverities) {
+        const auto all = mutate(suite->catalog(), task, flaw, severity);
+        const auto higher = mutate(suite->catalog(), task, flaw, Severity::severe);
+        ASSERT_TRUE(higher) << task.id;
+        if (!all) {  // only drift: the last step may have no neighbour of another category
+          EXPECT_EQ(flaw, Flaw::semantic_drift) << task.id;
+          continue;
+        }
+        EXPECT_TRUE(std::ranges::includes(higher->places, all->places))
+            << task.id << " " << to_string(flaw);
+        const auto plan = shown_plan(
+            suite->catalog(), task, {.style = PromptStyle::flawed, .flaw = flaw}, severity);
+        EXPECT_TRUE(plan || severity != Severity::severe) << task.id << " " << to_string(flaw);
+        if (!plan) {
+          continue;
+        }
+        ++offered[flaw];
+        EXPECT_FALSE(same_plan(*plan, task.plan)) << task.id << " " << to_string(flaw);
+        EXPECT_FALSE(lower && same_plan(*plan, *lower)) << task.id << " " << to_string(flaw);
+        lower = plan;
+        EXPECT_EQ(execute_literally(suite->catalog(), task, *plan).world.goal_met(),
+                  flaw == Flaw::redundant_operations)
+            << task.id << " " << to_string(flaw) << " " << to_string(severity);
+      }
+    }
+  }
+  for (const Flaw flaw : kFlaws) {
+    EXPECT_GE(offered[flaw], suite->tasks().size()) << to_string(flaw);
+    RecordProperty("offered_" + std::string(to_string(flaw)), static_cast<int>(offered[flaw]));
+  }
+}
+
+}  // namespace sortie::suite

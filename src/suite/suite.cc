@@ -1,0 +1,140 @@
+#include "sortie/suite/suite.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/error.h"
+#include "sortie/base/hash.h"
+#include "sortie/base/json.h"
+#include "sortie/base/random.h"
+#include "sortie/suite/catalog.h"
+#include "sortie/suite/embedded.h"
+#include "sortie/suite/task.h"
+#include "sortie/suite/task_file.h"
+#include "sortie/suite/trial.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::suite {
+
+namespace {
+
+constexpr std::string_view kPilotName = "pilot/1";
+
+// Among this many drawn tasks of a type no sequence of operations occurs more often than that.
+constexpr std::size_t kBlock = 20;
+constexpr std::size_t kPerBlockMax = 3;
+
+}  // namespace
+
+Suite::Suite(std::string name, ToolCatalog catalog)
+    : name_(std::move(name)), catalog_(std::move(catalog)) {}
+
+base::Result<Suite> Suite::pilot() {
+  Suite suite{std::string(kPilotName), ToolCatalog::pilot()};
+  for (const EmbeddedFile& file : embedded_tasks()) {
+    TRY(suite.add_tasks(file.name, file.text));
+  }
+  return suite;
+}
+
+base::Status Suite::add_tasks(std::string_view source, std::string_view text) {
+  const auto document = json::parse(text);
+  if (!document) {
+    return std::unexpected(base::with_context(document.error(), source));
+  }
+  const std::string_view named = json::get_string(*document, "suite").value_or("");
+  if (named != name_) {
+    return base::bad_input(fmt::format("{}: 'suite' is '{}', expected '{}'", source, named, name_));
+  }
+  const json::Array* tasks = json::get_array(*document, "tasks");
+  if (tasks == nullptr) {
+    return base::bad_input(fmt::format("{}: 'tasks' has to be a list of tasks", source));
+  }
+  std::vector<Task> added;
+  added.reserve(tasks->size());
+  auto positions = positions_;
+  for (const json::Value& value : *tasks) {
+    TRY_ASSIGN(
+        Task task,
+        task_from_json(catalog_, value, fmt::format("{}: task {}", source, added.size() + 1)));
+    if (!positions.emplace(task.id, tasks_.size() + added.size()).second) {
+      return base::bad_input(
+          fmt::format("{}: task {}: the id '{}' is taken", source, added.size() + 1, task.id));
+    }
+    added.push_back(std::move(task));
+  }
+  positions_ = std::move(positions);
+  std::ranges::move(added, std::back_inserter(tasks_));
+  return {};
+}
+
+const Task* Suite::find(std::string_view id) const {
+  const auto found = positions_.find(id);
+  return found == positions_.end() ? nullptr : &tasks_[found->second];
+}
+
+std::size_t Suite::eligible(TaskType type) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      tasks_, [type](const Task& task) { return task.type == type && task.eligible; }));
+}
+
+std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::size_t count) const {
+  struct Candidate {
+    std::uint64_t rank;
+    std::size_t position;
+    std::string sequence;
+  };
+
+  std::vector<Candidate> candidates;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (tasks_[i].type != type || !tasks_[i].eligible) {
+      continue;
+    }
+    const base::Digest rank = base::FieldHasher("sortie.draw.v1")
+                                  .field("seed", static_cast<std::int64_t>(seed))
+                                  .field("type", to_string(type))
+                                  .field("task", tasks_[i].id)
+                                  .finish();
+    candidates.push_back(
+        {.rank = rank.low64(), .position = i, .sequence = operation_sequence(tasks_[i])});
+  }
+  CHECK(count <= candidates.size());
+  std::ranges::sort(
+      candidates, {}, [](const Candidate& c) { return std::pair(c.rank, c.position); });
+
+  std::vector<std::size_t> drawn;
+  std::unordered_map<std::string, std::size_t> uses;
+  while (drawn.size() < count) {
+    const std::size_t cap = kPerBlockMax * (drawn.size() / kBlock + 1);
+    auto next = std::ranges::find_if(candidates,
+                                     [&](const Candidate& c) { return uses[c.sequence] < cap; });
+    if (next == candidates.end()) {
+      // Every sequence left is over its share: the least used one does the least harm.
+      next = std::ranges::min_element(
+          candidates, {}, [&](const Candidate& c) { return uses[c.sequence]; });
+    }
+    ++uses[next->sequence];
+    drawn.push_back(next->position);
+    candidates.erase(next);
+  }
+  return drawn;
+}
+
+std::string operation_sequence(const Task& task) {
+  std::string out;
+  for (const Step& step : task.plan) {
+    out += out.empty() ? "" : " ";
+    out += step.tool;
+  }
+  return out;
+}
+
+}  // namespace sortie::suite

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/suite/catalog.h"
+#include "sortie/suite/task.h"
+#include "sortie/suite/trial.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace sortie::suite {
+
+/// A named, versioned set of tasks over a tool catalog. Immutable after loading; shared by
+/// reference.
+class Suite {
+ public:
+  Suite() = default;
+  Suite(std::string name, ToolCatalog catalog);
+
+  /// The suite embedded in the binary, "pilot/1".
+  [[nodiscard]] static base::Result<Suite> pilot();
+
+  /// From the text of a task file (one per type): {"suite": "pilot/1", "tasks": [...]}. `source`
+  /// names it in errors.
+  base::Status add_tasks(std::string_view source, std::string_view text);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  [[nodiscard]] const ToolCatalog& catalog() const { return catalog_; }
+
+  /// In file order.
+  [[nodiscard]] const std::vector<Task>& tasks() const { return tasks_; }
+
+  [[nodiscard]] const Task* find(std::string_view id) const;
+
+  /// How many eligible tasks a type has.
+  [[nodiscard]] std::size_t eligible(TaskType type) const;
+
+  /// Positions in tasks() of the first `count` tasks of a permutation keyed by (seed, type) alone,
+  /// eligible tasks only, balanced over operation sequences: among 20 drawn tasks no sequence
+  /// occurs more than 3 times while that is possible. A larger count contains the smaller. count ≤
+  /// eligible(type).
+  [[nodiscard]] std::vector<std::size_t> draw(std::uint64_t seed,
+                                              TaskType type,
+                                              std::size_t count) const;
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
+  std::string name_;
+  ToolCatalog catalog_;
+  std::vector<Task> tasks_;
+  std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> positions_;  // by id
+};
+
+/// The tools of a task's plan in order: what draw() balances.
+[[nodiscard]] std::string operation_sequence(const Task& task);
+
+/// The plan as it is shown under a prompt style: the reference plan for optimal, mutated for a
+/// flaw, nothing for baseline and cot. nullopt: the flaw does not apply to this task at this
+/// severity.
+[[nodiscard]] std::optional<std::vector<Step>> shown_plan(const ToolCatalog& catalog,
+                                                          const Task& task,
+                                                          Prompt prompt,
+                                                          Severity severity);
+
+}  // namespace sortie::suite

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Every command: --help with an example, --json as one document, honest exit codes; secrets never show."""
+import json
+import unittest
+
+from sortie_test import SortieTest
+
+COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export", "verify", "simulate"]
+
+
+class Commands(SortieTest):
+    def test_every_command_has_help_with_an_example(self):
+        overview = self.sortie("--help", check=0).stdout
+        for command in COMMANDS:
+            self.assertIn(command, overview)
+            text = self.sortie(command, "--help", check=0).stdout
+            self.assertIn("Example:", text)
+            self.assertIn("--json", text)
+        self.assertRegex(self.sortie("--version", check=0).stdout, r"^\d+\.\d+\.\d+$")
+
+    def test_init_writes_files_that_the_other_commands_accept_and_never_overwrites(self):
+        self.environment["MY_PROVIDER_KEY"] = "canary-key-1"
+        written = json.loads(self.sortie("init", "mine", "--json", check=0).stdout)
+        self.sortie("plan", written["campaign"], check=0)
+        before = (self.folder / written["campaign"]).read_text()
+        self.sortie("init", "mine", check=2)
+        self.assertEqual((self.folder / written["campaign"]).read_text(), before)
+
+    def test_the_whole_way_with_json_and_without_a_secret_anywhere(self):
+        urls, audit = self.simulate(self.provider())
+        self.campaign(urls[0], keys=3)
+        printed = []
+
+        def command(*arguments, check=0):
+            done = self.sortie(*arguments, check=check)
+            printed.append(done.stdout + done.stderr)
+            return json.loads(done.stdout)
+
+        self.assertTrue(command("check", "endpoints.yaml", "--json")["ok"])
+        plan = command("plan", "campaign.yaml", "--json")
+        self.assertEqual((plan["trials"], plan["done"]), (10, 0))
+        run = command("run", "campaign.yaml", "--json")
+        self.assertEqual((run["end"], run["scored"]), ("complete", 10))
+        self.assertEqual(command("plan", "campaign.yaml", "--json")["done"], 10)
+        again = command("run", "campaign.yaml", "--json")
+        self.assertEqual((again["end"], again["attempts"]), ("complete", 0))
+        status = command("status", "test", "--json")
+        self.assertEqual(status["models"], [{"model": "sim-large", "planned": 10, "scored": 10, "lost": 0, "open": 0}])
+        self.assertEqual({route["served"] for route in status["routes"]}, {"sim-large"})
+        self.assertTrue(command("verify", "test", "--json")["ok"])
+        groups = command("report", "test", "--json")["groups"]
+        self.assertEqual([group["n"] for group in groups], [10])
+        shown = command("show", "test", "1", "--json")
+        self.assertEqual(shown["trial"], 1)
+        self.assertGreater(len(shown["messages"]), 3)
+        for format in ("parquet", "json", "jsonl", "csv"):
+            manifest = command("export", "test", "--format", format, "--json")
+            self.assertEqual({table["name"]: table["rows"] for table in manifest["tables"]}["trials"], 10)
+        printed.append(self.sortie("show", "test", "1", check=0).stdout)
+        printed.append(self.sortie("report", "test", check=0).stdout)
+
+        canary = b"canary-key"
+        for text in printed:
+            self.assertNotIn("canary-key", text)
+        for path in (self.folder / "runs").rglob("*"):
+            if path.is_file():
+                self.assertNotIn(canary, path.read_bytes(), path)
+
+    def test_a_changed_campaign_that_would_change_finished_trials_is_refused(self):
+        urls, _ = self.simulate(self.provider())
+        campaign = self.campaign(urls[0])
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        campaign.write_text(campaign.read_text().replace("seed: 7", "seed: 8"))
+        done = self.sortie("run", "campaign.yaml", "--quiet", check=3)
+        self.assertIn("--new", done.stderr)
+        self.sortie("run", "campaign.yaml", "--quiet", "--new", check=0)
+        self.assertTrue((self.folder / "runs/test-2/ledger.db").exists())
+        # More instances keep every finished trial.
+        campaign.write_text(campaign.read_text().replace("seed: 8", "seed: 7").replace("instances: 2", "instances: 3"))
+        done = json.loads(self.sortie("run", "campaign.yaml", "--quiet", "--json", check=0).stdout)
+        self.assertEqual(done["scored"], 15)
+        self.assertEqual(self.query("SELECT count(*) FROM trial"), [(15,)])
+
+    def test_a_second_writer_is_refused_with_the_owners_pid(self):
+        urls, audit = self.simulate(self.provider(latency=300))
+        self.campaign(urls[0], instances=4)
+        first = self.start_sortie("run", "campaign.yaml", "--quiet")
+        while not audit.exists() or not audit.read_text():
+            self.assertIsNone(first.poll())
+        done = self.sortie("run", "campaign.yaml", "--quiet", check=3)
+        self.assertIn(str(first.pid), done.stderr)
+        self.sortie("status", "test", check=0)  # readers always work
+        first.terminate()
+        self.assertEqual(first.wait(), 130)
+
+
+if __name__ == "__main__":
+    unittest.main()

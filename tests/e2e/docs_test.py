@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The documents are true: every command they show exists with its flags, every link leads somewhere, the guide runs."""
+import re
+import shlex
+import unittest
+
+from sortie_test import SOURCE, SortieTest
+
+DOCUMENTS = [path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")] if "node_modules" not in path.parts]
+FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```", re.M | re.S)
+
+
+class Docs(SortieTest):
+    def shown_commands(self):
+        for document in DOCUMENTS:
+            for _, _, block in FENCE.findall(document.read_text()):
+                for line in block.splitlines():
+                    line = line.removeprefix("$ ").strip()
+                    if re.match(r"(build/release/)?sortie [a-z]", line):
+                        # Two spaces begin the explanation beside a command.
+                        yield document.name, re.split(r"\s{2,}|\s+#", line)[0]
+
+    def test_every_shown_command_exists_with_its_flags(self):
+        commands = list(self.shown_commands())
+        self.assertGreater(len(commands), 10)
+        helps = {}
+        for document, line in commands:
+            words = shlex.split(line)[1:]
+            command = words[0]
+            if command not in helps:
+                helps[command] = self.sortie(command, "--help")
+            self.assertEqual(helps[command].returncode, 0, f"{document}: {line}")
+            for word in words[1:]:
+                if word.startswith("--"):
+                    self.assertIn(word.split("=")[0], helps[command].stdout, f"{document}: {line}")
+
+    def test_every_relative_link_leads_somewhere(self):
+        for document in DOCUMENTS:
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+                self.assertTrue((document.parent / target).exists(), f"{document.name} links to {target}")
+
+    def test_the_guide_runs_as_it_is_written(self):
+        """docs/guide/first-campaign.md: blocks with a file name are files, `sh` blocks are commands."""
+        simulator = None
+        for language, name, block in FENCE.findall((SOURCE / "docs/guide/first-campaign.md").read_text()):
+            if name:
+                self.write(name, block)
+            elif language == "sh":
+                for line in block.splitlines():
+                    words = shlex.split(re.split(r"\s{2,}", line)[0])
+                    if words[0] == "export":
+                        key, value = words[1].split("=", 1)
+                        self.environment[key] = value
+                    elif words[-1] == "&":
+                        simulator = self.start_sortie(*words[1:-1])
+                        self.assertIn("listening", simulator.stdout.readline())
+                    else:
+                        self.assertEqual(words[0], "sortie")
+                        self.sortie(*words[1:], check=0)
+        self.assertIsNotNone(simulator)
+        self.assertTrue((self.folder / "runs/first/report.html").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""SIGKILL at random moments: the same command goes on, the table is the undisturbed one, nothing is asked twice that the
+ledger held, and the provider's bill agrees with the attempts."""
+import os
+import random
+import signal
+import subprocess
+import unittest
+
+from sortie_test import FULL, SORTIE, SortieTest
+
+KILLS = 20 if FULL else 6
+
+
+class Kill(SortieTest):
+    def ledger_bytes(self):
+        total = 0
+        for name in ("ledger.db", "ledger.db-wal"):
+            try:
+                total += os.stat(self.folder / "runs/test" / name).st_size
+            except FileNotFoundError:
+                pass
+        return total
+
+    def run_and_kill(self, growth):
+        """Runs until the ledger has grown by `growth` bytes, then kills. True if it was killed before it ended."""
+        start = self.ledger_bytes()
+        process = subprocess.Popen([SORTIE, "run", "campaign.yaml", "--quiet"], cwd=self.folder, env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while process.poll() is None:
+                # A checkpoint shrinks the log: growth either way is progress.
+                if abs(self.ledger_bytes() - start) >= growth:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    return True
+            self.assertEqual(process.returncode, 0, process.stderr.read())
+            return False
+        finally:
+            process.stderr.close()
+
+    def answered_turns(self):
+        if not (self.folder / "runs/test/ledger.db").exists():
+            return set()
+        return set(self.query("SELECT lower(hex(t.key)), u.turn FROM turn u JOIN trial t ON t.id = u.trial"))
+
+    def unknown_attempts(self):
+        return {name for name, row in self.attempts().items() if row[0] is None}
+
+    def test_killed_runs_end_like_undisturbed_ones(self):
+        urls, _ = self.simulate(self.provider(latency=20))
+        self.campaign(urls[0], instances=6)
+        self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/calm", check=0)
+        calm = self.table("runs/calm")
+
+        # A second simulator, so that its log holds the disturbed run alone.
+        (self.folder / "audit.jsonl").unlink()
+        urls, audit = self.simulate(self.provider(latency=20))
+        self.campaign(urls[0], instances=6)
+        seed = random.randrange(1 << 30)
+        print(f"seed {seed}")
+        rng = random.Random(seed)
+        kills = 0
+        held = []  # turns that the ledger held at each kill
+        while kills < KILLS:
+            if not self.run_and_kill(rng.randrange(4096, 120_000)):
+                break
+            kills += 1
+            held.append(self.answered_turns())
+        self.assertGreaterEqual(kills, 3, "the run ended before it could be killed")
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        self.assertEqual(self.table(), calm)
+        self.sortie("verify", "runs/test", check=0)
+
+        attempts = self.attempts()
+        entries = self.audit_entries(audit)
+        sent = [entry["trial"] + f"/{entry['turn']}/{entry['attempt']}" for entry in entries]
+        self.assertEqual(len(sent), len(set(sent)), "an attempt was sent twice")
+        self.assertLessEqual(set(sent), set(attempts), "a request was sent that is no attempt")
+
+        # No turn that the ledger held at a kill was asked again: each held turn has exactly one answered attempt, its last.
+        by_turn = {}
+        for name in sent:
+            trial, turn, _ = name.split("/")
+            by_turn.setdefault((trial, int(turn)), []).append(name)
+        twice = sum(len(names) - 1 for names in by_turn.values())
+        unknown = self.unknown_attempts()
+        self.assertLessEqual(twice, len(unknown), "more turns were asked twice than were in flight at the kills")
+        for turns in held:
+            for turn in turns:
+                answered = [name for name in by_turn[turn] if name not in unknown]
+                self.assertEqual(len(answered), 1)
+                self.assertEqual(answered[0], max(by_turn[turn], key=lambda name: int(name.split("/")[2])))
+
+        # The bill lies between what ended attempts cost and that plus what unknown ones reserved.
+        bill = sum(entry["cost_usd"] for entry in entries) * 1e6
+        ended = sum(row[2] for row in attempts.values() if row[0] is not None)
+        reserved = sum(row[3] for row in attempts.values() if row[0] is None)
+        slack = len(attempts)  # each cost is rounded to a micro-dollar
+        self.assertLessEqual(ended, bill + slack)
+        self.assertLessEqual(bill, ended + reserved + slack)
+
+
+if __name__ == "__main__":
+    unittest.main()

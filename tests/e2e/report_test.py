@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""The report opens in a real browser without a network and shows its tables and figures."""
+import os
+import subprocess
+import unittest
+
+from sortie_test import SOURCE, SortieTest
+
+
+class Report(SortieTest):
+    def test_it_opens_in_chromium_without_a_network(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], scenarios="baseline, reliability")
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        path = self.folder / self.sortie("report", "test", check=0).stdout.strip()
+        done = subprocess.run([os.environ["NODE"], str(SOURCE / "tests/e2e/open_report.mjs"), str(path)],
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("2 figures", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

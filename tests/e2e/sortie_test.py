@@ -1,0 +1,128 @@
+"""What the tests of the real binary share: a folder, files, a simulator on free ports, the binary itself.
+
+Environment: SORTIE (binary), SORTIE_SOURCE (tree), NODE (for JavaScript servers), SORTIE_FULL (full counts).
+"""
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+SORTIE = os.environ["SORTIE"]
+SOURCE = pathlib.Path(os.environ["SORTIE_SOURCE"])
+FULL = "SORTIE_FULL" in os.environ
+
+ENDPOINTS = """version: 1
+models:
+  sim-large: {{family: sim, size_b: 72, price: {{input: 0.5, output: 1.5}}}}
+endpoints:
+  pool:
+    dialect: openai
+    base_url: {url}
+    simulated: true
+    keys: {{{keys}}}
+    routes:
+      - {{model: sim-large, api_name: sim-large}}
+{limits}"""
+
+CAMPAIGN = """version: 1
+name: test
+suite: pilot/1
+seed: 7
+endpoints: endpoints.yaml
+models: [sim-large]
+scenarios: [{scenarios}]
+instances: {instances}
+"""
+
+PROVIDER = """version: 1
+seed: 3
+providers:
+  pool:
+    listen: 127.0.0.1:0
+    models:
+      sim-large: {{skill: 0.8, ttft_ms: {{median: {latency}, sigma: 0.3}}, price_input: 0.5, price_output: 1.5}}
+    keys: {{key-1: {{key: canary-key-1}}, key-2: {{key: canary-key-2}}, key-3: {{key: canary-key-3}}}}
+{rest}"""
+
+
+class SortieTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.environment = dict(os.environ, KEY_1="canary-key-1", KEY_2="canary-key-2", KEY_3="canary-key-3")
+
+    def write(self, name, text, mode=0o644):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def sortie(self, *arguments, check=None, timeout=300):
+        done = subprocess.run([SORTIE, *map(str, arguments)], cwd=self.folder, env=self.environment,
+                              capture_output=True, text=True, timeout=timeout)
+        if check is not None:
+            self.assertEqual(done.returncode, check, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def start_sortie(self, *arguments, **options):
+        process = subprocess.Popen([SORTIE, *map(str, arguments)], cwd=self.folder, env=self.environment,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    def simulate(self, profile):
+        """Starts a simulator; returns the base URLs of its providers and the path of its audit log."""
+        path = self.write("providers.yaml", profile)
+        audit = self.folder / "audit.jsonl"
+        process = self.start_sortie("simulate", path, "--audit", audit)
+        urls = []
+        for _ in range(profile.count("listen:")):
+            line = process.stdout.readline()
+            self.assertTrue(line.startswith("listening on "), line + (process.stdout.read() if not line else ""))
+            urls.append(line.split()[-1])
+        return urls, audit
+
+    def campaign(self, url, keys=1, limits="", instances=2, scenarios="baseline"):
+        names = ", ".join(f'key-{i}: "env:KEY_{i}"' for i in range(1, keys + 1))
+        self.write("endpoints.yaml", ENDPOINTS.format(url=url, keys=names, limits=limits))
+        return self.write("campaign.yaml", CAMPAIGN.format(instances=instances, scenarios=scenarios))
+
+    def provider(self, latency=5, rest=""):
+        return PROVIDER.format(latency=latency, rest=rest)
+
+    def table(self, run="runs/test"):
+        """The scored table, as bytes that are equal for equal scores."""
+        return self.sortie("report", run, "--json", check=0).stdout
+
+    def query(self, sql, run="runs/test"):
+        connection = sqlite3.connect(f"file:{self.folder / run / 'ledger.db'}?mode=ro", uri=True)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def audit_entries(self, audit):
+        """Judged requests of an audit log, without the second lines of those that hung up."""
+        entries = {}
+        for line in audit.read_text().splitlines():
+            entry = json.loads(line)
+            entries.setdefault(entry["id"], entry)
+        return list(entries.values())
+
+    def attempts(self, run="runs/test"):
+        """identity → (input tokens, output tokens, cost, reserved cost); None for what an unknown attempt does not know."""
+        rows = self.query("SELECT lower(hex(t.key)), a.turn, a.number, e.input_tokens, e.output_tokens, e.cost, a.reserved_cost "
+                          "FROM attempt a JOIN trial t ON t.id = a.trial LEFT JOIN attempt_end e ON e.attempt = a.id", run)
+        return {f"{key}/{turn}/{number}": rest for key, turn, number, *rest in rows}
