@@ -87,21 +87,25 @@ std::vector<std::string> render(const engine::RunStatus& status,
                     model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
                     model.simulated ? "  simulated" : ""));
   }
+  add(fmt::format(
+          "  {:<30} {:>9} {:>6} {:>10} {:>7}", "route", "in flight", "ok", "throttled", "failed"),
+      "2");
   for (const engine::RouteProgress& route : status.routes) {
-    std::string state;
     if (!route.usable) {
-      state = "  OUT: " + route.reason;
-    } else if (route.closed_for.has_value()) {
-      state = "  closed for " + base::human(*route.closed_for);
+      add(fmt::format("  {:<30} OUT: {}", fitted(route.route, 30), route.reason), "31");
+      continue;
     }
-    add(fmt::format("  {:<34} {:>3} in flight {:>6} ok {:>4} throttled {:>4} failed{}",
-                    fitted(route.route, 34),
+    const std::string state = route.closed_for.has_value()
+                                  ? "  closed for " + base::human(*route.closed_for)
+                                  : std::string();
+    add(fmt::format("  {:<30} {:>9} {:>6} {:>10} {:>7}{}",
+                    fitted(route.route, 30),
                     route.in_flight,
                     route.answered,
                     route.throttled,
                     route.failed,
                     state),
-        route.usable ? "2" : "31");
+        "2");
   }
   const std::size_t skip =
       status.problems.size() - std::min(status.problems.size(), kProblemsShown);

@@ -249,11 +249,12 @@ TEST(Pilot, skills_give_rates_in_their_order) {
 }
 
 TEST(Pilot, a_plan_helps_and_a_flawed_plan_hurts) {
-  const Skill skill = Skill::of(0.7);
-  const double with_plan = success_rate(skill, kPlan);
-  const double without = success_rate(skill, kNoPlan);
-  const double misled =
-      success_rate(skill, {.style = suite::PromptStyle::flawed, .flaw = suite::Flaw::tool_misuse});
+  const Skill skill = Skill::of(0.5);
+  constexpr std::size_t kPerType = 60;  // the differences are four standard errors of 300 trials
+  const double with_plan = success_rate(skill, kPlan, kPerType);
+  const double without = success_rate(skill, kNoPlan, kPerType);
+  const double misled = success_rate(
+      skill, {.style = suite::PromptStyle::flawed, .flaw = suite::Flaw::tool_misuse}, kPerType);
   EXPECT_GT(with_plan, without + 0.1);
   EXPECT_LT(misled, with_plan - 0.1);
 }
