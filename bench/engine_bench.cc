@@ -48,29 +48,34 @@ struct Options {
 };
 
 /// Complete HTTP answers, each of 300 bytes to 4 KB, log-uniform: prose and a command that searches
-/// for a tool. A dialogue of such answers goes on until its last one finishes it.
+/// for a tool. A dialogue of such answers goes on until its last one finishes it. No two are alike:
+/// the ledger stores equal answers once.
 class Answers {
  public:
-  explicit Answers(std::size_t count) {
-    base::RandomStream random(base::digest_of("engine_bench"));
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto size =
-          static_cast<std::size_t>(300.0 * std::pow(4096.0 / 300.0, random.uniform()));
-      std::string prose;
-      while (prose.size() < size) {
-        prose += fmt::format("step {} of the plan needs {:x}; ", prose.size(), random.bits());
-      }
-      going_on_.push_back(
-          body(prose + "<find_tool>" + fmt::format("number {:x}", random.bits()) + "</find_tool>"));
-      ending_.push_back(body(prose + "<finish>done</finish>"));
+  explicit Answers(std::size_t dialogues) {
+    for (std::size_t i = 0; i < dialogues * (kTurns - 1); ++i) {
+      going_on_.push_back(body(prose() + "<find_tool>" +
+                               fmt::format("number {:x}", random_.bits()) + "</find_tool>"));
+    }
+    for (std::size_t i = 0; i < dialogues; ++i) {
+      ending_.push_back(body(prose() + "<finish>done</finish>"));
     }
   }
 
-  [[nodiscard]] const std::string& pick(std::uint64_t n, bool last) const {
-    return last ? ending_[n % ending_.size()] : going_on_[n % going_on_.size()];
+  [[nodiscard]] const std::string& next(bool last) {
+    return last ? ending_[ended_++ % ending_.size()] : going_on_[went_on_++ % going_on_.size()];
   }
 
  private:
+  std::string prose() {
+    const auto size = static_cast<std::size_t>(300.0 * std::pow(4096.0 / 300.0, random_.uniform()));
+    std::string prose;
+    while (prose.size() < size) {
+      prose += fmt::format("step {} of the plan needs {:x}; ", prose.size(), random_.bits());
+    }
+    return prose;
+  }
+
   static std::string body(const std::string& text) {
     std::string json =
         R"({"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,)"
@@ -80,14 +85,17 @@ class Answers {
            R"(}}],"usage":{"prompt_tokens":2500,"completion_tokens":300,"total_tokens":2800}})";
   }
 
+  base::RandomStream random_{base::digest_of("engine_bench")};
   std::vector<std::string> going_on_;
   std::vector<std::string> ending_;
+  std::size_t went_on_ = 0;
+  std::size_t ended_ = 0;
 };
 
 /// Completes every exchange at the next turn of the loop.
 class ReplayTransport final : public wire::Transport {
  public:
-  ReplayTransport(aio::Loop& loop, const Answers& answers) : loop_(loop), answers_(answers) {}
+  ReplayTransport(aio::Loop& loop, Answers& answers) : loop_(loop), answers_(answers) {}
 
   void start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) override {
     request_bytes_ += request.body.size();
@@ -100,7 +108,7 @@ class ReplayTransport final : public wire::Transport {
     wire::Response response;
     response.status = 200;
     response.headers.add("content-type", "application/json");
-    response.body = answers_.pick(id.value, turn + 1 >= kTurns);
+    response.body = answers_.next(turn + 1 >= kTurns);
     ready_.push_back({.id = id,
                       .outcome = std::move(response),
                       .sent_at = loop_.now(),
@@ -128,7 +136,7 @@ class ReplayTransport final : public wire::Transport {
   }
 
   aio::Loop& loop_;
-  const Answers& answers_;
+  Answers& answers_;
   wire::CompletionSink* sink_ = nullptr;
   std::vector<wire::Completion> ready_;
   std::uint64_t requests_ = 0;
@@ -177,7 +185,7 @@ int measure(const Options& options) {
                                    .topology = &topology,
                                    .campaign = &campaign,
                                    .secrets = &secrets};
-  const Answers answers(2000);
+  Answers answers(std::max(options.dialogues, options.open));
 
   const auto loop = aio::Loop::real();
   engine::Engine* running = nullptr;

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <vector>
 
-#include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <fmt/format.h>
 
@@ -21,31 +20,42 @@ namespace {
 
 constexpr double kExactIntegerMax = 9007199254740992.0;  // 2^53
 
-void append_canonical(std::string& out, const Value& value);
+/// Of an object's members.
+enum class Order : std::uint8_t { stored, by_name };
 
-void append_members(std::string& out, const Object& object) {
-  std::vector<const boost::json::key_value_pair*> members;
-  members.reserve(object.size());
-  for (const auto& member : object) {
-    members.push_back(&member);
+void append_value(std::string& out, const Value& value, Order order);
+
+void append_member(std::string& out, const boost::json::key_value_pair& member, Order order) {
+  if (out.back() != '{') {
+    out.push_back(',');
   }
-  std::ranges::sort(
-      members, {}, [](const auto* member) { return std::string_view(member->key()); });
+  append_quoted(out, member.key());
+  out.push_back(':');
+  append_value(out, member.value(), order);
+}
+
+void append_object(std::string& out, const Object& object, Order order) {
   out.push_back('{');
-  bool first = true;
-  for (const auto* member : members) {
-    if (!first) {
-      out.push_back(',');
+  if (order == Order::stored) {
+    for (const auto& member : object) {
+      append_member(out, member, order);
     }
-    first = false;
-    append_quoted(out, member->key());
-    out.push_back(':');
-    append_canonical(out, member->value());
+  } else {
+    std::vector<const boost::json::key_value_pair*> members;
+    members.reserve(object.size());
+    for (const auto& member : object) {
+      members.push_back(&member);
+    }
+    std::ranges::sort(
+        members, {}, [](const auto* member) { return std::string_view(member->key()); });
+    for (const auto* member : members) {
+      append_member(out, *member, order);
+    }
   }
   out.push_back('}');
 }
 
-void append_canonical(std::string& out, const Value& value) {
+void append_value(std::string& out, const Value& value, Order order) {
   switch (value.kind()) {
     case boost::json::kind::null:
       out += "null";
@@ -66,19 +76,17 @@ void append_canonical(std::string& out, const Value& value) {
       append_quoted(out, view(value.get_string()));
       return;
     case boost::json::kind::object:
-      append_members(out, value.get_object());
+      append_object(out, value.get_object(), order);
       return;
     case boost::json::kind::array:
       break;
   }
   out.push_back('[');
-  bool first = true;
   for (const Value& item : value.get_array()) {
-    if (!first) {
+    if (out.back() != '[') {
       out.push_back(',');
     }
-    first = false;
-    append_canonical(out, item);
+    append_value(out, item, order);
   }
   out.push_back(']');
 }
@@ -87,7 +95,7 @@ void append_pretty(std::string& out, const Value& value, std::size_t indent) {
   const bool object = value.is_object() && !value.get_object().empty();
   const bool array = value.is_array() && !value.get_array().empty();
   if (!object && !array) {
-    out += to_text(value);
+    append_text(out, value);
     return;
   }
   const std::string inner(indent + 2, ' ');
@@ -154,6 +162,17 @@ std::size_t plain_bytes(std::uint64_t eight) {
   return static_cast<std::size_t>(std::countr_zero((low | equal | eight) & kHigh)) / 8;
 }
 
+using Block = signed char __attribute__((vector_size(16)));
+
+/// Do all bytes of a block need nothing?
+bool is_plain(Block block) {
+  // Bytes from 0x80 on are negative here, and so below a space.
+  const auto special = (block < ' ') | (block == '"') | (block == '\\');
+  std::array<std::uint64_t, 2> halves{};
+  std::memcpy(halves.data(), &special, sizeof(halves));
+  return (halves[0] | halves[1]) == 0;
+}
+
 /// Writes one byte that is not plain, or the UTF-8 sequence that starts with it, at `to`. Returns
 /// the bytes of `text` that were read.
 std::size_t escape_one(std::string_view text, char action, char*& to) {
@@ -181,6 +200,19 @@ std::size_t escape_one(std::string_view text, char action, char*& to) {
 std::size_t escape_chunk(std::string_view text, std::size_t chunk, char*& to) {
   std::size_t i = 0;
   while (i < chunk) {
+    Block block;
+    while (i + sizeof(block) <= chunk) {
+      std::memcpy(&block, text.data() + i, sizeof(block));
+      if (!is_plain(block)) {
+        break;
+      }
+      std::memcpy(to, &block, sizeof(block));
+      to += sizeof(block);
+      i += sizeof(block);
+    }
+    if (i == chunk) {
+      break;
+    }
     std::uint64_t eight = 0;
     if (i + sizeof(eight) <= chunk) {
       // All eight are copied, as there is room; those after the plain ones are overwritten.
@@ -230,39 +262,12 @@ base::Result<Value> parse(std::string_view text, ParseLimits limits) {
 
 std::string to_text(const Value& value) {
   std::string out;
-  switch (value.kind()) {
-    case boost::json::kind::double_:
-      return number_text(value.get_double());
-    case boost::json::kind::string:
-      append_quoted(out, view(value.get_string()));
-      return out;
-    case boost::json::kind::object: {
-      out.push_back('{');
-      for (const auto& member : value.get_object()) {
-        if (out.size() > 1) {
-          out.push_back(',');
-        }
-        append_quoted(out, member.key());
-        out.push_back(':');
-        out += to_text(member.value());
-      }
-      out.push_back('}');
-      return out;
-    }
-    case boost::json::kind::array: {
-      out.push_back('[');
-      for (const Value& item : value.get_array()) {
-        if (out.size() > 1) {
-          out.push_back(',');
-        }
-        out += to_text(item);
-      }
-      out.push_back(']');
-      return out;
-    }
-    default:
-      return boost::json::serialize(value);
-  }
+  append_text(out, value);
+  return out;
+}
+
+void append_text(std::string& out, const Value& value) {
+  append_value(out, value, Order::stored);
 }
 
 std::string to_pretty_text(const Value& value) {
@@ -274,7 +279,7 @@ std::string to_pretty_text(const Value& value) {
 
 std::string canonical(const Value& value) {
   std::string out;
-  append_canonical(out, value);
+  append_value(out, value, Order::by_name);
   return out;
 }
 

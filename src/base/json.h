@@ -32,6 +32,7 @@ struct ParseLimits {
 
 /// Compact text, members in stored order.
 [[nodiscard]] std::string to_text(const Value& value);
+void append_text(std::string& out, const Value& value);
 
 /// Text for people: two spaces of indentation, members in stored order, newline at the end.
 [[nodiscard]] std::string to_pretty_text(const Value& value);

@@ -35,7 +35,7 @@ void append_value(std::string& out, const json::Value& value) {
     out += fmt::format(fmt::runtime(text(Text::plan_result)), fmt::arg("number", *step + 1));
     return;
   }
-  out += json::to_text(value);
+  json::append_text(out, value);
 }
 
 std::string arguments_text(const json::Object& arguments) {
@@ -99,7 +99,7 @@ std::string type_of(const json::Value& property) {
     bool first = true;
     for (const json::Value& value : *values) {
       out += first ? " " : ", ";
-      out += json::to_text(value);
+      json::append_text(out, value);
       first = false;
     }
   }
@@ -109,7 +109,7 @@ std::string type_of(const json::Value& property) {
         {"default", ", default "}}) {
     if (const json::Value* bound = json::find(property, key)) {
       out += word;
-      out += json::to_text(*bound);
+      json::append_text(out, *bound);
     }
   }
   return out;

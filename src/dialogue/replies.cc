@@ -43,7 +43,7 @@ std::string call_reply(const suite::CallResult& result) {
   if (result.status == suite::CallStatus::ok) {
     append_member(facts, "artifact", result.artifact);
     facts += R"(,"result":)";
-    facts += json::to_text(result.value);
+    json::append_text(facts, result.value);
     facts += '}';
     return std::string(text(Text::ok)) + "\n" + facts;
   }

@@ -222,7 +222,8 @@ base::Result<Connection> Connection::open(const std::string& path, OpenMode mode
     }
   }
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
+  // A connection is used by one thread at a time, so SQLite need not lock.
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Connection connection(handle);
   if (code != SQLITE_OK) {
     return std::unexpected(sqlite_error(handle, code, fmt::format("cannot open {}", path)));

@@ -24,8 +24,9 @@ namespace sortie::provider {
 
 namespace {
 
-// What surrounds the text: of a body, and of each message in it.
-constexpr std::size_t kFrame = 256;
+// What surrounds the text: of a body (with what quoting wants free beyond its end), and of each
+// message in it.
+constexpr std::size_t kFrame = 1024;
 constexpr std::size_t kMessageFrame = 64;
 
 void append_tool_calls(std::string& out, const std::vector<chat::ToolCall>& calls) {
@@ -77,7 +78,7 @@ void append_functions(std::string& out, const std::vector<chat::ToolSchema>& fun
       json::append_quoted(out, function.description);
     }
     out += R"(,"parameters":)";
-    out += json::to_text(function.parameters);
+    json::append_text(out, function.parameters);
     out += "}}";
   }
   out += ']';

@@ -143,6 +143,7 @@ base::Result<ToolCatalog> ToolCatalog::from_text(std::string_view source, std::s
     }
     catalog.tools_.push_back(std::move(tool));
   }
+  catalog.version_ = digest_of(catalog.tools_);
   return catalog;
 }
 
@@ -167,10 +168,10 @@ std::vector<std::string> ToolCatalog::categories() const {
   return out;
 }
 
-base::Digest ToolCatalog::version() const {
+base::Digest ToolCatalog::digest_of(const std::vector<ToolSpec>& tools) {
   base::FieldHasher hasher("sortie.tools.v1");
   hasher.field("rules", kWorldRules);
-  for (const ToolSpec& tool : tools_) {
+  for (const ToolSpec& tool : tools) {
     json::Object content;
     content["name"] = tool.name;
     content["description"] = tool.description;

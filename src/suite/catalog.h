@@ -50,10 +50,13 @@ class ToolCatalog {
 
   /// Digest of every tool's specification and of the world's rules (a version constant): part of a
   /// trial's key.
-  [[nodiscard]] base::Digest version() const;
+  [[nodiscard]] const base::Digest& version() const { return version_; }
 
  private:
+  [[nodiscard]] static base::Digest digest_of(const std::vector<ToolSpec>& tools);
+
   std::vector<ToolSpec> tools_;
+  base::Digest version_;
 };
 
 }  // namespace sortie::suite
