@@ -2,7 +2,7 @@
 #
 # One folder = one static library = one namespace. A module's headers live in an include root of its own, so that an
 # include which DEPS do not reach fails to compile; a DEP that is not a target yet is an upward edge and stops the
-# configure step. tests/check_includes.py closes the gap that is left: dependencies of dependencies are reachable for
+# configure step. tests/house/check_includes.py closes the gap that is left: dependencies of dependencies are reachable for
 # the compiler, but only what the module's own DEPS list may be included.
 function(sortie_module name)
   cmake_parse_arguments(M "" "" "SOURCES;TESTS;DEPS;LIBS" ${ARGN})
@@ -45,4 +45,16 @@ function(sortie_write_rows file)
   get_property(rows GLOBAL PROPERTY SORTIE_MODULE_ROWS)
   list(JOIN rows "\n" text)
   file(WRITE ${file} "${text}\n")
+endfunction()
+
+# sortie_fuzz(<target> <module> <source>): a libFuzzer target of a module, part of fuzz_all.
+function(sortie_fuzz target module source)
+  if(NOT SORTIE_FUZZ)
+    return()
+  endif()
+  add_executable(${target} ${source})
+  target_link_libraries(${target} PRIVATE sortie_${module} sortie_flags)
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  set_property(GLOBAL APPEND PROPERTY SORTIE_FUZZ_TARGETS ${target})
 endfunction()

@@ -75,6 +75,7 @@ void Loop::Impl::arm() {
   if (is_virtual() || closing) {
     return;
   }
+  CHECK(alarm.has_value());
   const std::optional<base::Instant> next = timers.next();
   if (!next) {
     if (armed_for) {

@@ -37,8 +37,8 @@ class TimerHeap {
  private:
   struct Entry {
     base::Instant when;
-    std::uint64_t sequence;
-    std::uint64_t id;
+    std::uint64_t sequence = 0;
+    std::uint64_t id = 0;
   };
 
   /// An id is a slot's index and its generation, which changes when the slot is freed.

@@ -73,7 +73,7 @@ void Worker::Impl::finish(const std::shared_ptr<Impl>& self, Item item) {
   item.work.release();
 }
 
-Worker::Worker(Loop& loop, std::string name, std::size_t jobs_max)
+Worker::Worker(Loop& loop, const std::string& name, std::size_t jobs_max)
     : impl_(std::make_shared<Impl>(loop, jobs_max)) {
   CHECK(name.size() <= 15);
   if (loop.is_virtual()) {

@@ -18,7 +18,7 @@ class Worker {
 
   /// At most `jobs_max` jobs wait or run. `name` (up to 15 bytes) shows up in tools that list
   /// threads.
-  Worker(Loop& loop, std::string name, std::size_t jobs_max);
+  Worker(Loop& loop, const std::string& name, std::size_t jobs_max);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 

@@ -1,6 +1,7 @@
 #include "sortie/analysis/export.h"
 
 #include "sortie/app/command.h"
+#include "sortie/base/check.h"
 #include "sortie/ledger/reader.h"
 
 #include <filesystem>
@@ -24,6 +25,7 @@ base::Result<std::string> write_export(const ExportOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   const auto format = analysis::export_format_from(options.format);
+  CHECK(format.has_value());  // the command line admits no other
   const std::string target =
       options.output.empty()
           ? (std::filesystem::path(directory) / "export" / options.format).string()

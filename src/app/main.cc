@@ -1,6 +1,8 @@
 #include "sortie/app/command.h"
 
 #include <csignal>
+#include <cstdio>
+#include <exception>
 
 #include <CLI/CLI.hpp>
 #include <sys/prctl.h>
@@ -15,11 +17,7 @@ void forbid_core_dumps() {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  forbid_core_dumps();
-  std::signal(SIGPIPE, SIG_IGN);
+int run(int argc, char** argv) {
   CLI::App root(
       "Sortie runs LLM agent benchmarks over every provider, deployment and key, as fast as their "
       "limits allow, "
@@ -49,4 +47,20 @@ int main(int argc, char** argv) {
     return root.exit(error) == 0 ? sortie::app::kDone : sortie::app::kBadInput;
   }
   return action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forbid_core_dumps();
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    // Only memory that is used up, or a bug: Sortie's own failures are values.
+    std::fputs("sortie: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
+    return sortie::app::kRefused;
+  }
 }

@@ -3,6 +3,7 @@
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
 #include "sortie/app/run_options.h"
+#include "sortie/base/check.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
 #include "sortie/ledger/reader.h"
@@ -127,8 +128,9 @@ std::vector<ModelPlan> models_of(const CampaignSetup& setup) {
 base::Status estimate(const CampaignSetup& setup, Plan& plan) {
   std::vector<sched::WorkClass> work;
   for (ModelPlan& model : plan.models) {
-    const std::size_t index = *setup.topology.find_model(model.model);
-    const spec::Model& declared = setup.topology.models[index];
+    const std::optional<std::size_t> index = setup.topology.find_model(model.model);
+    CHECK(index.has_value());
+    const spec::Model& declared = setup.topology.models[*index];
     model.requests = static_cast<double>(model.trials - model.done) * model.shape.turns;
     model.cost_usd =
         model.requests *
@@ -144,7 +146,7 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
         model.requests > 0 ? model.shape.turns * model.shape.service_seconds : 0;
     plan.dialogue_seconds = std::max(plan.dialogue_seconds, dialogue);
     work.push_back(
-        {.model = index,
+        {.model = *index,
          .requests = model.requests,
          .input_tokens = model.shape.input,
          .output_tokens = model.shape.output,

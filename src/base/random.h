@@ -31,8 +31,8 @@ class CounterRandom {
   [[nodiscard]] double uniform(std::uint64_t index) const;
 
  private:
-  std::array<std::uint32_t, 2> key_;
-  std::array<std::uint32_t, 2> high_;
+  std::array<std::uint32_t, 2> key_{};
+  std::array<std::uint32_t, 2> high_{};
 };
 
 /// The same sequence read in order; a convenience for code that draws many values for one purpose.

@@ -171,9 +171,7 @@ bool read_tagged_argument(LenientReader& reader, json::Object& arguments, bool& 
   reader.skip_space();
   std::optional<std::string_view> key;
   std::string_view close = "</parameter>";
-  if (reader.consume("<parameter=")) {
-    key = text_until(reader, ">", kNameMax);
-  } else if (reader.consume("<parameter name=")) {
+  if (reader.consume("<parameter=") || reader.consume("<parameter name=")) {
     key = text_until(reader, ">", kNameMax);
   } else if (reader.consume("<arg_key>")) {
     key = text_until(reader, "</arg_key>", kNameMax);

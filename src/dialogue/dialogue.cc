@@ -221,6 +221,7 @@ std::string Dialogue::State::run(Command& command, Turn& turn) {
 }
 
 std::string Dialogue::State::call_tool(Command& command, Turn& turn) {
+  CHECK(world.has_value());
   command.call = world->calls().size();
   const suite::CallResult result = world->call(command.name, command.arguments);
   command.succeeded = result.status == suite::CallStatus::ok;
@@ -298,6 +299,7 @@ bool Dialogue::State::loops() {
 }
 
 void Dialogue::State::end(End how) {
+  CHECK(world.has_value());
   transcript.end = how;
   transcript.goal_met = world->goal_met();
   transcript.progress = world->progress();

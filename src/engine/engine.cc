@@ -388,8 +388,8 @@ RunStatus Engine::Core::status() const {
                            .failed = routes[i].failed,
                            .throttled = routes[i].throttled,
                            .closed_for = std::nullopt};
-    if (routes[i].closed_until.has_value() && *routes[i].closed_until > now()) {
-      progress.closed_for = *routes[i].closed_until - now();
+    if (const auto until = routes[i].closed_until; until.has_value() && *until > now()) {
+      progress.closed_for = *until - now();
     }
     status.routes.push_back(std::move(progress));
   }

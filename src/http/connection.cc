@@ -108,6 +108,7 @@ void Connection::head_read(ErrorCode error) {
     refuse(error);
     return;
   }
+  CHECK(parser_.has_value());
   const auto expect = parser_->get().find(beast::field::expect);
   if (parser_->is_done() || expect == parser_->get().end() ||
       !base::equals_ignoring_case(base::trim({expect->value().data(), expect->value().size()}),
@@ -131,6 +132,7 @@ void Connection::read_body() {
   if (state_ != State::reading) {
     return;
   }
+  CHECK(parser_.has_value());
   if (parser_->is_done()) {
     hand_out();
     return;
@@ -209,6 +211,7 @@ void Connection::drain() {
 }
 
 void Connection::hand_out() {
+  CHECK(parser_.has_value());
   auto message = parser_->release();
   parser_.reset();
   keep_alive_ = message.keep_alive();

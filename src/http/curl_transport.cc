@@ -37,8 +37,8 @@ constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP;
 
 void initialise_curl() {
   // The library's own state; initialising it is thread-safe only through a static like this.
-  static const CURLcode kResult = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CHECK(kResult == CURLE_OK);
+  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CHECK(code == CURLE_OK);
 }
 
 struct MultiDeleter {
@@ -173,8 +173,8 @@ CurlTransport::Impl::~Impl() {
     if (exchange->phase() != Exchange::Phase::waiting) {
       curl_multi_remove_handle(multi_.get(), exchange->easy());
     }
-    if (exchange->limit_timer) {
-      loop_.cancel(*exchange->limit_timer);
+    if (const auto timer = exchange->limit_timer) {
+      loop_.cancel(*timer);
     }
   }
   if (curl_timer_at_) {

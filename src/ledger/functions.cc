@@ -180,9 +180,9 @@ int authorize(void* /*unused*/,
 using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
 
 base::Status add(Connection& connection, const char* name, int arguments, Function function) {
-  constexpr int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+  constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
   const int code = sqlite3_create_function_v2(
-      connection.handle(), name, arguments, flags, nullptr, function, nullptr, nullptr, nullptr);
+      connection.handle(), name, arguments, kFlags, nullptr, function, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) {
     return std::unexpected(sqlite_error(connection.handle(), code, name));
   }

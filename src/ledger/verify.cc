@@ -125,10 +125,10 @@ Check check_structure(Reader& reader) {
 /// The conditions of the CHECK constraints in a CREATE TABLE statement of ours (no quoted
 /// parentheses).
 std::vector<std::string> conditions_in(std::string_view sql) {
-  constexpr std::string_view word = "CHECK (";
+  constexpr std::string_view kWord = "CHECK (";
   std::vector<std::string> conditions;
-  for (std::size_t at = sql.find(word); at != std::string_view::npos; at = sql.find(word, at)) {
-    at += word.size();
+  for (std::size_t at = sql.find(kWord); at != std::string_view::npos; at = sql.find(kWord, at)) {
+    at += kWord.size();
     std::size_t end = at;
     for (int depth = 1; end < sql.size(); ++end) {
       depth += sql[end] == '(' ? 1 : 0;

@@ -22,8 +22,9 @@ constexpr base::Duration kExhaustedWithoutHint = std::chrono::hours(1);
 constexpr std::size_t kGrowthAnswersMin = 100;
 constexpr std::size_t kGrowthPerSlot = 10;
 
-bool is_hint(const std::optional<base::Duration>& wait) {
-  return wait && *wait > base::Duration::zero();
+/// What a server asks for is a hint only if it is a wait.
+std::optional<base::Duration> hint_in(const std::optional<base::Duration>& wait) {
+  return wait && *wait > base::Duration::zero() ? wait : std::nullopt;
 }
 
 /// Of the tightest limit of requests that is paced one by one.
@@ -56,8 +57,8 @@ void Pool::refused(base::Instant sent,
                    base::Instant now,
                    std::optional<base::Duration> wait,
                    double uniform) {
-  if (is_hint(wait)) {
-    close(now + quota::gate_wait(*wait, uniform));
+  if (const auto hint = hint_in(wait)) {
+    close(now + quota::gate_wait(*hint, uniform));
   } else if (const auto own = backoff_.next(sent, now, uniform)) {
     close(now + *own);
   }
@@ -70,7 +71,7 @@ void Pool::crowded(base::Instant sent,
   const std::size_t now_in_flight = limiter_.in_flight();
   window_ = std::max<std::size_t>(1, std::min(now_in_flight, window_.value_or(now_in_flight)));
   successes_ = 0;
-  if (is_hint(wait) || now_in_flight == 0) {
+  if (hint_in(wait) || now_in_flight == 0) {
     refused(sent, now, wait, uniform);
   } else {
     close(now + kSlotPatience);
@@ -78,7 +79,7 @@ void Pool::crowded(base::Instant sent,
 }
 
 void Pool::exhausted(base::Instant now, std::optional<base::Duration> wait, double uniform) {
-  close(now + quota::gate_wait(is_hint(wait) ? *wait : kExhaustedWithoutHint, uniform));
+  close(now + quota::gate_wait(hint_in(wait).value_or(kExhaustedWithoutHint), uniform));
   exhausted_until_ = closed_until_;
 }
 

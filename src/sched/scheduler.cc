@@ -441,7 +441,7 @@ void Scheduler::remove(Ticket ticket) {
 
 void Scheduler::decide(base::Instant now, std::vector<Assignment>& out) {
   state_->wake(now);
-  if (state_->idle_until && now < *state_->idle_until) {
+  if (const auto idle_until = state_->idle_until; idle_until && now < *idle_until) {
     return;
   }
   state_->idle_until.reset();
@@ -449,13 +449,10 @@ void Scheduler::decide(base::Instant now, std::vector<Assignment>& out) {
 }
 
 std::optional<base::Instant> Scheduler::next_decision(base::Instant now) const {
-  if (!state_->idle_until || *state_->idle_until <= now) {
-    state_->idle_until = state_->earliest_binding(now);
-  }
-  if (*state_->idle_until == base::Instant::max()) {
-    return std::nullopt;
-  }
-  return state_->idle_until;
+  const auto known = state_->idle_until;
+  const base::Instant next = known && *known > now ? *known : state_->earliest_binding(now);
+  state_->idle_until = next;
+  return next == base::Instant::max() ? std::nullopt : std::optional(next);
 }
 
 base::Instant Scheduler::departure(const Assignment& assignment,

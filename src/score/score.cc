@@ -22,11 +22,16 @@ std::optional<double> order_share(const dialogue::Transcript& transcript, const 
   int attempted = 0;
   int in_order = 0;
   for (const auto& [before, after] : task.order) {
-    if (before >= first.size() || after >= first.size() || !first[before] || !first[after]) {
+    if (before >= first.size() || after >= first.size()) {
+      continue;
+    }
+    const auto earlier = first[before];
+    const auto later = first[after];
+    if (!earlier || !later) {
       continue;
     }
     ++attempted;
-    in_order += *first[before] < *first[after] ? 1 : 0;
+    in_order += *earlier < *later ? 1 : 0;
   }
   return attempted == 0 ? std::nullopt : std::optional(static_cast<double>(in_order) / attempted);
 }

@@ -205,8 +205,8 @@ bool Mind::last_turn_had(CallOutcome outcome) const {
 
 Move Mind::finish() const {
   std::string result = "done";
-  if (!handles_.empty() && handles_.back().has_value()) {
-    result += ": " + *handles_.back();
+  if (const auto last = handles_.empty() ? std::nullopt : handles_.back()) {
+    result += ": " + *last;
   }
   return {.kind = Move::Kind::finish, .calls = {}, .text = std::move(result)};
 }

@@ -1,5 +1,6 @@
 #include "sortie/sim/pools.h"
 
+#include "sortie/base/check.h"
 #include "sortie/base/time.h"
 #include "sortie/sim/limiter.h"
 #include "sortie/sim/profile.h"
@@ -235,6 +236,7 @@ void LimitPools::finish(const Holding& holding, Instant now, bool cancelled) {
   }
   for (const std::size_t index : holding.slots) {
     Pool& pool = pools_[index];
+    CHECK(pool.slots.has_value());
     pool.slots->release(cancelled ? now + pool.limit->release_grace : now);
   }
 }

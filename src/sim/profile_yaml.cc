@@ -53,12 +53,12 @@ void assign(Value& target, std::optional<Value> value) {
 const std::vector<NodeEntry>& named_entries(const Node& node,
                                             std::string_view what,
                                             Problems& problems) {
-  static const std::vector<NodeEntry> kNone;
+  static const std::vector<NodeEntry> none;
   if (node.kind != Node::Kind::mapping) {
     problems.add(
         node.mark,
         fmt::format("{}: expected a mapping from names, found {}", what, spec::kind_name(node)));
-    return kNone;
+    return none;
   }
   for (const NodeEntry& entry : node.entries) {
     spec::check_name(entry.key, entry.mark, "/:@", problems);

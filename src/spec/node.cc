@@ -204,6 +204,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void finish_entry(Frame& frame, Node value) {
+    CHECK(frame.entry.has_value());
     NodeEntry entry = std::move(*frame.entry);
     frame.entry.reset();
     // An absent value has the position of whatever comes next; the key's position helps more.

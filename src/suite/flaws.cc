@@ -1,5 +1,6 @@
 #include "sortie/suite/flaws.h"
 
+#include "sortie/base/check.h"
 #include "sortie/base/hash.h"
 #include "sortie/base/json.h"
 #include "sortie/base/random.h"
@@ -282,6 +283,7 @@ std::optional<FlawedPlan> incomplete(const Mutation& mutation, Severity severity
   const std::size_t all = middle.size();
   const auto places = mutation.places(std::move(middle),
                                       by_severity(severity, 1, std::min<std::size_t>(2, all), all));
+  CHECK(places.has_value());
   FlawedPlan flawed{.steps = {}, .places = *places};
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -311,6 +313,7 @@ std::optional<FlawedPlan> redundant(const Mutation& mutation, Severity severity)
   if (!places) {
     return std::nullopt;
   }
+  CHECK(places.has_value());
   FlawedPlan flawed{.steps = {}, .places = *places};
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -378,6 +381,7 @@ std::optional<FlawedPlan> inconsistent(const Mutation& mutation, Severity severi
   if (!places) {
     return std::nullopt;
   }
+  CHECK(places.has_value());
   FlawedPlan flawed{.steps = {}, .places = *places};
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {

@@ -76,7 +76,7 @@ std::optional<json::Value> other_number(const json::Value& property,
                                         double number,
                                         base::RandomStream& random) {
   for (int attempt = 0; attempt < kTriesMax; ++attempt) {
-    const json::Value drawn =
+    json::Value drawn =
         json::find(property, "minimum") != nullptr
             ? sample_number(property, random)
             : number_value(std::round(number * (1.5 + static_cast<double>(attempt))) + 1);

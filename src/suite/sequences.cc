@@ -137,6 +137,19 @@ bool Enumerator::fits(TaskType type, const Chain& chain) const {
   return false;
 }
 
+/// Two strands, the second from `second_strand` on, that meet at `join`; then one after the other.
+Sequence joined(const Chain& chain, std::size_t second_strand, std::size_t join) {
+  Sequence sequence{
+      .tools = chain.tools, .inputs = {}, .second_strand = second_strand, .join = join};
+  for (std::size_t k = 0; k < chain.tools.size(); ++k) {
+    const bool starts = k == 0 || k == second_strand;
+    sequence.inputs.push_back(starts ? std::vector<std::size_t>{}
+                                     : std::vector<std::size_t>{k - 1});
+  }
+  sequence.inputs[join] = {second_strand - 1, join - 1};
+  return sequence;
+}
+
 void Enumerator::join(const Chain& a, const Chain& b, std::vector<Sequence>& out) const {
   for (std::size_t i = 0; i < catalog_.tools().size(); ++i) {
     const auto handles = tool(i).handle_parameters();
@@ -155,43 +168,37 @@ void Enumerator::join(const Chain& a, const Chain& b, std::vector<Sequence>& out
       std::vector<Chain> chains;
       extend(whole, length + tail, chains);
       for (const Chain& chain : chains) {
-        if (last(chain).operation == "cache" || length + tail < 4) {
-          continue;
+        if (last(chain).operation != "cache" && chain.tools.size() >= 4) {
+          out.push_back(joined(chain, a.tools.size(), length - 1));
         }
-        Sequence sequence{.tools = chain.tools,
-                          .inputs = {},
-                          .second_strand = a.tools.size(),
-                          .join = length - 1};
-        for (std::size_t k = 0; k < chain.tools.size(); ++k) {
-          const bool starts = k == 0 || k == sequence.second_strand;
-          sequence.inputs.push_back(starts ? std::vector<std::size_t>{}
-                                           : std::vector<std::size_t>{k - 1});
-        }
-        sequence.inputs[sequence.join] = {sequence.second_strand - 1, sequence.join - 1};
-        out.push_back(sequence);
       }
     }
   }
+}
+
+std::vector<Sequence> two_strands(const Enumerator& enumerator) {
+  std::vector<Sequence> out;
+  for (std::size_t a = 1; a <= kStrandMax; ++a) {
+    for (std::size_t b = 1; b <= kSecondStrandMax; ++b) {
+      const std::vector<Chain> seconds = enumerator.chains(b);
+      for (const Chain& first : enumerator.chains(a)) {
+        for (const Chain& second : seconds) {
+          enumerator.join(first, second, out);
+        }
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
 std::vector<Sequence> sequences(const ToolCatalog& catalog, TaskType type) {
   const Enumerator enumerator(catalog);
-  std::vector<Sequence> out;
   if (type == TaskType::multi_stage_pipeline) {
-    for (std::size_t a = 1; a <= kStrandMax; ++a) {
-      for (std::size_t b = 1; b <= kSecondStrandMax; ++b) {
-        const std::vector<Chain> seconds = enumerator.chains(b);
-        for (const Chain& first : enumerator.chains(a)) {
-          for (const Chain& second : seconds) {
-            enumerator.join(first, second, out);
-          }
-        }
-      }
-    }
-    return out;
+    return two_strands(enumerator);
   }
+  std::vector<Sequence> out;
   const std::size_t low = 3;
   const std::size_t high = type == TaskType::simple_task ? 3 : type == TaskType::basic_task ? 4 : 5;
   for (std::size_t length = low; length <= high; ++length) {

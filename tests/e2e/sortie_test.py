@@ -5,6 +5,7 @@ Environment: SORTIE (binary), SORTIE_SOURCE (tree), NODE (for JavaScript servers
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 import tempfile
@@ -53,7 +54,9 @@ class SortieTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.environment = dict(os.environ, KEY_1="canary-key-1", KEY_2="canary-key-2", KEY_3="canary-key-3")
+        self.environment = dict(os.environ)
+        for i in (1, 2, 3):
+            self.environment[f"KEY_{i}"] = self.environment[f"SORTIE_QUICKSTART_KEY_{i}"] = f"canary-key-{i}"
 
     def write(self, name, text, mode=0o644):
         path = self.folder / name
@@ -98,6 +101,23 @@ class SortieTest(unittest.TestCase):
         names = ", ".join(f'key-{i}: "env:KEY_{i}"' for i in range(1, keys + 1))
         self.write("endpoints.yaml", ENDPOINTS.format(url=url, keys=names, limits=limits))
         return self.write("campaign.yaml", CAMPAIGN.format(instances=instances, scenarios=scenarios))
+
+    def quickstart(self, keys=3):
+        """Writes the files of examples/quickstart, with this many keys and on free ports, and starts their simulator.
+        Returns its audit log."""
+        example = SOURCE / "examples/quickstart"
+        profile = (example / "providers.yaml").read_text()
+        ports = re.findall(r"listen: 127\.0\.0\.1:(\d+)", profile)
+        urls, audit = self.simulate(re.sub(r"(listen: 127\.0\.0\.1):\d+", r"\1:0", profile))
+        endpoints = (example / "endpoints.yaml").read_text()
+        for port, url in zip(ports, urls, strict=True):
+            endpoints = endpoints.replace(f"http://127.0.0.1:{port}/v1", url)
+        for i in range(keys + 1, 4):
+            endpoints, count = re.subn(rf"\n +key-{i}: .*", "", endpoints)
+            self.assertEqual(count, 1)
+        self.write("endpoints.yaml", endpoints)
+        self.write("campaign.yaml", (example / "quickstart.yaml").read_text().replace("name: quickstart", "name: test"))
+        return audit
 
     def provider(self, latency=5, rest=""):
         return PROVIDER.format(latency=latency, rest=rest)
