@@ -66,6 +66,19 @@ struct Plan {
   double cost_usd = 0;
   sched::Bound bound;
   double dialogue_seconds = 0;
+  double service_seconds = 0;  // of all requests to come, one after the other
+
+  [[nodiscard]] double least_seconds() const { return std::max(bound.seconds, dialogue_seconds); }
+
+  /// Where the limits bind, a run reaches 95 % of their rate; where there are none, dialogues wait
+  /// for one another's places.
+  [[nodiscard]] double expected_seconds() const {
+    return std::max(least_seconds() / 0.95, open_seconds());
+  }
+
+  [[nodiscard]] double open_seconds() const {
+    return service_seconds / static_cast<double>(kOpenDialoguesMax);
+  }
 };
 
 /// Replaces the expectations by what the run has measured so far.
@@ -139,6 +152,7 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
     plan.input_tokens += model.requests * model.shape.input;
     plan.output_tokens += model.requests * model.shape.output;
     plan.cost_usd += model.cost_usd;
+    plan.service_seconds += model.requests * model.shape.service_seconds;
     plan.trials += model.trials;
     plan.done += model.done;
     plan.cells += model.cells;
@@ -210,6 +224,7 @@ json::Value to_json(const Plan& plan) {
                       {"done", plan.done},
                       {"models", std::move(models)},
                       {"lower_bound_seconds", plan.bound.seconds},
+                      {"expected_seconds", plan.expected_seconds()},
                       {"bottlenecks", std::move(bottlenecks)},
                       {"input_tokens", plan.input_tokens},
                       {"output_tokens", plan.output_tokens},
@@ -219,8 +234,8 @@ json::Value to_json(const Plan& plan) {
 }
 
 std::string bound_text(const Plan& plan) {
-  const double bound = std::max(plan.bound.seconds, plan.dialogue_seconds);
-  std::string text = fmt::format("at least {}", base::human(base::from_seconds(bound)));
+  std::string text =
+      fmt::format("at least {}", base::human(base::from_seconds(plan.least_seconds())));
   for (const sched::Bottleneck& bottleneck : plan.bound.bottlenecks) {
     if (bottleneck.domain.empty() || bottleneck.saving_of_ten_percent <= 0) {
       continue;
@@ -231,7 +246,13 @@ std::string bound_text(const Plan& plan) {
                         100 * bottleneck.saving_of_ten_percent);
     break;
   }
-  return text + fmt::format("\n  expected about {}", base::human(base::from_seconds(bound / 0.95)));
+  text += fmt::format("\n          expected about {}",
+                      base::human(base::from_seconds(plan.expected_seconds())));
+  if (plan.open_seconds() > plan.least_seconds()) {
+    text += fmt::format(" (no limit binds; {} dialogues open at once)",
+                        base::with_thousands(static_cast<long long>(kOpenDialoguesMax)));
+  }
+  return text;
 }
 
 std::string detects_text(const Plan& plan) {

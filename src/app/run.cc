@@ -32,7 +32,7 @@ struct RunOptions {
   std::string campaign;
   SelectionOptions selection;
   std::size_t in_flight_max = 0;
-  std::size_t open_max = 10000;
+  std::size_t open_max = kOpenDialoguesMax;
   double patience_minutes = 15;
   bool fresh = false;
   bool retry_losses = false;

@@ -11,6 +11,9 @@
 
 namespace sortie::app {
 
+/// A dialogue takes 64 KiB at most: 10,000 of them stay below 1 GiB.
+inline constexpr std::size_t kOpenDialoguesMax = 10000;
+
 /// Which part of a campaign, and where its run lives: shared by plan and run.
 struct SelectionOptions {
   std::vector<std::string> only;

@@ -208,29 +208,32 @@ void Engine::Core::take_answer(sched::Ticket ticket,
     open.shape.previous_output = output - static_cast<double>(answer.usage.reasoning);
     open.bytes_counted += static_cast<std::size_t>(open.shape.new_bytes) + answer.text.size();
   }
-  end.cause = "answered";
-  append(std::move(end));
-  commit_turn(ticket, answer, std::string(to_string(answer.finish)));
+  commit_turn(ticket, std::move(end), answer, std::string(to_string(answer.finish)));
   open.pending = std::make_unique<dialogue::Event>(dialogue::Answered{std::move(decoded.answer)});
 }
 
+/// An answer that was paid for is a turn: the attempt's end and the turn become durable together.
 void Engine::Core::commit_turn(sched::Ticket ticket,
+                               ledger::AttemptEndRecord end,
                                const chat::Answer& answer,
                                std::string finish) {
   OpenTrial& open = trial(ticket);
   const std::string& route = context_.topology->routes[open.assignment.route].name;
   open.route_before = open.assignment.route;
   open.stage = Stage::turn_committing;
-  const ledger::Sequence sequence =
-      append(ledger::TurnRecord{.trial = open.id,
-                                .turn = open.dialogue.turns_done(),
-                                .attempt = open.attempt,
-                                .answer = json::to_text(chat::to_json(answer)),
-                                .usage = answer.usage,
-                                .route = route,
-                                .served_model = answer.served_model,
-                                .finish = std::move(finish),
-                                .fingerprint = answer.fingerprint});
+  end.cause = "answered";
+  std::vector<ledger::Record> facts;
+  facts.emplace_back(std::move(end));
+  facts.emplace_back(ledger::TurnRecord{.trial = open.id,
+                                        .turn = open.dialogue.turns_done(),
+                                        .attempt = open.attempt,
+                                        .answer = json::to_text(chat::to_json(answer)),
+                                        .usage = answer.usage,
+                                        .route = route,
+                                        .served_model = answer.served_model,
+                                        .finish = std::move(finish),
+                                        .fingerprint = answer.fingerprint});
+  const ledger::Sequence sequence = append_together(std::move(facts));
   turns_committing_.emplace_back(sequence, ticket);
   ++counters_.turns;
   ++models_[open.model].progress.turns;
@@ -290,12 +293,11 @@ void Engine::Core::take_failure(sched::Ticket ticket,
   counters_.cost_micro_usd += end.cost;
 
   if (const std::optional<chat::Answer> answer = model_outcome(signal)) {
-    end.cause = "answered";
-    append(std::move(end));
     scheduler_.answered(open.assignment, 0, 0, {}, now());
     const bool full = answer->finish == chat::FinishReason::other;
     commit_turn(
         ticket,
+        std::move(end),
         *answer,
         std::string(full ? to_string(dialogue::End::context_full) : to_string(answer->finish)));
     open.pending = full ? std::make_unique<dialogue::Event>(dialogue::ContextFull{})

@@ -76,6 +76,9 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] bool can_go_on() const;
   [[nodiscard]] std::string routes_out() const;
   ledger::Sequence append(ledger::Record record);
+  /// Durable all or none.
+  ledger::Sequence append_together(std::vector<ledger::Record> records);
+  void schedule_commit();
   void note(std::string text);
   void note_event(std::string_view kind, std::string_view subject, std::string_view detail);
   void stop_in_flight();
@@ -114,7 +117,10 @@ class Engine::Core final : public wire::CompletionSink {
   void act_on(sched::Ticket ticket,
               const sched::FailureVerdict& verdict,
               const quota::Signal& signal);
-  void commit_turn(sched::Ticket ticket, const chat::Answer& answer, std::string finish);
+  void commit_turn(sched::Ticket ticket,
+                   ledger::AttemptEndRecord end,
+                   const chat::Answer& answer,
+                   std::string finish);
   [[nodiscard]] std::optional<chat::Answer> model_outcome(const quota::Signal& signal) const;
   void withdraw(sched::Ticket ticket);
 

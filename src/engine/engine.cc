@@ -332,6 +332,18 @@ void Engine::Core::fail(const base::Error& error) {
 
 ledger::Sequence Engine::Core::append(ledger::Record record) {
   appended_ = parts_.ledger->append(std::move(record));
+  schedule_commit();
+  return appended_;
+}
+
+ledger::Sequence Engine::Core::append_together(std::vector<ledger::Record> records) {
+  appended_ = parts_.ledger->append_together(std::move(records));
+  schedule_commit();
+  return appended_;
+}
+
+/// In virtual time a commit takes a constant; a real ledger commits by itself.
+void Engine::Core::schedule_commit() {
   if (parts_.loop->is_virtual() && !commit_scheduled_) {
     commit_scheduled_ = true;
     parts_.loop->at(now() + options_.commit_latency, [this] {
@@ -340,7 +352,6 @@ ledger::Sequence Engine::Core::append(ledger::Record record) {
       static_cast<void>(parts_.ledger->flush());
     });
   }
-  return appended_;
 }
 
 void Engine::Core::note(std::string text) {

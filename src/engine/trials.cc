@@ -225,15 +225,18 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   const OpenTrial& open = trial(ticket);
   const dialogue::Transcript& transcript = open.dialogue.transcript();
   const score::Score score = score::score(transcript, *open.task, open.params);
-  append(ledger::OutcomeRecord{.trial = open.id,
-                               .at = wall(),
-                               .outcome = "scored",
-                               .detail = {},
-                               .end = std::string(dialogue::to_string(transcript.end))});
-  append(to_record(open.id, score));
+  std::vector<ledger::Record> facts;
+  facts.emplace_back(
+      ledger::OutcomeRecord{.trial = open.id,
+                            .at = wall(),
+                            .outcome = "scored",
+                            .detail = {},
+                            .end = std::string(dialogue::to_string(transcript.end))});
+  facts.emplace_back(to_record(open.id, score));
   for (ledger::CallRecord& call : calls_of(open.id, transcript)) {
-    append(std::move(call));
+    facts.emplace_back(std::move(call));
   }
+  append_together(std::move(facts));
   ModelState& model = models_[open.model];
   model.lengths.finished(transcript.turns.size());
   ++model.progress.scored;

@@ -25,7 +25,7 @@ struct Invariant {
 };
 
 // Each stands for a promise of the ledger that no constraint of the schema keeps.
-constexpr std::array<Invariant, 10> kInvariants = {{
+constexpr std::array<Invariant, 11> kInvariants = {{
     {"cells_hold_what_is_planned",
      "SELECT 'cell ' || lower(hex(cell)) || ': ' || begun || ' trials, ' || planned || ' planned' "
      "FROM cell_summary WHERE begun > planned"},
@@ -49,6 +49,9 @@ constexpr std::array<Invariant, 10> kInvariants = {{
      "SELECT 'turn ' || t.turn || ' of trial ' || t.trial || ': attempt ' || t.attempt || ' ' || "
      "coalesce(e.cause, 'has no end') FROM turn t LEFT JOIN attempt_end e ON e.attempt = t.attempt "
      "WHERE e.cause IS NOT 'answered'"},
+    {"answered_attempts_have_turns",
+     "SELECT 'attempt ' || attempt FROM attempt_end e WHERE cause = 'answered' "
+     "AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.attempt = e.attempt)"},
     {"turns_name_the_model_that_answered",
      "SELECT 'turn ' || t.turn || ' of trial ' || t.trial || ': ' || t.served_model || ' instead "
      "of ' || "

@@ -120,8 +120,15 @@ TEST_F(Verify, finds_a_scored_trial_without_a_score) {
 }
 
 TEST_F(Verify, finds_a_gap_in_the_turns) {
-  forge("DELETE FROM turn WHERE trial = 3 AND turn = 0");
+  forge(
+      "UPDATE turn SET turn = 7 WHERE trial = 3 AND turn = 0;"
+      "UPDATE attempt SET turn = 7 WHERE trial = 3 AND turn = 0");
   expect_only("turns_are_contiguous");
+}
+
+TEST_F(Verify, finds_an_answer_that_was_paid_and_is_no_turn) {
+  forge("DELETE FROM turn WHERE trial = 3 AND turn = (SELECT max(turn) FROM turn WHERE trial = 3)");
+  expect_only("answered_attempts_have_turns");
 }
 
 TEST_F(Verify, finds_a_turn_of_another_route_than_its_attempt) {

@@ -22,15 +22,20 @@ class Kill(SortieTest):
                 pass
         return total
 
-    def run_and_kill(self, growth):
-        """Runs until the ledger has grown by `growth` bytes, then kills. True if it was killed before it ended."""
-        start = self.ledger_bytes()
+    def run_and_kill(self, audit, requests_bytes, ledger_bytes):
+        """Runs until the simulator's log has grown by `requests_bytes` and then the ledger by `ledger_bytes`, and kills.
+        True if it was killed before it ended."""
+        requests_start = audit.stat().st_size
+        ledger_start = None
         process = subprocess.Popen([SORTIE, "run", "campaign.yaml", "--quiet"], cwd=self.folder, env=self.environment,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             while process.poll() is None:
+                if ledger_start is None:
+                    if audit.stat().st_size - requests_start >= requests_bytes:
+                        ledger_start = self.ledger_bytes()
                 # A checkpoint shrinks the log: growth either way is progress.
-                if abs(self.ledger_bytes() - start) >= growth:
+                elif abs(self.ledger_bytes() - ledger_start) >= ledger_bytes:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
                     return True
@@ -58,11 +63,11 @@ class Kill(SortieTest):
         return audit
 
     def test_killed_runs_end_like_undisturbed_ones(self):
-        self.start_provider()
+        audit = self.start_provider()
         self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/calm", check=0)
         calm = self.table("runs/calm")
-        # The log of a running ledger holds every page several times: it grows by more than the file that is left.
-        growth_max = (self.folder / "runs/calm/ledger.db").stat().st_size // KILLS
+        # Kills all over the run, the last of them before its end.
+        requests_bytes = 3 * audit.stat().st_size // (2 * KILLS)
 
         audit = self.start_provider()
         seed = random.randrange(1 << 30)
@@ -71,10 +76,14 @@ class Kill(SortieTest):
         kills = 0
         held = []  # turns that the ledger held at each kill
         while kills < KILLS:
-            if not self.run_and_kill(rng.randrange(4096, growth_max)):
+            if not self.run_and_kill(audit, rng.randrange(requests_bytes), rng.randrange(20_000)):
                 break
             kills += 1
             held.append(self.answered_turns())
+            if held[-1]:
+                lost = self.query("SELECT e.attempt FROM attempt_end e LEFT JOIN turn t ON t.attempt = e.attempt "
+                                  "WHERE e.cause = 'answered' AND t.attempt IS NULL")
+                self.assertEqual(lost, [], "a paid answer is no turn")
         self.assertEqual(kills, KILLS, "the run ended before it could be killed")
         self.sortie("run", "campaign.yaml", "--quiet", check=0)
         self.assertEqual(self.table(), calm)

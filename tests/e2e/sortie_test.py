@@ -138,7 +138,7 @@ class SortieTest(unittest.TestCase):
         entries = {}
         for line in audit.read_text().splitlines():
             entry = json.loads(line)
-            entries.setdefault(entry["id"], entry)
+            entries.setdefault((entry["provider"], entry["id"]), entry)
         return list(entries.values())
 
     def attempts(self, run="runs/test"):
