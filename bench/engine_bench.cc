@@ -39,7 +39,7 @@ namespace {
 
 using namespace sortie;  // a program of one file
 
-constexpr std::size_t kTurns = 10;  // of a pilot dialogue (WORKLOAD §9)
+constexpr std::size_t kTurns = 10;  // of a pilot dialogue (docs/design/benchmark.md)
 
 struct Options {
   std::size_t open = 1000;

@@ -135,16 +135,34 @@ std::string labels_of(const Tally& tally) {
   return text;
 }
 
+std::string bounds_of(const Tally& tally, std::uint64_t lost) {
+  if (lost == 0) {
+    return "";
+  }
+  const stats::Interval bounds = loss_bounds(tally, lost);
+  return fmt::format("{} – {}", percent(bounds.low), percent(bounds.high));
+}
+
+std::string reference_of(const Tally& tally) {
+  std::string text;
+  for (std::size_t i = 0; tally.reference.has_value() && i < tally.reference->size(); ++i) {
+    text += (i == 0 ? "" : " / ") + percent((*tally.reference)[i]);
+  }
+  return text;
+}
+
 std::string cells_section(const Summary& summary) {
   std::string html =
       "<h2>Cells</h2>\n<p class=\"note\">A cell holds all trials that share every factor but task "
       "and repeat. Its interval "
-      "is Wilson's. Injected failures are compared with the nominal rate.</p>\n<div "
+      "is Wilson's. Injected failures are compared with the nominal rate. The reference is what an "
+      "agent without mistakes achieves on the same trials: by calls alone, with one search per "
+      "tool, and with one search and one look at each tool's description.</p>\n<div "
       "class=\"scroll\"><table><thead><tr>"
       "<th>model</th><th class=\"text\">scenarios</th><th class=\"text\">prompt</th><th "
       "class=\"text\">difficulty</th>"
       "<th>tool rate</th><th>realised</th><th>planned</th><th>n</th><th>success</th><th>95&nbsp;% "
-      "interval</th><th>lost</th>"
+      "interval</th><th>lost</th><th>if all lost failed – succeeded</th><th>reference</th>"
       "<th class=\"text\">error labels</th></tr></thead><tbody>\n";
   for (const CellSummary& cell : summary.cells) {
     const Tally& tally = cell.tally;
@@ -155,8 +173,8 @@ std::string cells_section(const Summary& summary) {
     html += fmt::format(
         "<tr><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td><td "
         "class=\"text\">{}</td><td>{}</td>"
-        "<td>{:.3f}</td><td>{}</td><td>{}{}</td><td>{}{}</td><td>{} – {}</td><td>{}</td><td "
-        "class=\"text\">{}</td></tr>\n",
+        "<td>{:.3f}</td><td>{}</td><td>{}{}</td><td>{}{}</td><td>{} – {}</td><td>{}</td><td>{}</td>"
+        "<td>{}</td><td class=\"text\">{}</td></tr>\n",
         model_cell(cell.factors.model, cell.factors.simulated),
         escape_html(base::join(cell.factors.scenarios, ", ")),
         escape_html(cell.factors.prompt),
@@ -171,6 +189,8 @@ std::string cells_section(const Summary& summary) {
         percent(cell.success.low),
         percent(cell.success.high),
         cell.lost_total(),
+        bounds_of(tally, cell.lost_total()),
+        reference_of(tally),
         labels_of(tally));
   }
   return html + "</tbody></table></div>\n";

@@ -3,12 +3,18 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/base/hash.h"
 #include "sortie/base/text.h"
+#include "sortie/score/reference.h"
 #include "sortie/stats/bootstrap.h"
+#include "sortie/suite/suite.h"
+#include "sortie/suite/trial.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -40,6 +46,7 @@ struct ScoredTrial {
   std::int64_t calls_ok = 0;
   std::int64_t injected = 0;
   std::string label;
+  std::optional<std::array<double, std::size(score::kPolicies)>> reference;
 };
 
 class TallyBuilder {
@@ -59,6 +66,10 @@ class TallyBuilder {
     if (!trial.success) {
       ++tally_.labels[trial.label];
     }
+    for (std::size_t i = 0; trial.reference.has_value() && i < reference_.size(); ++i) {
+      reference_[i] += (*trial.reference)[i];
+    }
+    referenced_ += trial.reference.has_value() ? 1U : 0U;
   }
 
   [[nodiscard]] Tally finish() const {
@@ -71,6 +82,12 @@ class TallyBuilder {
       tally.calls = static_cast<double>(calls_) / n;
       tally.repaired_turns =
           turns_ == 0 ? 0 : static_cast<double>(repaired_) / static_cast<double>(turns_);
+      if (referenced_ == tally.scored) {
+        tally.reference = reference_;
+        for (double& mean : *tally.reference) {
+          mean /= n;
+        }
+      }
     }
     return tally;
   }
@@ -82,6 +99,8 @@ class TallyBuilder {
   std::int64_t turns_ = 0;
   std::int64_t repaired_ = 0;
   std::int64_t calls_ = 0;
+  std::array<double, std::size(score::kPolicies)> reference_{};
+  std::uint64_t referenced_ = 0;
 };
 
 class Summarizer {
@@ -92,6 +111,7 @@ class Summarizer {
     TRY_ASSIGN(const auto name, reader_.manifest("campaign"));
     summary_.run = name.value_or("");
     TRY_ASSIGN(summary_.high_water_mark, reader_.high_water_mark());
+    TRY_ASSIGN(suite_, suite::Suite::pilot());
     TRY(read_scorer());
     TRY(read_cells());
     TRY(read_outcomes());
@@ -201,11 +221,29 @@ class Summarizer {
                             .calls = int_of(row[10]),
                             .calls_ok = int_of(row[11]),
                             .injected = int_of(row[12]),
-                            .label = text_of(row[13])};
+                            .label = text_of(row[13]),
+                            .reference = reference_of(text_of(row[1]), cell->second)};
           builders_[trial.cell].add(trial);
           trials_.push_back(std::move(trial));
           return true;
         });
+  }
+
+  [[nodiscard]] std::optional<std::array<double, std::size(score::kPolicies)>> reference_of(
+      const std::string& task_id, std::size_t cell) const {
+    const suite::Task* task = suite_.find(task_id);
+    if (task == nullptr) {
+      return std::nullopt;
+    }
+    const CellFactors& factors = summary_.cells[cell].factors;
+    suite::TrialParams params;
+    params.tool_success_rate = factors.tool_success_rate;
+    params.max_turns = static_cast<int>(factors.max_turns);
+    std::array<double, std::size(score::kPolicies)> reference{};
+    for (std::size_t i = 0; i < reference.size(); ++i) {
+      reference[i] = score::reference_success(score::kPolicies[i], *task, params);
+    }
+    return reference;
   }
 
   void fill_cells() {
@@ -284,6 +322,7 @@ class Summarizer {
   }
 
   ledger::Reader& reader_;
+  suite::Suite suite_;
   Summary summary_;
   std::map<std::string, std::size_t> cell_by_id_;
   std::vector<TallyBuilder> builders_;
@@ -294,6 +333,10 @@ json::Object tally_json(const Tally& tally) {
   json::Object labels;
   for (const auto& [label, count] : tally.labels) {
     labels[label] = count;
+  }
+  json::Object reference;
+  for (std::size_t i = 0; tally.reference.has_value() && i < tally.reference->size(); ++i) {
+    reference[score::to_string(score::kPolicies[i])] = (*tally.reference)[i];
   }
   return {{"n", tally.scored},
           {"successes", tally.successes},
@@ -307,10 +350,20 @@ json::Object tally_json(const Tally& tally) {
           {"repaired_turns", tally.repaired_turns},
           {"injected_failures", tally.injected_failures},
           {"valid_calls", tally.valid_calls},
-          {"labels", std::move(labels)}};
+          {"labels", std::move(labels)},
+          {"reference", std::move(reference)}};
 }
 
 }  // namespace
+
+stats::Interval loss_bounds(const Tally& tally, std::uint64_t lost) {
+  const auto n = static_cast<double>(tally.scored + lost);
+  if (n == 0) {
+    return {};
+  }
+  const auto successes = static_cast<double>(tally.successes);
+  return {.low = successes / n, .high = (successes + static_cast<double>(lost)) / n};
+}
 
 std::uint64_t CellSummary::lost_total() const {
   std::uint64_t total = 0;
@@ -346,7 +399,9 @@ json::Value to_json(const Summary& summary) {
                      {"open", cell.open},
                      {"complete", cell.complete()},
                      {"success_low", cell.success.low},
-                     {"success_high", cell.success.high}};
+                     {"success_high", cell.success.high},
+                     {"all_lost_failed", loss_bounds(cell.tally, cell.lost_total()).low},
+                     {"all_lost_succeeded", loss_bounds(cell.tally, cell.lost_total()).high}};
     for (auto& member : tally_json(cell.tally)) {
       row.emplace(member.key(), member.value());
     }
@@ -364,7 +419,9 @@ json::Value to_json(const Summary& summary) {
                      {"complete", group.complete()},
                      {"success_low", group.success.low},
                      {"success_high", group.success.high},
-                     {"interval", group.interval_method}};
+                     {"interval", group.interval_method},
+                     {"all_lost_failed", loss_bounds(group.tally, group.lost).low},
+                     {"all_lost_succeeded", loss_bounds(group.tally, group.lost).high}};
     for (auto& member : tally_json(group.tally)) {
       row.emplace(member.key(), member.value());
     }

@@ -3,9 +3,12 @@
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/score/reference.h"
 #include "sortie/stats/proportion.h"
 
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,11 +47,18 @@ struct Tally {
   std::uint64_t injected_failures = 0;
   std::uint64_t valid_calls = 0;                // ok and injected: what luck was drawn for
   std::map<std::string, std::uint64_t> labels;  // of failures
+  // What agents without mistakes achieve on the same trials, by score::Policy: exact means. Absent
+  // when a task is not of the suite that this binary holds.
+  std::optional<std::array<double, std::size(score::kPolicies)>> reference;
 
   [[nodiscard]] double success_rate() const {
     return scored == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(scored);
   }
 };
+
+/// The success rates if every lost trial had failed, and if every one had succeeded. Losses are not
+/// neutral: dialogues that fail are longer, so they are lost more often.
+[[nodiscard]] stats::Interval loss_bounds(const Tally& tally, std::uint64_t lost);
 
 struct CellSummary {
   CellFactors factors;

@@ -110,5 +110,16 @@ TEST(Summary, marks_simulated_models_in_the_text_table) {
   EXPECT_NE(text.find("never contestants"), std::string::npos);
 }
 
+TEST(LossBounds, contain_every_rate_that_the_lost_trials_could_have_given) {
+  Tally tally;
+  tally.scored = 80;
+  tally.successes = 60;
+  const stats::Interval bounds = loss_bounds(tally, 20);
+  EXPECT_DOUBLE_EQ(bounds.low, 0.6);
+  EXPECT_DOUBLE_EQ(bounds.high, 0.8);
+  EXPECT_DOUBLE_EQ(loss_bounds(tally, 0).low, 0.75);
+  EXPECT_DOUBLE_EQ(loss_bounds(tally, 0).high, 0.75);
+}
+
 }  // namespace
 }  // namespace sortie::analysis

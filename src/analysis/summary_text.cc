@@ -12,6 +12,7 @@ std::string to_text(const Summary& summary) {
       {"scenario", "model", "n", "success", "95 % interval", "progress", "turns", "lost"});
   bool simulated = false;
   bool incomplete = false;
+  std::string losses;
   for (const GroupSummary& group : summary.groups) {
     simulated = simulated || group.simulated;
     incomplete = incomplete || !group.complete();
@@ -26,12 +27,22 @@ std::string to_text(const Summary& summary) {
                fmt::format("{:.2f}", group.tally.progress),
                fmt::format("{:.1f}", group.tally.turns),
                fmt::format("{}", group.lost)});
+    if (group.lost > 0) {
+      const stats::Interval bounds = loss_bounds(group.tally, group.lost);
+      losses += fmt::format(
+          "{}, {}: {:.1f} % if all lost trials had failed, {:.1f} % if they had succeeded.\n",
+          group.scenario,
+          group.model,
+          100 * bounds.low,
+          100 * bounds.high);
+    }
   }
   std::string out = table.render();
   out += "n: scored trials. Wilson interval; † bootstrap over tasks, where trials share tasks.\n";
   if (incomplete) {
     out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
   }
+  out += losses;
   if (simulated) {
     out += "Simulated models are stand-ins for testing, never contestants.\n";
   }

@@ -32,6 +32,8 @@ void add_report(CLI::App& root, Action& action);
 void add_export(CLI::App& root, Action& action);
 void add_verify(CLI::App& root, Action& action);
 void add_simulate(CLI::App& root, Action& action);
+void add_score(CLI::App& root, Action& action);
+void add_suite(CLI::App& root, Action& action);
 
 [[nodiscard]] int exit_code_of(const base::Error& error);
 

@@ -40,6 +40,8 @@ int run(int argc, char** argv) {
   sortie::app::add_report(root, action);
   sortie::app::add_export(root, action);
   sortie::app::add_verify(root, action);
+  sortie::app::add_score(root, action);
+  sortie::app::add_suite(root, action);
   sortie::app::add_simulate(root, action);
   try {
     root.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include "sortie/base/time.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/sched/bound.h"
+#include "sortie/sched/scheduler.h"
 #include "sortie/stats/paired.h"
 
 #include <algorithm>
@@ -34,7 +35,8 @@ struct PlanOptions {
 
 /// What a request of a model is expected to cost, before or after some have been made.
 struct RequestShape {
-  double turns = 10;    // of a dialogue; these four are the size of a pilot dialogue (WORKLOAD §9)
+  double turns =
+      10;  // of a dialogue; these four are the size of a pilot dialogue (docs/design/benchmark.md)
   double input = 3200;  // tokens
   double output = 150;  // tokens
   double service_seconds = 2;
@@ -66,20 +68,26 @@ struct Plan {
   double cost_usd = 0;
   sched::Bound bound;
   double dialogue_seconds = 0;
-  double service_seconds = 0;  // of all requests to come, one after the other
+  double open_seconds = 0;  // that dialogues need who wait for one another's places
 
   [[nodiscard]] double least_seconds() const { return std::max(bound.seconds, dialogue_seconds); }
 
   /// Where the limits bind, a run reaches 95 % of their rate; where there are none, dialogues wait
   /// for one another's places.
   [[nodiscard]] double expected_seconds() const {
-    return std::max(least_seconds() / 0.95, open_seconds());
-  }
-
-  [[nodiscard]] double open_seconds() const {
-    return service_seconds / static_cast<double>(kOpenDialoguesMax);
+    return std::max(least_seconds() / 0.95, open_seconds);
   }
 };
+
+/// How many dialogues of a model are open at once at most.
+double open_max(const spec::Topology& topology, std::size_t model) {
+  const bool undeclared = std::ranges::any_of(topology.routes_of(model), [&](std::size_t route) {
+    return std::ranges::all_of(topology.routes[route].domains, [&](std::size_t domain) {
+      return topology.domains[domain].limits.empty();
+    });
+  });
+  return static_cast<double>(undeclared ? sched::kOpenMaxUndeclared : kOpenDialoguesMax);
+}
 
 /// Replaces the expectations by what the run has measured so far.
 base::Status measure(ledger::Reader& reader, Plan& plan) {
@@ -152,7 +160,9 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
     plan.input_tokens += model.requests * model.shape.input;
     plan.output_tokens += model.requests * model.shape.output;
     plan.cost_usd += model.cost_usd;
-    plan.service_seconds += model.requests * model.shape.service_seconds;
+    plan.open_seconds =
+        std::max(plan.open_seconds,
+                 model.requests * model.shape.service_seconds / open_max(setup.topology, *index));
     plan.trials += model.trials;
     plan.done += model.done;
     plan.cells += model.cells;
@@ -188,7 +198,8 @@ base::Result<Plan> make_plan(const PlanOptions& options) {
   return plan;
 }
 
-/// Points of success rate, with 20 and 30 % of the pairs discordant, as the table of WORKLOAD §8.
+/// Points of success rate, with 20 and 30 % of the pairs discordant, as in
+/// docs/design/benchmark.md.
 std::pair<double, double> detectable(const Plan& plan) {
   // Beyond this the answer hardly changes and the exact test becomes slow.
   const std::uint64_t tasks = std::min<std::uint64_t>(plan.tasks_per_cell, 2000);
@@ -248,9 +259,9 @@ std::string bound_text(const Plan& plan) {
   }
   text += fmt::format("\n          expected about {}",
                       base::human(base::from_seconds(plan.expected_seconds())));
-  if (plan.open_seconds() > plan.least_seconds()) {
-    text += fmt::format(" (no limit binds; {} dialogues open at once)",
-                        base::with_thousands(static_cast<long long>(kOpenDialoguesMax)));
+  if (plan.open_seconds > plan.least_seconds()) {
+    text += fmt::format(" (a model without declared limits has {} dialogues open at once)",
+                        sched::kOpenMaxUndeclared);
   }
   return text;
 }

@@ -3,6 +3,8 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/base/json.h"
 #include "sortie/chat/message.h"
+#include "sortie/spec/load.h"
+#include "sortie/spec/model.h"
 
 #include <algorithm>
 #include <charconv>
@@ -21,8 +23,24 @@ base::Result<Replayer> Replayer::open(ledger::Reader& reader,
                                       const suite::Suite& suite,
                                       const dialogue::Rules& rules) {
   Replayer replayer(reader, suite, rules);
+  TRY(replayer.read_models());
   TRY(replayer.read_cells());
   return replayer;
+}
+
+/// What of a model's row decides how its answers are read.
+base::Status Replayer::read_models() {
+  TRY_ASSIGN(const auto text, reader_->manifest("endpoints_text"));
+  if (!text.has_value()) {
+    return {};
+  }
+  TRY_ASSIGN(const spec::Topology topology, spec::parse_endpoints(*text, "the run's endpoints"));
+  for (const spec::Model& model : topology.models) {
+    if (model.commands_from_reasoning) {
+      from_reasoning_.insert(model.name);
+    }
+  }
+  return {};
 }
 
 base::Status Replayer::read_cells() {
@@ -68,12 +86,14 @@ base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
   suite::TrialParams params = cell->second.params;
   params.repeat = static_cast<int>(state.repeat);
   TRY_ASSIGN(auto turns, reader_->turns(state.id));
+  const dialogue::DialogueOptions options{.commands_from_reasoning =
+                                              from_reasoning_.contains(cell->second.model)};
   ReplayedTrial replayed{.state = state,
                          .model = cell->second.model,
                          .task = task,
                          .params = params,
                          .turns = std::move(turns),
-                         .dialogue = dialogue::Dialogue(*rules_, *task, params)};
+                         .dialogue = dialogue::Dialogue(*rules_, *task, params, options)};
   for (const ledger::StoredTurn& turn : replayed.turns) {
     if (!std::holds_alternative<dialogue::AskModel>(replayed.dialogue.need())) {
       return base::failure(

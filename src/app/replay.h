@@ -7,7 +7,9 @@
 #include "sortie/suite/suite.h"
 #include "sortie/suite/trial.h"
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sortie::app {
@@ -40,13 +42,14 @@ class Replayer {
   Replayer(ledger::Reader& reader, const suite::Suite& suite, const dialogue::Rules& rules)
       : reader_(&reader), suite_(&suite), rules_(&rules) {}
 
+  base::Status read_models();
   base::Status read_cells();
 
   ledger::Reader* reader_;
   const suite::Suite* suite_;
   const dialogue::Rules* rules_;
   std::vector<std::pair<base::Digest, CellParams>> cells_;
-  bool from_reasoning_ = false;
+  std::set<std::string> from_reasoning_;  // models whose reasoning may hold the command
 };
 
 }  // namespace sortie::app

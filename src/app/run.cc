@@ -50,9 +50,7 @@ std::string directory_of(const RunOptions& options, const spec::Campaign& campai
   return directory;
 }
 
-void append_manifest(ledger::Ledger& ledger,
-                     const CampaignSetup& setup,
-                     const std::string& endpoints_text) {
+void append_manifest(ledger::Ledger& ledger, const CampaignSetup& setup) {
   const std::int64_t generation = ledger.next_generation();
   const std::vector<std::pair<std::string, std::string>> entries = {
       {"sortie", SORTIE_VERSION},
@@ -60,7 +58,7 @@ void append_manifest(ledger::Ledger& ledger,
       {"campaign_file_hash", setup.campaign.file_hash.hex()},
       {"campaign_text", setup.campaign.text},
       {"endpoints_file_hash", setup.topology.file_hash.hex()},
-      {"endpoints_text", endpoints_text},
+      {"endpoints_text", setup.topology.text},
       {"suite", setup.suite.name()},
       {"seed", fmt::to_string(setup.campaign.seed)},
       {"world_version", setup.suite.catalog().version().hex()},
@@ -69,21 +67,6 @@ void append_manifest(ledger::Ledger& ledger,
   for (const auto& [name, value] : entries) {
     ledger.append(ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
   }
-}
-
-base::Result<std::string> read_file(const std::string& path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                       &std::fclose);
-  if (file == nullptr) {
-    return base::io_error(fmt::format("cannot read {}", path), errno);
-  }
-  std::string text;
-  char buffer[65536];
-  std::size_t got = 0;
-  while ((got = std::fread(buffer, 1, sizeof buffer, file.get())) > 0) {
-    text.append(buffer, got);
-  }
-  return text;
 }
 
 /// One run in this process: owns every part and joins them.
@@ -98,7 +81,6 @@ class RunSession {
                         models_used(setup_->topology, setup_->campaign),
                         setup_->secrets,
                         setup_->scrubber));
-    TRY_ASSIGN(const std::string endpoints_text, read_file(setup_->topology.file));
     TRY_ASSIGN(ledger_,
                ledger::Ledger::open(directory_, {}, [this](base::Result<ledger::Sequence> outcome) {
                  if (engine_ != nullptr) {
@@ -127,7 +109,7 @@ class RunSession {
                                                                    .scrubber = &setup_->scrubber},
                                                engine_options,
                                                std::move(history));
-    append_manifest(*ledger_, *setup_, endpoints_text);
+    append_manifest(*ledger_, *setup_);
     return {};
   }
 

@@ -17,13 +17,14 @@ namespace sortie::engine {
 
 namespace {
 
-constexpr double kPriorTurns = 8;  // a pilot dialogue before any has finished (WORKLOAD §9)
+constexpr double kPriorTurns =
+    8;  // a pilot dialogue before any has finished (docs/design/benchmark.md)
 constexpr double kSilentTokensPerSecond = 10;
 constexpr double kSilentSecondsMin = 600;
 constexpr std::size_t kProblemsMax = 16;
 
 /// The one limit of a route that shows no life while it thinks: any answer of that length can
-/// finish (SCHEDULING §3.10).
+/// finish.
 wire::Timeouts timeouts_of(const spec::Endpoint& endpoint, const spec::Model& model) {
   const auto tokens = static_cast<double>(model.sampling.max_tokens.value_or(4096));
   const double silent = std::max(kSilentSecondsMin, tokens / kSilentTokensPerSecond);

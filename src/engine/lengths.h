@@ -7,7 +7,7 @@ namespace sortie::engine {
 
 /// How many turns a dialogue is expected to have still: the mean residual life of the finished
 /// dialogues of a model that got as far, shrunk to a prior while they are few. Longest-first
-/// ordering needs only rough values (SCHEDULING §0.8).
+/// ordering needs only rough values.
 class DialogueLengths {
  public:
   /// `turns_max` bounds every dialogue; `prior_turns` is the expected length before any has

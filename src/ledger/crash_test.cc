@@ -109,16 +109,16 @@ void append_trials(const std::string& path, const Child::Report& report) {
     const AttemptId attempt = id;
     ledger.append(trial_record(id));
     ledger.append(attempt_record(attempt, id, 0));
-    ledger.append(end_record(attempt));
-    ledger.append(
-        turn_record(attempt, id, 0, "answer " + std::to_string(id) + std::string(200, 'x')));
+    ledger.append_together(
+        {end_record(attempt),
+         turn_record(attempt, id, 0, "answer " + std::to_string(id) + std::string(200, 'x'))});
     if (id % 50 == 0 && !ledger.flush()) {
       return;
     }
   }
 }
 
-// R1: acknowledged ⊆ recovered, whenever the process is killed.
+// Acknowledged ⊆ recovered, whenever the process is killed.
 TEST(Crash, sigkill_loses_nothing_that_was_acknowledged) {
   const RunDirectory directory;
   std::mt19937 random(17);
@@ -204,7 +204,7 @@ TEST(Crash, a_full_disk_ends_the_ledger_and_keeps_what_was_acknowledged) {
   EXPECT_EQ(failing(*reader), std::vector<std::string>());
 }
 
-// --- R5, R6: a damaged or foreign file never becomes an empty ledger
+// --- A damaged or foreign file never becomes an empty ledger
 
 std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -338,7 +338,7 @@ std::string facts_of(Reader& reader) {
   return text;
 }
 
-// R3, R6: one damaged byte anywhere is refused, found by verify(), or in space that holds nothing.
+// One damaged byte anywhere is refused, found by verify(), or in space that holds nothing.
 TEST(Damage, a_damaged_byte_is_never_read_as_a_fact) {
   const RunDirectory directory;
   fill(directory.path());

@@ -168,7 +168,7 @@ TEST(Ledger, stores_equal_answers_once) {
   EXPECT_LT(ledger->stats().bytes_compressed, 100U);
 }
 
-// R2: replays in any order, from one ledger after the other and from many threads, change nothing.
+// Replays in any order, from one ledger after the other and from many threads, change nothing.
 TEST(Ledger, ignores_repeated_facts) {
   const RunDirectory directory;
   std::vector<Record> records = a_campaign(12);
@@ -396,8 +396,7 @@ TEST(Ledger, commits_together_what_was_appended_together) {
   EXPECT_EQ(heard, (std::vector<Sequence>{514, 515}));
 }
 
-// Property: whatever is appended in whatever groups, counts by query are counts of what was fed
-// (R4).
+// Property: whatever is appended in whatever groups, counts by query are counts of what was fed.
 TEST(Ledger, counts_are_those_of_the_facts) {
   const RunDirectory directory;
   std::mt19937 random(5);

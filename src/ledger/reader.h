@@ -90,7 +90,7 @@ struct Check {
   std::string detail;  // when not ok: how many, and an example
 };
 
-/// The invariants that can be proven from the ledger alone (DESIGN §8): unique keys, outcome
+/// The invariants that can be proven from the ledger alone: unique keys, outcome
 /// arithmetic per cell, one end per attempt, every turn has an answered attempt of the same trial,
 /// turn and route, served model acceptable, contiguous turns, message checksums, SQLite's own
 /// integrity check, scores only for scored trials.

@@ -94,7 +94,7 @@ TEST_F(Wal, an_intact_missing_or_empty_log_is_fine) {
   EXPECT_EQ(recovered(), kTrials);
 }
 
-// R3: a torn or flipped tail is cut, never read.
+// A torn or flipped tail is cut, never read.
 TEST_F(Wal, a_flipped_tail_is_cut_to_the_commit_before) {
   for (std::size_t offset = before_last_; offset < wal_.size(); offset += 211) {
     leave(flipped(offset));

@@ -41,8 +41,9 @@ struct ErrorFacts {
   std::string_view body;
 };
 
-/// Rows for OpenAI-compatible gateways. Sources: PROVIDERS (tables of signals and of throttling as
-/// it was seen); where two providers use one code with different meanings, the text decides.
+/// Rows for OpenAI-compatible gateways. Sources: the providers' references, and for
+/// throttling what gateways were seen to send; where two providers use one code with different
+/// meanings, the text decides.
 [[nodiscard]] std::vector<SignalRow> openai_signal_rows();
 
 /// The signal of the first matching row, without a wait. If none matches: `transient`, which counts

@@ -15,7 +15,7 @@ namespace sortie::quota {
 
 enum class LimitKind : std::uint8_t { requests, tokens, concurrency };
 
-/// What a request costs under a token limit (PROVIDERS: four rules that differ by 2–10×).
+/// What a request costs under a token limit (providers use four rules, which differ by 2–10×).
 enum class TokenCost : std::uint8_t {
   input,                 // input only (Gemini)
   output,                // output only

@@ -8,8 +8,8 @@
 #include <string_view>
 
 // What an answer says about limits and health. `provider` makes Signals from wire answers, `sched`
-// acts on them; nobody else interprets a provider's text. Classes and reactions: SCHEDULING, table
-// of retries (docs/design/scheduling.md).
+// acts on them; nobody else interprets a provider's text. Classes and reactions:
+// docs/design/scheduling.md, table of retries (docs/design/scheduling.md).
 
 namespace sortie::quota {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 // The shortest time in which the declared limits allow a workload: the fluid linear programme of
-// SCHEDULING §4.1, solved with Clp, and the critical path.
+// docs/design/scheduling.md, solved with Clp, and the critical path.
 
 namespace sortie::sched {
 

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-// What a failure means for the turn that failed: SCHEDULING §3.8 as a pure function. What it means
-// for the route and its limits is RouteTable's business.
+// What a failure means for the turn that failed: the table of docs/design/scheduling.md as a pure
+// function. What it means for the route and its limits is RouteTable's business.
 
 namespace sortie::sched {
 

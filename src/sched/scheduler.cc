@@ -41,7 +41,6 @@ constexpr base::Duration kPatienceForOther = std::chrono::seconds(5);
 
 constexpr std::size_t kOpenMin = 32;
 constexpr std::size_t kOpenMax = 4096;
-constexpr std::size_t kOpenMaxUndeclared = 256;
 constexpr std::size_t kOpenHeadroom = 16;
 
 enum class Phase : std::uint8_t {

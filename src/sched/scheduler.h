@@ -22,6 +22,9 @@
 
 namespace sortie::sched {
 
+/// Most dialogues open at once of a model with a route on which nothing is declared.
+inline constexpr std::size_t kOpenMaxUndeclared = 256;
+
 struct TicketTag {};
 
 /// The caller's name for an open dialogue; small and dense.

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <optional>
 
-// Why a trial failed, by rules (WORKLOAD §6). The first rule that applies decides:
+// Why a trial failed, by rules (docs/design/benchmark.md). The first rule that applies decides:
 //
 //   no call ever ran: tool_call_format if an answer held a call that could not be read, else
 //   no_command; the last answer, or half of all answers, held no command because it was refused (by

@@ -18,7 +18,7 @@ inline constexpr std::string_view kScorerVersion = "pilot-scorer/1";
 
 enum class Level : std::uint8_t { full, partial, failure };
 
-/// Why a trial failed, by rules, in order of precedence (WORKLOAD §6).
+/// Why a trial failed, by rules, in order of precedence (docs/design/benchmark.md).
 enum class Label : std::uint8_t {
   none,  // success
   no_command,

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-// How providers really enforce limits: exact implementations of the shapes in PROVIDERS.md §1. They
+// How providers really enforce limits: exact implementations of the shapes that they use. They
 // judge clients, so they share no code with what paces clients. All are pure state over the `now`
 // they are given, which never goes back.
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 // The server's side of OpenAI chat completions: what a request says and what answers and errors
-// look like (PROVIDERS.md §2). It shares nothing with the client's dialect.
+// look like. It shares nothing with the client's dialect.
 
 namespace sortie::sim {
 

@@ -63,7 +63,7 @@ struct KeyProfile {
 enum class Dimension : std::uint8_t { requests, tokens, concurrency };
 enum class Shape : std::uint8_t { token_bucket, sliding, fixed_aligned, fixed_first_use };
 
-/// What a request costs in a token limit (PROVIDERS.md §1, "token cost charged at admission").
+/// What a request costs in a token limit when it is admitted.
 enum class TokenCost : std::uint8_t {
   input,
   output,

@@ -80,7 +80,8 @@ struct KeyContext {
   base::Digest dialogue_version;  // from dialogue; spec does not depend on it
 };
 
-/// The key of a trial: DESIGN §3. `plan_digest` is dialogue's digest of the shown plan's text.
+/// The key of a trial (docs/reference/files.md lists its parts). `plan_digest` is dialogue's digest
+/// of the shown plan's text.
 [[nodiscard]] base::Digest trial_key(const KeyContext& context,
                                      const Topology& topology,
                                      const Campaign& campaign,

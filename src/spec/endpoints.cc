@@ -211,6 +211,7 @@ void mark_simulated(Topology& topology) {
 base::Result<Topology> parse_endpoints(std::string_view text, const std::string& file_name) {
   Topology topology;
   topology.file = file_name;
+  topology.text = text;
   topology.file_hash = base::digest_of(text);
   Problems problems(file_name, text);
   if (const std::optional<Node> root = parse_yaml(text, problems)) {

@@ -88,7 +88,8 @@ struct Topology {
   std::vector<Endpoint> endpoints;
   std::vector<Route> routes;
   std::vector<quota::LimitDomain> domains;
-  base::Digest file_hash;  // of the file's bytes, for the manifest
+  std::string text;  // of the file, for the manifest: it holds references to secrets, never secrets
+  base::Digest file_hash;  // of its bytes
   std::string file;
 
   [[nodiscard]] std::optional<std::size_t> find_model(std::string_view name) const;

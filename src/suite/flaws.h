@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-// Mutated plans (WORKLOAD §5). A mutation is a pure function of the task's content, the flaw and
-// the severity; the places of a lower severity are among those of a higher one.
+// Mutated plans (docs/design/benchmark.md). A mutation is a pure function of the task's content,
+// the flaw and the severity; the places of a lower severity are among those of a higher one.
 
 namespace sortie::suite {
 

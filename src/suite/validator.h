@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-// What a suite has to keep to be trusted (WORKLOAD §3, §5), proved by running it.
+// What a suite has to keep to be trusted (docs/design/benchmark.md), proved by running it.
 
 namespace sortie::suite {
 

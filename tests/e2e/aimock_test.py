@@ -68,6 +68,40 @@ max_turns: 6
         print(f"{len(journal)} requests, {usage[0]} tokens in, {usage[1]} out")
         self.sortie("verify", "runs/test", check=0)
 
+    def test_a_command_in_the_reasoning_field_runs_where_the_model_allows_it(self):
+        _, url = self.start_aimock()
+        for name, allowed in (("allowed", "true"), ("forbidden", "false")):
+            self.write("endpoints.yaml", f"""version: 1
+models:
+  thinker: {{commands_from_reasoning: {allowed}, price: {{input: 1, output: 2}}}}
+endpoints:
+  mock:
+    dialect: openai
+    base_url: {url}/v1
+    keys: {{key-1: "env:KEY_1"}}
+    routes: [{{model: thinker, api_name: thinker}}]
+""")
+            self.write("campaign.yaml", """version: 1
+name: test
+suite: pilot/1
+seed: 7
+endpoints: endpoints.yaml
+models: [thinker]
+scenarios: [baseline]
+instances: 1
+max_turns: 8
+""")
+            run = f"runs/{name}"
+            self.sortie("run", "campaign.yaml", "--quiet", "--dir", run, check=0)
+            ends = dict(self.query('SELECT end_reason, count(*) FROM outcome GROUP BY 1', run))
+            turns = self.query("SELECT max(turn) FROM turn", run)[0][0]
+            if allowed == "true":
+                self.assertEqual((ends, turns), ({"finish": 5}, 2))
+            else:
+                self.assertNotIn("finish", ends)
+            # Played back from the ledger, the answers are read the same way.
+            self.sortie("verify", run, check=0)
+
 
 if __name__ == "__main__":
     unittest.main()

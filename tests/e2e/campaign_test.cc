@@ -158,7 +158,7 @@ class World {
     }
   }
 
-  /// DESIGN §8.2: every request that the provider saw is an attempt, one to one, and ended attempts
+  /// Every request that the provider saw is an attempt, one to one, and ended attempts
   /// agree on tokens.
   void expect_bill_agrees() {
     auto reader = must(ledger::Reader::open(directory_.string()));

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Every command: --help with an example, --json as one document, honest exit codes; secrets never show."""
 import json
+import sqlite3
 import unittest
 
 from sortie_test import SortieTest
 
-COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export", "verify", "simulate"]
+COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export", "verify", "simulate", "score", "suite"]
 
 
 class Commands(SortieTest):
@@ -65,6 +66,45 @@ class Commands(SortieTest):
         for path in (self.folder / "runs").rglob("*"):
             if path.is_file():
                 self.assertNotIn(canary, path.read_bytes(), path)
+
+    def test_score_recomputes_from_stored_answers_and_keeps_older_scores(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0])
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        table = self.table()
+        again = json.loads(self.sortie("score", "test", "--json", check=0).stdout)
+        self.assertEqual((again["trials"], again["unchanged"], again["added"]), (10, 10, 0))
+        # As if a scorer of an older version had scored three of the trials.
+        connection = sqlite3.connect(self.folder / "runs/test/ledger.db")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'score'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE score SET scorer = 'pilot-scorer/0', success = 1 - success, clean = 0, progress = 0.5 "
+                           "WHERE trial <= 3")
+        for _, sql in triggers:
+            connection.execute(sql)
+        connection.commit()
+        connection.close()
+        again = json.loads(self.sortie("score", "test", "--json", check=0).stdout)
+        self.assertEqual((again["unchanged"], again["added"]), (7, 3))
+        self.assertEqual(self.table(), table)
+        self.assertEqual(self.query("SELECT count(*) FROM score"), [(13,)])
+
+    def test_the_suite_as_data(self):
+        summary = json.loads(self.sortie("suite", "list", "--json", check=0).stdout)
+        self.assertEqual(summary["tools"], 30)
+        self.assertEqual(len(summary["types"]), 5)
+        for type in summary["types"]:
+            self.assertGreaterEqual(type["tasks"], 100)
+            self.assertGreaterEqual(type["eligible"], 80)
+            self.assertGreaterEqual(type["sequences"], 25)
+        tasks = json.loads(self.sortie("suite", "list", "--type", "data_pipeline", "--json", check=0).stdout)["tasks"]
+        task = tasks[0]["task"]
+        self.assertEqual(json.loads(self.sortie("suite", "show", task, "--json", check=0).stdout)["id"], task)
+        self.assertIn("very_hard", self.sortie("suite", "show", task, check=0).stdout)
+        self.assertTrue(json.loads(self.sortie("suite", "validate", "--json", check=0).stdout)["ok"])
+        self.sortie("suite", "show", "no-such-task", check=2)
+        self.sortie("suite", "list", "--type", "no-such-type", check=2)
 
     def test_a_changed_campaign_that_would_change_finished_trials_is_refused(self):
         urls, _ = self.simulate(self.provider())

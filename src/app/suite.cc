@@ -1,0 +1,218 @@
+#include "sortie/suite/suite.h"
+
+#include "sortie/analysis/text_table.h"
+#include "sortie/app/command.h"
+#include "sortie/suite/task_file.h"
+#include "sortie/suite/trial.h"
+#include "sortie/suite/validator.h"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::app {
+
+namespace {
+
+struct SuiteOptions {
+  std::string type;
+  std::string task;
+  bool json = false;
+};
+
+struct TypeSummary {
+  std::size_t tasks = 0;
+  std::size_t eligible = 0;
+  std::set<std::string> sequences;
+};
+
+std::map<suite::TaskType, TypeSummary> summary_of(const suite::Suite& suite) {
+  std::map<suite::TaskType, TypeSummary> types;
+  for (const suite::Task& task : suite.tasks()) {
+    TypeSummary& type = types[task.type];
+    ++type.tasks;
+    type.eligible += task.eligible ? 1U : 0U;
+    type.sequences.insert(suite::operation_sequence(task));
+  }
+  return types;
+}
+
+json::Value types_json(const suite::Suite& suite) {
+  json::Array types;
+  for (const auto& [type, summary] : summary_of(suite)) {
+    types.push_back(json::Object{{"type", suite::to_string(type)},
+                                 {"tasks", summary.tasks},
+                                 {"eligible", summary.eligible},
+                                 {"sequences", summary.sequences.size()}});
+  }
+  return json::Object{{"suite", suite.name()},
+                      {"tools", suite.catalog().tools().size()},
+                      {"world_version", suite.catalog().version().hex()},
+                      {"types", std::move(types)}};
+}
+
+std::string types_text(const suite::Suite& suite) {
+  analysis::TextTable table({"type", "tasks", "eligible", "sequences"});
+  for (const auto& [type, summary] : summary_of(suite)) {
+    table.add({std::string(suite::to_string(type)),
+               fmt::to_string(summary.tasks),
+               fmt::to_string(summary.eligible),
+               fmt::to_string(summary.sequences.size())});
+  }
+  return fmt::format("{}, {} tools, {} tasks\n\n{}",
+                     suite.name(),
+                     suite.catalog().tools().size(),
+                     suite.tasks().size(),
+                     table.render());
+}
+
+json::Value tasks_json(const suite::Suite& suite, suite::TaskType type) {
+  json::Array tasks;
+  for (const suite::Task& task : suite.tasks()) {
+    if (task.type == type) {
+      tasks.push_back(json::Object{{"task", task.id},
+                                   {"eligible", task.eligible},
+                                   {"sequence", suite::operation_sequence(task)},
+                                   {"hash", task.hash.hex()}});
+    }
+  }
+  return json::Object{{"suite", suite.name()}, {"tasks", std::move(tasks)}};
+}
+
+std::string tasks_text(const suite::Suite& suite, suite::TaskType type) {
+  analysis::TextTable table({"task", "operations", "hash"});
+  for (const suite::Task& task : suite.tasks()) {
+    if (task.type == type) {
+      table.add({task.id, suite::operation_sequence(task), task.hash.hex()});
+    }
+  }
+  return table.render();
+}
+
+base::Result<std::string> list(const SuiteOptions& options) {
+  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  if (options.type.empty()) {
+    return options.json ? json::to_pretty_text(types_json(suite)) : types_text(suite);
+  }
+  const auto type = suite::task_type_from(options.type);
+  if (!type.has_value()) {
+    return base::bad_input(
+        fmt::format("'{}' is no task type; `sortie suite list` shows them", options.type));
+  }
+  return options.json ? json::to_pretty_text(tasks_json(suite, *type)) : tasks_text(suite, *type);
+}
+
+std::string task_text(const suite::Task& task) {
+  std::string out = fmt::format("{}  {}\n", task.id, task.hash.hex());
+  for (const suite::Difficulty difficulty : suite::kDifficulties) {
+    out += fmt::format("\n── {} ──\n{}\n", suite::to_string(difficulty), task.text(difficulty));
+  }
+  out += "\n── reference plan ──\n";
+  std::size_t n = 0;
+  for (const suite::Step& step : task.plan) {
+    out += fmt::format("{}. {} {}\n", ++n, step.tool, json::to_text(step.arguments));
+  }
+  return out;
+}
+
+base::Result<std::string> show(const SuiteOptions& options) {
+  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  const suite::Task* task = suite.find(options.task);
+  if (task == nullptr) {
+    return base::failure(
+        base::Remedy::bad_input,
+        base::ErrorCode::not_found,
+        fmt::format("no task '{}'; `sortie suite list --type simple_task` names them",
+                    options.task));
+  }
+  if (options.json) {
+    return json::to_pretty_text(suite::to_json(*task));
+  }
+  return task_text(*task);
+}
+
+struct Validation {
+  std::string text;
+  bool good = false;
+};
+
+base::Result<Validation> validate(const SuiteOptions& options) {
+  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  const std::vector<suite::Finding> findings = suite::validate(suite);
+  Validation validation{.text = {}, .good = findings.empty()};
+  if (options.json) {
+    json::Array rows;
+    for (const suite::Finding& finding : findings) {
+      rows.push_back(json::Object{
+          {"task", finding.task}, {"rule", finding.rule}, {"message", finding.message}});
+    }
+    validation.text = json::to_pretty_text(json::Object{{"suite", suite.name()},
+                                                        {"tasks", suite.tasks().size()},
+                                                        {"ok", findings.empty()},
+                                                        {"findings", std::move(rows)}});
+    return validation;
+  }
+  for (const suite::Finding& finding : findings) {
+    validation.text += fmt::format("{}: {}: {}\n",
+                                   finding.task.empty() ? suite.name() : finding.task,
+                                   finding.rule,
+                                   finding.message);
+  }
+  validation.text += fmt::format(
+      "{}: {} tasks, {} findings\n", suite.name(), suite.tasks().size(), findings.size());
+  return validation;
+}
+
+int answer(const base::Result<std::string>& text, bool json) {
+  if (!text.has_value()) {
+    return fail(text.error(), json);
+  }
+  print_text(*text);
+  return kDone;
+}
+
+int validate_command(const SuiteOptions& options) {
+  const auto validation = validate(options);
+  if (!validation.has_value()) {
+    return fail(validation.error(), options.json);
+  }
+  print_text(validation->text);
+  return validation->good ? kDone : kRefused;
+}
+
+}  // namespace
+
+void add_suite(CLI::App& root, Action& action) {
+  const auto options = std::make_shared<SuiteOptions>();  // owned by the callbacks below
+  CLI::App* command = root.add_subcommand("suite", "The built-in suite as data");
+  command->require_subcommand(1);
+  command->add_flag("--json", options->json, "Print one JSON document");
+  command->footer("Example:  sortie suite show simple_task-001");
+  command->fallthrough();
+
+  CLI::App* listing = command->add_subcommand("list", "Task types, or the tasks of one type");
+  listing->add_option("--type", options->type, "The tasks of this type");
+  listing->footer("Example:  sortie suite list --type data_pipeline");
+  listing->callback(
+      [&action, options] { action = [options] { return answer(list(*options), options->json); }; });
+
+  CLI::App* showing =
+      command->add_subcommand("show", "A task: its texts at five levels and its reference plan");
+  showing->add_option("TASK", options->task, "Its id")->required();
+  showing->footer("Example:  sortie suite show simple_task-001");
+  showing->callback(
+      [&action, options] { action = [options] { return answer(show(*options), options->json); }; });
+
+  CLI::App* validating = command->add_subcommand(
+      "validate", "Prove by running every task that the suite's numbers can be trusted");
+  validating->footer("Example:  sortie suite validate\nExit code 3 when a rule is broken.");
+  validating->callback(
+      [&action, options] { action = [options] { return validate_command(*options); }; });
+}
+
+}  // namespace sortie::app
