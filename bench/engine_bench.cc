@@ -17,6 +17,7 @@
 #include "sortie/spec/load.h"
 #include "sortie/suite/suite.h"
 
+#include "bench/common.h"
 #include "bench/memory.h"
 #include <algorithm>
 #include <charconv>
@@ -38,6 +39,7 @@
 namespace {
 
 using namespace sortie;  // a program of one file
+using bench::must;
 
 constexpr std::size_t kTurns = 10;  // of a pilot dialogue (docs/design/benchmark.md)
 
@@ -143,27 +145,6 @@ class ReplayTransport final : public wire::Transport {
   std::uint64_t request_bytes_ = 0;
 };
 
-template <class T>
-T must(base::Result<T> result) {
-  if (!result.has_value()) {
-    fmt::print(stderr, "engine_bench: {}\n", result.error().message);
-    std::exit(2);
-  }
-  return std::move(result).value();
-}
-
-constexpr std::string_view kEndpoints = R"(version: 1
-models:
-  bench: {price: {input: 1, output: 2}}
-endpoints:
-  local:
-    dialect: openai
-    base_url: http://127.0.0.1:1/v1
-    simulated: true
-    keys: {none: {secret: none}}
-    routes: [{model: bench, api_name: bench}]
-)";
-
 std::string campaign_text(std::size_t dialogues) {
   // 100 trials (20 tasks × 5 types) a repeat.
   return fmt::format(
@@ -176,7 +157,7 @@ int measure(const Options& options) {
   std::filesystem::remove_all(options.directory);
   const suite::Suite suite = must(suite::Suite::pilot());
   const dialogue::Rules rules(suite);
-  const spec::Topology topology = must(spec::parse_endpoints(kEndpoints, "endpoints.yaml"));
+  const spec::Topology topology = must(spec::parse_endpoints(bench::kEndpoints, "endpoints.yaml"));
   const spec::Campaign campaign = must(
       spec::parse_campaign(campaign_text(options.dialogues), "campaign.yaml", suite, topology));
   const std::vector<std::vector<base::Secret>> secrets(1, std::vector<base::Secret>(1));

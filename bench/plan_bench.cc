@@ -5,6 +5,7 @@
 #include "sortie/spec/load.h"
 #include "sortie/suite/suite.h"
 
+#include "bench/common.h"
 #include "bench/memory.h"
 #include <cstdint>
 #include <cstdlib>
@@ -16,27 +17,7 @@
 namespace {
 
 using namespace sortie;  // a program of one file
-
-template <class T>
-T must(base::Result<T> result) {
-  if (!result.has_value()) {
-    fmt::print(stderr, "plan_bench: {}\n", result.error().message);
-    std::exit(2);
-  }
-  return std::move(result).value();
-}
-
-constexpr std::string_view kEndpoints = R"(version: 1
-models:
-  bench: {price: {input: 1, output: 2}}
-endpoints:
-  local:
-    dialect: openai
-    base_url: http://127.0.0.1:1/v1
-    simulated: true
-    keys: {none: {secret: none}}
-    routes: [{model: bench, api_name: bench}]
-)";
+using bench::must;
 
 // 100 tasks a cell, one baseline and seven flawed cells, 12,500 repeats.
 constexpr std::string_view kCampaign =
@@ -50,7 +31,7 @@ int main() {
   const base::SystemClock clock;
   const base::Instant begin = clock.now();
   const suite::Suite suite = must(suite::Suite::pilot());
-  const spec::Topology topology = must(spec::parse_endpoints(kEndpoints, "endpoints.yaml"));
+  const spec::Topology topology = must(spec::parse_endpoints(bench::kEndpoints, "endpoints.yaml"));
   const spec::Campaign campaign =
       must(spec::parse_campaign(kCampaign, "campaign.yaml", suite, topology));
   const double planned = base::seconds(clock.now() - begin);

@@ -14,6 +14,7 @@
 #include "sortie/sim/server.h"
 #include "sortie/suite/suite.h"
 
+#include "bench/common.h"
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -25,15 +26,7 @@
 namespace {
 
 using namespace sortie;  // a program of one file
-
-template <class T>
-T must(base::Result<T> result) {
-  if (!result.has_value()) {
-    fmt::print(stderr, "socket_bench: {}\n", result.error().message);
-    std::exit(2);
-  }
-  return std::move(result).value();
-}
+using bench::must;
 
 constexpr std::string_view kProfile =
     "version: 1\nseed: 1\nproviders:\n  fast:\n    listen: 127.0.0.1:0\n    models:\n      bench: "
