@@ -28,7 +28,8 @@ TEST(Holm, steps_down_and_never_decreases) {
 }
 
 TEST(DetectableDifference, agrees_with_the_table_of_the_benchmark) {
-  // docs/design/benchmark.md: 100 tasks, one comparison, 20 / 30 % discordant: 13 / 16 points; 300 tasks: 7 / 9.
+  // docs/design/benchmark.md: 100 tasks, one comparison, 20 / 30 % discordant: 13 / 16 points; 300
+  // tasks: 7 / 9.
   EXPECT_NEAR(detectable_difference({.tasks = 100, .discordant = 0.2}), 0.13, 0.01);
   EXPECT_NEAR(detectable_difference({.tasks = 100, .discordant = 0.3}), 0.16, 0.01);
   EXPECT_NEAR(detectable_difference({.tasks = 300, .discordant = 0.2}), 0.07, 0.01);
