@@ -53,18 +53,18 @@ std::string model_cell(const std::string& model, bool simulated) {
 
 /// Success per model as points with intervals, readable in black and white.
 std::string figure(const std::vector<const GroupSummary*>& groups) {
-  constexpr int left = 260;
-  constexpr int width = 480;
-  constexpr int row_height = 26;
-  const int height = static_cast<int>(groups.size()) * row_height + 40;
-  const auto x = [](double share) { return left + share * width; };
+  constexpr int kLeft = 260;
+  constexpr int kWidth = 480;
+  constexpr int kRowHeight = 26;
+  const int height = static_cast<int>(groups.size()) * kRowHeight + 40;
+  const auto x = [](double share) { return kLeft + share * kWidth; };
   std::string svg = fmt::format(
       "<figure><svg role=\"img\" aria-label=\"Success rate with 95 % interval\" width=\"{}\" "
       "height=\"{}\" "
       "viewBox=\"0 0 {} {}\">",
-      left + width + 40,
+      kLeft + kWidth + 40,
       height,
-      left + width + 40,
+      kLeft + kWidth + 40,
       height);
   for (int tick = 0; tick <= 100; tick += 25) {
     const double at = x(tick / 100.0);
@@ -73,10 +73,10 @@ std::string figure(const std::vector<const GroupSummary*>& groups) {
     svg += fmt::format(
         "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{} %</text>", at, height - 8, tick);
   }
-  int y = row_height / 2;
+  int y = kRowHeight / 2;
   for (const GroupSummary* group : groups) {
     svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-                       left - 12,
+                       kLeft - 12,
                        y + 4,
                        escape_html(group->model));
     svg += fmt::format("<line class=\"bar\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{}\" y2=\"{}\"/>",
@@ -87,7 +87,7 @@ std::string figure(const std::vector<const GroupSummary*>& groups) {
     svg += fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{}\" r=\"5\"/>",
                        x(group->tally.success_rate()),
                        y);
-    y += row_height;
+    y += kRowHeight;
   }
   return svg + "</svg></figure>\n";
 }
@@ -143,6 +143,16 @@ std::string bounds_of(const Tally& tally, std::uint64_t lost) {
   return fmt::format("{} – {}", percent(bounds.low), percent(bounds.high));
 }
 
+std::string repeats_of(const CellSummary& cell) {
+  if (!cell.repeats.has_value()) {
+    return "";
+  }
+  return fmt::format("<br>pass@{0} {1}<br>pass^{0} {2}",
+                     cell.repeats->k,
+                     percent(cell.repeats->pass_at_k),
+                     percent(cell.repeats->pass_hat_k));
+}
+
 std::string reference_of(const Tally& tally) {
   std::string text;
   for (std::size_t i = 0; tally.reference.has_value() && i < tally.reference->size(); ++i) {
@@ -184,7 +194,7 @@ std::string cells_section(const Summary& summary) {
         cell.planned,
         tally.scored,
         cell.complete() ? "" : " <span class=\"mark\">incomplete</span>",
-        percent(tally.success_rate()),
+        percent(tally.success_rate()) + repeats_of(cell),
         cell.saturated() ? " <span class=\"mark\">all alike</span>" : "",
         percent(cell.success.low),
         percent(cell.success.high),

@@ -5,6 +5,7 @@
 #include "sortie/base/text.h"
 #include "sortie/score/reference.h"
 #include "sortie/stats/bootstrap.h"
+#include "sortie/stats/repeats.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/trial.h"
 
@@ -117,6 +118,7 @@ class Summarizer {
     TRY(read_outcomes());
     TRY(read_scores());
     fill_cells();
+    fill_repeats();
     fill_groups();
     return std::move(summary_);
   }
@@ -253,6 +255,36 @@ class Summarizer {
       const std::uint64_t closed = cell.tally.scored + cell.lost_total();
       cell.open = cell.planned - std::min(cell.planned, closed);
       cell.success = stats::wilson(cell.tally.successes, cell.tally.scored);
+    }
+  }
+
+  /// pass@k and pass^k of the cells with repeats.
+  void fill_repeats() {
+    struct Counts {
+      std::uint64_t n = 0;
+      std::uint64_t successes = 0;
+    };
+
+    std::vector<std::map<std::string_view, Counts>> tasks(summary_.cells.size());
+    for (const ScoredTrial& trial : trials_) {
+      Counts& counts = tasks[trial.cell][trial.task];
+      ++counts.n;
+      counts.successes += trial.success ? 1U : 0U;
+    }
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      const auto fewest =
+          std::ranges::min_element(tasks[i], {}, [](const auto& entry) { return entry.second.n; });
+      if (fewest == tasks[i].end() || fewest->second.n < 2) {
+        continue;
+      }
+      RepeatSummary repeats{.k = fewest->second.n, .pass_at_k = 0, .pass_hat_k = 0};
+      for (const auto& [task, counts] : tasks[i]) {
+        repeats.pass_at_k += stats::pass_at_k(counts.n, counts.successes, repeats.k);
+        repeats.pass_hat_k += stats::pass_hat_k(counts.n, counts.successes, repeats.k);
+      }
+      repeats.pass_at_k /= static_cast<double>(tasks[i].size());
+      repeats.pass_hat_k /= static_cast<double>(tasks[i].size());
+      summary_.cells[i].repeats = repeats;
     }
   }
 
@@ -402,6 +434,11 @@ json::Value to_json(const Summary& summary) {
                      {"success_high", cell.success.high},
                      {"all_lost_failed", loss_bounds(cell.tally, cell.lost_total()).low},
                      {"all_lost_succeeded", loss_bounds(cell.tally, cell.lost_total()).high}};
+    if (cell.repeats.has_value()) {
+      row["repeats"] = json::Object{{"k", cell.repeats->k},
+                                    {"pass_at_k", cell.repeats->pass_at_k},
+                                    {"pass_hat_k", cell.repeats->pass_hat_k}};
+    }
     for (auto& member : tally_json(cell.tally)) {
       row.emplace(member.key(), member.value());
     }

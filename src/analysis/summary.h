@@ -60,6 +60,13 @@ struct Tally {
 /// neutral: dialogues that fail are longer, so they are lost more often.
 [[nodiscard]] stats::Interval loss_bounds(const Tally& tally, std::uint64_t lost);
 
+/// Of a cell whose tasks ran more than once: means over its tasks, for k draws of a task's repeats.
+struct RepeatSummary {
+  std::uint64_t k = 0;    // the fewest scored repeats of a task
+  double pass_at_k = 0;   // at least one of k succeeds
+  double pass_hat_k = 0;  // all k succeed
+};
+
 struct CellSummary {
   CellFactors factors;
   std::uint64_t planned = 0;
@@ -67,6 +74,7 @@ struct CellSummary {
   std::uint64_t open = 0;
   Tally tally;
   stats::Interval success;  // Wilson
+  std::optional<RepeatSummary> repeats;
 
   [[nodiscard]] std::uint64_t lost_total() const;
 

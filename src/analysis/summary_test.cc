@@ -110,6 +110,20 @@ TEST(Summary, marks_simulated_models_in_the_text_table) {
   EXPECT_NE(text.find("never contestants"), std::string::npos);
 }
 
+TEST(Summary, says_what_repeats_of_a_task_have_in_common) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 4);
+  run.scored(cell, "simple-1", true);
+  run.scored(cell, "simple-1", false);
+  run.scored(cell, "simple-2", true);
+  run.scored(cell, "simple-2", true);
+  const Summary summary = summary_of(run);
+  ASSERT_TRUE(summary.cells[0].repeats.has_value());
+  EXPECT_EQ(summary.cells[0].repeats->k, 2U);
+  EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_at_k, 1);
+  EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_hat_k, 0.5);
+}
+
 TEST(LossBounds, contain_every_rate_that_the_lost_trials_could_have_given) {
   Tally tally;
   tally.scored = 80;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -139,12 +140,14 @@ and ünïcode"})",
  private:
   void begin(const base::Digest& cell, const std::string& task) {
     ++trial_;
-    ledger_->append(ledger::TrialRecord{.id = trial_,
-                                        .key = base::digest_of(cell.hex() + task),
-                                        .cell = cell,
-                                        .task = task,
-                                        .task_type = task.substr(0, task.find('-')),
-                                        .repeat = 0});
+    const std::int64_t repeat = repeats_[cell.hex() + task]++;
+    ledger_->append(
+        ledger::TrialRecord{.id = trial_,
+                            .key = base::digest_of(cell.hex() + task + std::to_string(repeat)),
+                            .cell = cell,
+                            .task = task,
+                            .task_type = task.substr(0, task.find('-')),
+                            .repeat = repeat});
   }
 
   void outcome(const std::string& what) {
@@ -157,6 +160,7 @@ and ünïcode"})",
 
   std::string directory_;
   std::unique_ptr<ledger::Ledger> ledger_;
+  std::map<std::string, std::int64_t> repeats_;  // begun, by cell and task
   std::int64_t trial_ = 0;
   std::int64_t next_attempt_ = 1;
 };

@@ -2,15 +2,20 @@
 
 #include "sortie/analysis/text_table.h"
 #include "sortie/app/command.h"
+#include "sortie/app/suite_files.h"
+#include "sortie/base/text.h"
+#include "sortie/suite/generator.h"
 #include "sortie/suite/task_file.h"
 #include "sortie/suite/trial.h"
 #include "sortie/suite/validator.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,6 +27,8 @@ namespace {
 struct SuiteOptions {
   std::string type;
   std::string task;
+  std::string directory;
+  std::uint64_t seed = suite::GeneratorOptions().seed;
   bool json = false;
 };
 
@@ -176,6 +183,26 @@ int answer(const base::Result<std::string>& text, bool json) {
   return kDone;
 }
 
+base::Result<std::string> written(const SuiteOptions& options,
+                                  base::Result<std::vector<std::string>> paths) {
+  if (!paths.has_value()) {
+    return std::unexpected(std::move(paths).error());
+  }
+  if (options.json) {
+    return json::to_pretty_text(json::Object{{"files", json::Array(paths->begin(), paths->end())}});
+  }
+  return base::join(*paths, "\n") + "\n";
+}
+
+base::Result<std::string> generate(const SuiteOptions& options) {
+  return written(options, write_generated_tasks(options.directory, options.seed));
+}
+
+base::Result<std::string> review(const SuiteOptions& options) {
+  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  return written(options, write_review_sheet(suite, options.directory));
+}
+
 int validate_command(const SuiteOptions& options) {
   const auto validation = validate(options);
   if (!validation.has_value()) {
@@ -207,6 +234,25 @@ void add_suite(CLI::App& root, Action& action) {
   showing->footer("Example:  sortie suite show simple_task-001");
   showing->callback(
       [&action, options] { action = [options] { return answer(show(*options), options->json); }; });
+
+  CLI::App* generating = command->add_subcommand("generate", "Write the generator's task files");
+  generating->add_option("FOLDER", options->directory, "Where to")->required();
+  generating->add_option("--seed", options->seed, "Another seed gives other tasks")
+      ->capture_default_str();
+  generating->footer(
+      "Example:  sortie suite generate /tmp/pilot\nWith the default seed these are the files that "
+      "the suite is made of, byte for byte.");
+  generating->callback([&action, options] {
+    action = [options] { return answer(generate(*options), options->json); };
+  });
+
+  CLI::App* reviewing =
+      command->add_subcommand("review", "Write a sheet of texts for readers, and its key");
+  reviewing->add_option("FOLDER", options->directory, "Where to")->required();
+  reviewing->footer("Example:  sortie suite review /tmp/review");
+  reviewing->callback([&action, options] {
+    action = [options] { return answer(review(*options), options->json); };
+  });
 
   CLI::App* validating = command->add_subcommand(
       "validate", "Prove by running every task that the suite's numbers can be trusted");

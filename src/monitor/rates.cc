@@ -1,16 +1,16 @@
 #include "sortie/monitor/rates.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
 namespace sortie::monitor {
 
 void Rates::observe(const engine::RunStatus& status) {
-  closed_ = status.scored() + status.lost();
-  planned_ = status.planned();
-  if (!begun_) {
-    begun_ = true;
-    closed_at_start_ = closed_;
+  now_ = status.models;
+  if (samples_.empty()) {
+    at_start_ = now_;
   }
   samples_.push_back({.elapsed = status.elapsed,
                       .turns = status.turns,
@@ -38,12 +38,45 @@ double Rates::tokens_per_second() const {
 }
 
 std::optional<base::Duration> Rates::remaining() const {
-  const std::uint64_t done = closed_ - closed_at_start_;
-  if (samples_.empty() || done == 0) {
+  if (samples_.empty() || now_.size() != at_start_.size()) {
     return std::nullopt;
   }
-  const double pace = base::seconds(samples_.back().elapsed) / static_cast<double>(done);
-  return base::from_seconds(pace * static_cast<double>(planned_ - closed_));
+  // Turns of a trial, over all models; an open one is taken as half done.
+  double turns = 0;
+  double trials = 0;
+  double closed = 0;
+  for (std::size_t i = 0; i < now_.size(); ++i) {
+    turns += static_cast<double>(now_[i].turns);
+    closed += closed_here(i);
+    trials += closed_here(i) + static_cast<double>(now_[i].running) / 2;
+  }
+  if (closed == 0 || turns == 0) {
+    return std::nullopt;
+  }
+  const double per_trial = turns / trials;
+  const double elapsed = base::seconds(samples_.back().elapsed);
+  double longest = 0;
+  for (std::size_t i = 0; i < now_.size(); ++i) {
+    const engine::ModelProgress& model = now_[i];
+    const auto open = static_cast<double>(model.planned - model.scored - model.lost);
+    const auto done = static_cast<double>(model.turns);
+    if (open == 0) {
+      continue;
+    }
+    if (done == 0) {
+      return std::nullopt;
+    }
+    const double left = (open + closed_here(i)) * per_trial - done;
+    longest = std::max(longest, std::max(0.0, left) * elapsed / done);
+  }
+  return base::from_seconds(longest);
+}
+
+/// Trials of a model that were closed by this process.
+double Rates::closed_here(std::size_t model) const {
+  const engine::ModelProgress& now = now_[model];
+  const engine::ModelProgress& then = at_start_[model];
+  return static_cast<double>(now.scored + now.lost - then.scored - then.lost);
 }
 
 }  // namespace sortie::monitor

@@ -3,9 +3,11 @@
 #include "sortie/base/time.h"
 #include "sortie/engine/status.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 namespace sortie::monitor {
 
@@ -19,11 +21,13 @@ class Rates {
   [[nodiscard]] double turns_per_second() const;
   [[nodiscard]] double tokens_per_second() const;
 
-  /// Time until every planned trial is closed, at the pace of the whole run in this process;
-  /// nullopt before a trial ended.
+  /// Time until every planned trial is closed: of the model that needs longest, at its own pace in
+  /// turns. nullopt before a trial ended, and while a model has work and no turn yet.
   [[nodiscard]] std::optional<base::Duration> remaining() const;
 
  private:
+  [[nodiscard]] double closed_here(std::size_t model) const;
+
   struct Sample {
     base::Duration elapsed{};
     std::uint64_t turns = 0;
@@ -32,10 +36,8 @@ class Rates {
 
   base::Duration window_;
   std::deque<Sample> samples_;
-  std::uint64_t closed_at_start_ = 0;
-  std::uint64_t closed_ = 0;
-  std::uint64_t planned_ = 0;
-  bool begun_ = false;
+  std::vector<engine::ModelProgress> at_start_;
+  std::vector<engine::ModelProgress> now_;
 };
 
 }  // namespace sortie::monitor

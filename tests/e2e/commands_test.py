@@ -4,7 +4,7 @@ import json
 import sqlite3
 import unittest
 
-from sortie_test import SortieTest
+from sortie_test import SOURCE, SortieTest
 
 COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export", "verify", "simulate", "score", "suite"]
 
@@ -104,6 +104,13 @@ class Commands(SortieTest):
         self.assertIn("very_hard", self.sortie("suite", "show", task, check=0).stdout)
         self.assertTrue(json.loads(self.sortie("suite", "validate", "--json", check=0).stdout)["ok"])
         self.sortie("suite", "show", "no-such-task", check=2)
+        self.sortie("suite", "generate", "made", check=0)
+        for path in (SOURCE / "suites/pilot").glob("*_*.json"):
+            self.assertEqual((self.folder / "made" / path.name).read_bytes(), path.read_bytes())
+        self.sortie("suite", "review", "sheet", check=0)
+        sheet = (self.folder / "sheet/review.md").read_text()
+        self.assertEqual(sheet.count("\n   Steps: \n"), 250)
+        self.assertEqual((self.folder / "sheet/review-key.md").read_text().count("`: "), 250)
         self.sortie("suite", "list", "--type", "no-such-type", check=2)
 
     def test_a_changed_campaign_that_would_change_finished_trials_is_refused(self):
