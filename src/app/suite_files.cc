@@ -89,8 +89,8 @@ base::Result<std::vector<std::string>> write_review_sheet(const suite::Suite& su
       key += fmt::format("\n{}. `{}`: {}\n", n, task->id, operations_of(suite, *task));
     }
   }
-  const std::vector<std::string> paths = {in_folder(directory, "review.md"),
-                                          in_folder(directory, "review-key.md")};
+  std::vector<std::string> paths = {in_folder(directory, "review.md"),
+                                    in_folder(directory, "review-key.md")};
   TRY(analysis::write_atomically(paths[0], sheet));
   TRY(analysis::write_atomically(paths[1], key));
   return paths;
