@@ -47,8 +47,14 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+int open_socket(int flags) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  CHECK(descriptor >= 0);
+  return descriptor;
+}
+
 int listen_on_loopback(int backlog, std::uint16_t& port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int listener = open_socket(0);
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof(address);
   CHECK(::bind(listener, reinterpret_cast<const sockaddr*>(&address), size) == 0);
@@ -162,7 +168,7 @@ std::string RawServer::url() const {
 BlackHole::BlackHole() : listener_(listen_on_loopback(0, port_)) {
   // One connection is completed and queued; some kernels take one more.
   for (int i = 0; i < 3; ++i) {
-    const int filler = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int filler = open_socket(SOCK_NONBLOCK);
     const sockaddr_in address = loopback(port_);
     static_cast<void>(
         ::connect(filler, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
@@ -221,7 +227,7 @@ void reset_connection(int connection) {
 }
 
 int connect_to(std::uint16_t port) {
-  const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int connection = open_socket(0);
   const sockaddr_in address = loopback(port);
   CHECK(::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
   return connection;
