@@ -232,10 +232,11 @@ std::expected<World::State::Resolved, World::State::Rejected> World::State::reso
 }
 
 bool World::State::knows_source(const ToolSpec& tool, const json::Object& arguments) const {
-  for (const auto& [name, property] : *json::get_object(tool.parameters, "properties")) {
-    if (!json::get_bool(property, "x-source").value_or(false)) {
+  for (const auto& parameter : *json::get_object(tool.parameters, "properties")) {
+    if (!json::get_bool(parameter.value(), "x-source").value_or(false)) {
       continue;
     }
+    const std::string_view name = parameter.key();
     const json::Value* given = arguments.if_contains(name);
     return given != nullptr && std::ranges::any_of(task.plan, [&](const Step& step) {
              const json::Value* named =
