@@ -23,9 +23,33 @@ base::Result<Replayer> Replayer::open(ledger::Reader& reader,
                                       const suite::Suite& suite,
                                       const dialogue::Rules& rules) {
   Replayer replayer(reader, suite, rules);
+  TRY(replayer.check_versions());
   TRY(replayer.read_models());
   TRY(replayer.read_cells());
   return replayer;
+}
+
+/// Under other rules the same answers are another dialogue.
+base::Status Replayer::check_versions() const {
+  const std::vector<std::pair<std::string_view, std::string>> ours = {
+      {"dialogue_version", rules_->version().hex()},
+      {"world_version", suite_->catalog().version().hex()},
+  };
+  for (const auto& [name, version] : ours) {
+    TRY_ASSIGN(const auto recorded, reader_->manifest(name));
+    if (recorded.has_value() && *recorded != version) {
+      TRY_ASSIGN(const auto sortie, reader_->manifest("sortie"));
+      return base::failure(base::Remedy::bad_input,
+                           base::ErrorCode::integrity,
+                           fmt::format("the run was made under other rules ({} {}, here {}): play "
+                                       "it back with the Sortie that made it, version {}",
+                                       name,
+                                       *recorded,
+                                       version,
+                                       sortie.value_or("unknown")));
+    }
+  }
+  return {};
 }
 
 /// What of a model's row decides how its answers are read.

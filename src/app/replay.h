@@ -42,6 +42,7 @@ class Replayer {
   Replayer(ledger::Reader& reader, const suite::Suite& suite, const dialogue::Rules& rules)
       : reader_(&reader), suite_(&suite), rules_(&rules) {}
 
+  [[nodiscard]] base::Status check_versions() const;
   base::Status read_models();
   base::Status read_cells();
 

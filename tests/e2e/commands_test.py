@@ -90,6 +90,21 @@ class Commands(SortieTest):
         self.assertEqual(self.table(), table)
         self.assertEqual(self.query("SELECT count(*) FROM score"), [(13,)])
 
+    def test_a_run_of_other_rules_is_not_played_back(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], instances=1)
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        connection = sqlite3.connect(self.folder / "runs/test/ledger.db")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'manifest'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE manifest SET value = 'another' WHERE name = 'dialogue_version'")
+        for _, sql in triggers:
+            connection.execute(sql)
+        connection.commit()
+        connection.close()
+        self.assertIn("other rules", self.sortie("score", "test", check=3).stderr)
+
     def test_the_suite_as_data(self):
         summary = json.loads(self.sortie("suite", "list", "--json", check=0).stdout)
         self.assertEqual(summary["tools"], 30)
