@@ -141,6 +141,11 @@ bool is_letter(char c) {
 
 }  // namespace
 
+bool has_wordings(std::string_view tool) {
+  return std::ranges::find(easy_wordings(), tool, &OperationWordings::tool) !=
+         easy_wordings().end();
+}
+
 const Wordings& wordings_of(std::string_view tool, Difficulty difficulty) {
   if (difficulty == Difficulty::very_easy) {
     return kToolWordings;

@@ -28,8 +28,11 @@ struct OperationWordings {
 [[nodiscard]] std::span<const OperationWordings> medium_wordings();
 [[nodiscard]] std::span<const OperationWordings> hard_wordings();
 
-/// The wordings of one operation at a level. very_easy has one set for all tools, with the slots
-/// {tool} and {arguments}; very_hard has those of hard.
+/// Whether the lexicon knows a tool: those of the built-in suite, no other.
+[[nodiscard]] bool has_wordings(std::string_view tool);
+
+/// The wordings of one operation at a level; the lexicon has to know the tool. very_easy has one
+/// set for all tools, with the slots {tool} and {arguments}; very_hard has those of hard.
 [[nodiscard]] const Wordings& wordings_of(std::string_view tool, Difficulty difficulty);
 
 /// Frames around clauses, each with the slot {clause}. Sequences of operations and what joins two

@@ -271,6 +271,34 @@ Goal goal_of(const ToolCatalog& catalog, const std::vector<Step>& plan) {
   return goal;
 }
 
+namespace {
+
+/// Each required operation as a text that holds what leads to it; the last one first, then sorted.
+std::vector<std::string> terms_of(const ToolCatalog& catalog, const Goal& goal) {
+  std::vector<std::string> terms;
+  for (const Required& required : goal.required) {
+    const ToolSpec* tool = catalog.find(required.tool);
+    std::vector<std::string> inputs;
+    for (const std::size_t input : required.inputs) {
+      inputs.push_back(input < terms.size() ? terms[input] : "?");
+    }
+    std::ranges::sort(inputs);
+    const json::Value values =
+        tool == nullptr ? required.values : with_defaults(*tool, required.values);
+    terms.push_back(
+        fmt::format("{}{}({})", required.tool, json::canonical(values), fmt::join(inputs, ",")));
+  }
+  std::ranges::reverse(terms);
+  std::sort(terms.begin() + (terms.empty() ? 0 : 1), terms.end());
+  return terms;
+}
+
+}  // namespace
+
+bool same_goal(const ToolCatalog& catalog, const Goal& a, const Goal& b) {
+  return terms_of(catalog, a) == terms_of(catalog, b);
+}
+
 std::vector<std::pair<std::size_t, std::size_t>> order_of(const std::vector<Step>& plan) {
   std::vector<std::vector<bool>> needs(plan.size(), std::vector<bool>(plan.size()));
   std::vector<std::pair<std::size_t, std::size_t>> out;

@@ -24,6 +24,10 @@ namespace sortie::suite {
 /// The goal that a plan reaches: every step with all its values, fed as in the plan.
 [[nodiscard]] Goal goal_of(const ToolCatalog& catalog, const std::vector<Step>& plan);
 
+/// Whether two goals ask for the same: equal operations with equal values, fed alike, whatever the
+/// order in which they are listed. Two inputs of one operation may change places, as in the world.
+[[nodiscard]] bool same_goal(const ToolCatalog& catalog, const Goal& a, const Goal& b);
+
 /// Every pair of steps of which the second needs the first, directly or not.
 [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> order_of(
     const std::vector<Step>& plan);
