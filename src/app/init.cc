@@ -1,17 +1,31 @@
 #include "sortie/analysis/export.h"
 #include "sortie/app/command.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
-extern "C" const char sortie_template_campaign_begin[];
-extern "C" const char sortie_template_campaign_end[];
-extern "C" const char sortie_template_endpoints_begin[];
-extern "C" const char sortie_template_endpoints_end[];
+// The files of src/app/templates and examples/pilot, linked into the binary.
+extern "C" {
+extern const char sortie_template_campaign_begin[];
+extern const char sortie_template_campaign_end[];
+extern const char sortie_template_endpoints_begin[];
+extern const char sortie_template_endpoints_end[];
+extern const char sortie_template_pilot_endpoints_begin[];
+extern const char sortie_template_pilot_endpoints_end[];
+extern const char sortie_pilot_all_begin[];
+extern const char sortie_pilot_all_end[];
+extern const char sortie_pilot_closed_begin[];
+extern const char sortie_pilot_closed_end[];
+extern const char sortie_pilot_paper_begin[];
+extern const char sortie_pilot_paper_end[];
+}
 
 namespace sortie::app {
 
@@ -19,12 +33,56 @@ namespace {
 
 struct InitOptions {
   std::string directory = ".";
+  std::string campaign;
   bool json = false;
 };
 
+struct CampaignTemplate {
+  std::string_view name;  // what --campaign takes; "" without it
+  std::string_view file;
+  std::string_view text;
+  std::string_view endpoints;
+};
+
+std::array<CampaignTemplate, 4> templates() {
+  const std::string_view endpoints(sortie_template_endpoints_begin, sortie_template_endpoints_end);
+  const std::string_view pilot(sortie_template_pilot_endpoints_begin,
+                               sortie_template_pilot_endpoints_end);
+  return {{
+      {.name = "",
+       .file = "sortie.yaml",
+       .text = {sortie_template_campaign_begin, sortie_template_campaign_end},
+       .endpoints = endpoints},
+      {.name = "pilot-all",
+       .file = "pilot-all.yaml",
+       .text = {sortie_pilot_all_begin, sortie_pilot_all_end},
+       .endpoints = pilot},
+      {.name = "pilot-closed",
+       .file = "pilot-closed.yaml",
+       .text = {sortie_pilot_closed_begin, sortie_pilot_closed_end},
+       .endpoints = pilot},
+      {.name = "pilot-paper",
+       .file = "pilot-paper.yaml",
+       .text = {sortie_pilot_paper_begin, sortie_pilot_paper_end},
+       .endpoints = pilot},
+  }};
+}
+
+std::vector<std::string> campaign_names() {
+  std::vector<std::string> names;
+  for (const CampaignTemplate& known : templates()) {
+    if (!known.name.empty()) {
+      names.emplace_back(known.name);
+    }
+  }
+  return names;
+}
+
 int init(const InitOptions& options) {
   namespace fs = std::filesystem;
-  const fs::path campaign = fs::path(options.directory) / "sortie.yaml";
+  const auto known = templates();
+  const auto chosen = std::ranges::find(known, options.campaign, &CampaignTemplate::name);
+  const fs::path campaign = fs::path(options.directory) / chosen->file;
   const fs::path endpoints = fs::path(options.directory) / "endpoints.yaml";
   std::error_code error;
   for (const fs::path& path : {campaign, endpoints}) {
@@ -37,12 +95,8 @@ int init(const InitOptions& options) {
     }
   }
   fs::create_directories(options.directory, error);
-  const std::string_view campaign_text(sortie_template_campaign_begin,
-                                       sortie_template_campaign_end);
-  const std::string_view endpoints_text(sortie_template_endpoints_begin,
-                                        sortie_template_endpoints_end);
   for (const auto& [path, text] :
-       {std::pair{endpoints, endpoints_text}, std::pair{campaign, campaign_text}}) {
+       {std::pair{endpoints, chosen->endpoints}, std::pair{campaign, chosen->text}}) {
     if (const base::Status written = analysis::write_atomically(path.string(), text);
         !written.has_value()) {
       return fail(written.error(), options.json);
@@ -56,7 +110,7 @@ int init(const InitOptions& options) {
         endpoints.string(),
         campaign.string(),
         endpoints.string(),
-        campaign.string(),
+        endpoints.string(),
         campaign.string()));
   }
   return kDone;
@@ -67,10 +121,19 @@ int init(const InitOptions& options) {
 void add_init(CLI::App& root, Action& action) {
   const auto options = std::make_shared<InitOptions>();  // owned by the callbacks below
   CLI::App* command =
-      root.add_subcommand("init", "Write sortie.yaml and endpoints.yaml to start from");
+      root.add_subcommand("init", "Write a campaign file and endpoints.yaml to start from");
   command->add_option("DIR", options->directory, "Where to write them")->capture_default_str();
+  command
+      ->add_option("--campaign",
+                   options->campaign,
+                   "A campaign of the pilot benchmark instead of one to fill in")
+      ->check(CLI::IsMember(campaign_names()));
   command->add_flag("--json", options->json, "Print one JSON document");
-  command->footer("Example:  sortie init mybench");
+  command->footer(
+      "Example:  sortie init mybench\n"
+      "          sortie init mybench --campaign pilot-all     the reference campaign: 8 open "
+      "models, "
+      "12,400 trials");
   command->callback([&action, options] { action = [options] { return init(*options); }; });
 }
 

@@ -85,17 +85,17 @@ class SortieTest(unittest.TestCase):
         if process.stdout:
             process.stdout.close()
 
-    def simulate(self, profile):
+    def simulate(self, profile, audit=True):
         """Starts a simulator; returns the base URLs of its providers and the path of its audit log."""
         path = self.write("providers.yaml", profile)
-        audit = self.folder / "audit.jsonl"
-        process = self.start_sortie("simulate", path, "--audit", audit)
+        log = self.folder / "audit.jsonl"
+        process = self.start_sortie("simulate", path, *(["--audit", log] if audit else []))
         urls = []
         for _ in range(profile.count("listen:")):
             line = process.stdout.readline()
             self.assertTrue(line.startswith("listening on "), line + (process.stdout.read() if not line else ""))
             urls.append(line.split()[-1])
-        return urls, audit
+        return urls, log
 
     def campaign(self, url, keys=1, limits="", instances=2, scenarios="baseline"):
         names = ", ".join(f'key-{i}: "env:KEY_{i}"' for i in range(1, keys + 1))
