@@ -17,6 +17,17 @@ TEST(Wilson, matches_published_values) {
   EXPECT_NEAR(wilson(1, 29).high, 0.1718, 5e-5);
 }
 
+TEST(Wilson, agrees_with_an_independent_computation) {
+  // mpmath 1.3 with 40 digits; statsmodels 0.14 proportion_confint(method='wilson') agrees.
+  EXPECT_NEAR(wilson(81, 263).low, 0.25528851987827, 1e-13);
+  EXPECT_NEAR(wilson(81, 263).high, 0.3662095769828, 1e-13);
+  EXPECT_NEAR(wilson(15, 148).low, 0.062386399530736, 1e-13);
+  EXPECT_NEAR(wilson(15, 148).high, 0.16048724172331, 1e-13);
+  EXPECT_NEAR(wilson(0, 20).high, 0.16112515805282, 1e-13);
+  EXPECT_NEAR(wilson(97, 100).low, 0.91548063570947, 1e-13);
+  EXPECT_NEAR(wilson(97, 100).high, 0.98974547597596, 1e-13);
+}
+
 TEST(Wilson, is_symmetric_and_within_bounds) {
   for (std::uint64_t n : {1U, 5U, 100U, 12400U}) {
     for (std::uint64_t k = 0; k <= n; k += n < 10 ? 1 : n / 10) {
