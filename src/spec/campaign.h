@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/hash.h"
+#include "sortie/spec/comparisons.h"
 #include "sortie/spec/model.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/trial.h"
@@ -44,7 +45,8 @@ class Campaign {
   std::string suite_name;
   std::uint64_t seed = 0;
   std::string endpoints_file;  // resolved against the campaign file's folder
-  std::vector<Cell> cells;     // ordered by model, then as the scenarios list them
+  Comparisons comparisons;
+  std::vector<Cell> cells;  // ordered by model, then as the scenarios list them
   base::Digest file_hash;
   std::string file;
   std::string text;  // the file's bytes, for the manifest

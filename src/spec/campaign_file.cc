@@ -37,6 +37,7 @@ base::Result<Campaign> parse_campaign(std::string_view text,
   campaign.name = std::move(file.name);
   campaign.suite_name = std::move(file.suite);
   campaign.seed = file.base.seed;
+  campaign.comparisons = std::move(file.comparisons);
   campaign.endpoints_file = resolve_path(file.endpoints, file_name);
   campaign.file_hash = base::digest_of(text);
   campaign.file = file_name;

@@ -473,6 +473,47 @@ TEST(EndpointsPath, is_relative_to_the_campaigns_folder) {
             "/nonexistent: cannot be read: No such file or directory");
 }
 
+TEST(Comparisons, are_with_the_first_model_and_exploratory_unless_declared) {
+  const Campaign campaign =
+      campaign_with("version: 1\nname: t\nmodels: [sim-small, sim-large]\nscenarios: [baseline]\n");
+  EXPECT_EQ(campaign.comparisons.baseline_model, "sim-small");
+  EXPECT_FALSE(campaign.comparisons.all_pairs);
+  EXPECT_TRUE(campaign.comparisons.primary.empty());
+}
+
+TEST(Comparisons, name_a_model_and_primary_families_by_scenario_or_name) {
+  const Campaign campaign = campaign_with(
+      "version: 1\nname: t\nmodels: [sim-small, sim-large]\nscenarios: [baseline, flawed, "
+      "prompts]\n"
+      "baseline_model: sim-large\nprimary: ['5.3', baseline/without_plan]\n");
+  EXPECT_EQ(campaign.comparisons.baseline_model, "sim-large");
+  EXPECT_EQ(campaign.comparisons.primary,
+            (Names{"flawed/right_plan", "flawed/no_plan", "baseline/without_plan"}));
+  const Campaign pairs = campaign_with(
+      "version: 1\nname: t\nmodels: [sim-small, sim-large]\nscenarios: [baseline]\n"
+      "comparisons: all_pairs\n");
+  EXPECT_TRUE(pairs.comparisons.all_pairs);
+  EXPECT_EQ(pairs.comparisons.baseline_model, "");
+}
+
+TEST(Comparisons, that_cannot_be_are_refused_with_their_place) {
+  const auto error_of = [](std::string_view lines) {
+    return campaign_error(file_with(fmt::format("scenarios: [baseline]\n{}", lines)));
+  };
+  EXPECT_NE(error_of("comparisons: all_pair").find("c.yaml:5:1"), std::string::npos);
+  EXPECT_NE(error_of("comparisons: all_pair").find("did you mean 'all_pairs'"), std::string::npos);
+  EXPECT_NE(
+      error_of("baseline_model: sim-small").find("unknown model of this campaign 'sim-small'"),
+      std::string::npos);
+  EXPECT_NE(error_of("comparisons: all_pairs\nbaseline_model: sim-large").find("c.yaml:6:1"),
+            std::string::npos);
+  EXPECT_NE(error_of("primary: [baseline, flawed]").find("which this campaign does not run"),
+            std::string::npos);
+  const std::string unknown = error_of("primary: [baseline/wihout_plan]");
+  EXPECT_NE(unknown.find("c.yaml:5:11"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("did you mean 'baseline/without_plan'"), std::string::npos) << unknown;
+}
+
 }  // namespace
 
 }  // namespace sortie::spec

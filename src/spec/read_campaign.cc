@@ -1,5 +1,8 @@
 #include "sortie/spec/read_campaign.h"
 
+#include "sortie/base/text.h"
+#include "sortie/spec/cells.h"
+#include "sortie/spec/comparisons.h"
 #include "sortie/spec/factor_values.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/node.h"
@@ -28,6 +31,8 @@ constexpr std::int64_t kRepeatsMax = 1'000'000;
 constexpr std::int64_t kSeed = 1;
 constexpr const char* kSuite = "pilot/1";
 constexpr const char* kEndpoints = "endpoints.yaml";
+constexpr const char* kBaselineModel = "baseline_model";
+constexpr const char* kAllPairs = "all_pairs";
 
 void read_suite(Mapping& top,
                 const suite::Suite& suite,
@@ -54,6 +59,76 @@ void read_models(const Node& node,
       campaign.models.push_back(*model);
     } else {
       report_unknown("model", name, known, problems);
+    }
+  }
+}
+
+/// Who is compared with whom in 5.1.
+void read_compared_models(Mapping& top,
+                          const Topology& topology,
+                          CampaignFile& campaign,
+                          Problems& problems) {
+  Comparisons& declared = campaign.comparisons;
+  std::vector<std::string> known;
+  std::ranges::transform(campaign.models, std::back_inserter(known), [&](std::size_t model) {
+    return topology.models[model].name;
+  });
+  const std::optional<std::string> kind = top.text("comparisons");
+  if (kind.has_value() && *kind != kBaselineModel && *kind != kAllPairs) {
+    problems.add(
+        top.mark_of("comparisons"),
+        fmt::format("comparisons: '{}' is neither {} nor {}{}",
+                    *kind,
+                    kBaselineModel,
+                    kAllPairs,
+                    base::suggestion(*kind, std::vector<std::string>{kBaselineModel, kAllPairs})));
+  }
+  declared.all_pairs = kind == kAllPairs;
+  const std::optional<std::string> model = top.text(kBaselineModel);
+  if (model.has_value() && declared.all_pairs) {
+    problems.add(top.mark_of(kBaselineModel),
+                 "baseline_model: all pairs of models are compared; drop this line, or "
+                 "'comparisons: all_pairs'");
+  } else if (model.has_value() && std::ranges::find(known, *model) == known.end()) {
+    report_unknown("model of this campaign",
+                   {.text = *model, .mark = top.mark_of(kBaselineModel)},
+                   known,
+                   problems);
+  } else if (!declared.all_pairs && !known.empty()) {
+    declared.baseline_model = model.value_or(known.front());
+  }
+}
+
+/// Names of families, or of presets for all of theirs.
+void read_primary(const Node& node, CampaignFile& campaign, Problems& problems) {
+  std::vector<std::string> known = preset_ids();
+  for (const ComparisonFamily& family : comparison_families()) {
+    known.emplace_back(family.name);
+  }
+  for (const Name& name : read_names(node, "primary", problems)) {
+    const std::string wanted = preset_named(name.text).value_or(name.text);
+    bool found = false;
+    for (const ComparisonFamily& family : comparison_families()) {
+      if (family.name != wanted && family.scenario != wanted) {
+        continue;
+      }
+      found = true;
+      if (std::ranges::find(campaign.scenarios, family.scenario, &Scenario::id) ==
+          campaign.scenarios.end()) {
+        problems.add(name.mark,
+                     fmt::format("primary: '{}' compares cells of scenario '{}', which this "
+                                 "campaign does not run",
+                                 name.text,
+                                 family.scenario));
+        break;
+      }
+      std::vector<std::string>& primary = campaign.comparisons.primary;
+      if (std::ranges::find(primary, family.name) == primary.end()) {
+        primary.emplace_back(family.name);
+      }
+    }
+    if (!found) {
+      report_unknown("family of comparisons", name, known, problems);
     }
   }
 }
@@ -91,9 +166,14 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
       .repeats = static_cast<std::size_t>(top.integer("repeats", 1, kRepeatsMax).value_or(1)),
       .instances_mark = top.mark_of("instances")};
   const Node* scenarios = top.require("scenarios");
+  read_compared_models(top, *context.topology, campaign, problems);
+  const Node* primary = top.get("primary");
   top.finish();
   if (scenarios != nullptr) {
     campaign.scenarios = read_scenarios(*scenarios, defaults, context, problems);
+  }
+  if (primary != nullptr) {
+    read_primary(*primary, campaign, problems);
   }
   return campaign;
 }

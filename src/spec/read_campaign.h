@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/spec/cells.h"
+#include "sortie/spec/comparisons.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/node.h"
 #include "sortie/suite/suite.h"
@@ -21,6 +22,7 @@ struct CampaignFile {
   std::vector<suite::TaskType> types;
   suite::TrialParams base;
   std::vector<Scenario> scenarios;
+  Comparisons comparisons;
 };
 
 /// What a campaign file is read against.
