@@ -1,5 +1,6 @@
 #include "sortie/analysis/report.h"
 
+#include "sortie/analysis/comparisons.h"
 #include "sortie/base/text.h"
 
 #include <cstddef>
@@ -25,23 +26,12 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th { border-bottom-color: var(--ink); } th:first-child, td:first-child, .text { text-align: left; }
+th { border-bottom-color: var(--ink); } h3 { margin-top: 1.6rem; } th:first-child, td:first-child, .text { text-align: left; }
 caption, .note { color: var(--soft); text-align: left; } .scroll { overflow-x: auto; }
 .mark { color: var(--mark); font-weight: 600; }
 figure { margin: 1rem 0; } svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .axis { stroke: var(--line); } svg .bar { stroke: var(--ink); stroke-width: 2; } svg .dot { fill: var(--ink); }
 )css";
-
-constexpr std::string_view kComparability =
-    "<strong>Not comparable with earlier tables.</strong> This suite has the factors and names of "
-    "the earlier benchmark of "
-    "this shape, and none of its tasks, texts, tool behaviour, turn limit or scoring. Earlier "
-    "published rates counted "
-    "partial results as success, counted trials two to four times, and scored infrastructure "
-    "failures and unread answers "
-    "as model failures; they must not be put beside the rates here, nor may a difference between "
-    "the two be called a "
-    "change of a model.";
 
 std::string percent(double share) {
   return fmt::format("{:.1f}&nbsp;%", 100 * share);
@@ -75,10 +65,11 @@ std::string figure(const std::vector<const GroupSummary*>& groups) {
   }
   int y = kRowHeight / 2;
   for (const GroupSummary* group : groups) {
-    svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-                       kLeft - 12,
-                       y + 4,
-                       escape_html(group->model));
+    svg += fmt::format(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+        kLeft - 12,
+        y + 4,
+        escape_html(group->model + (group->protocol == "text" ? "" : ", " + group->protocol)));
     svg += fmt::format("<line class=\"bar\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{}\" y2=\"{}\"/>",
                        x(group->success.low),
                        x(group->success.high),
@@ -98,18 +89,20 @@ std::string scenario_section(const std::string& scenario,
   html += figure(groups);
   html +=
       "<div "
-      "class=\"scroll\"><table><thead><tr><th>model</th><th>n</th><th>success</th><th>95&nbsp;% "
+      "class=\"scroll\"><table><thead><tr><th>model</th><th "
+      "class=\"text\">protocol</th><th>n</th><th>success†</th><th>95&nbsp;% "
       "interval</th>"
       "<th class=\"text\">interval "
-      "by</th><th>clean</th><th>partial</th><th>progress</th><th>turns</th><th>calls</th>"
+      "by</th><th>clean</th><th>partial†</th><th>progress</th><th>turns</th><th>calls</th>"
       "<th>repaired turns</th><th>lost</th></tr></thead><tbody>\n";
   for (const GroupSummary* group : groups) {
     const Tally& tally = group->tally;
     html += fmt::format(
-        "<tr><td>{}</td><td>{}{}</td><td>{}</td><td>{} – {}</td><td "
+        "<tr><td>{}</td><td class=\"text\">{}</td><td>{}{}</td><td>{}</td><td>{} – {}</td><td "
         "class=\"text\">{}</td><td>{}</td><td>{}</td>"
         "<td>{:.2f}</td><td>{:.1f}</td><td>{:.1f}</td><td>{}</td><td>{}</td></tr>\n",
         model_cell(group->model, group->simulated),
+        escape_html(group->protocol),
         tally.scored,
         group->complete() ? "" : " <span class=\"mark\">incomplete</span>",
         percent(tally.success_rate()),
@@ -161,47 +154,80 @@ std::string reference_of(const Tally& tally) {
   return text;
 }
 
-std::string cells_section(const Summary& summary) {
+std::string factors_of(const CellFactors& factors) {
+  return fmt::format(
+      "<td class=\"text\">{}{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td><td "
+      "class=\"text\">{}</td><td>{}</td>",
+      escape_html(base::join(factors.scenarios, ", ")),
+      factors.scenarios.size() > 1 ? " <span class=\"mark\">shared</span>" : "",
+      escape_html(factors.prompt + (factors.severity.empty() ? "" : ", " + factors.severity)),
+      escape_html(factors.difficulty),
+      escape_html(factors.protocol),
+      factors.tool_success_rate);
+}
+
+/// What stands below a cell's row: times, and for a cell at 0 or 100 % what to know about it.
+std::string cell_notes(const ReportData& data, const std::string& id) {
+  std::string text;
+  if (const auto times = data.times.find(id); times != data.times.end()) {
+    text += fmt::format("{} to {}", times->second.first, times->second.last);
+  }
+  if (const auto line = data.diagnoses.find(id); line != data.diagnoses.end()) {
+    text += "<br>" + escape_html(line->second);
+  }
+  return text;
+}
+
+std::string success_of(const CellSummary& cell) {
+  if (cell.tally.scored == 0) {
+    return "<td></td><td></td>";
+  }
+  return fmt::format("<td>{}{}{}</td><td>{} – {}{}</td>",
+                     percent(cell.tally.success_rate()),
+                     repeats_of(cell),
+                     cell.saturated() ? " <span class=\"mark\">all alike</span>" : "",
+                     percent(cell.success.low),
+                     percent(cell.success.high),
+                     cell.interval_method == kWilson ? "" : "&nbsp;‡");
+}
+
+std::string cells_section(const ReportData& data) {
   std::string html =
       "<h2>Cells</h2>\n<p class=\"note\">A cell holds all trials that share every factor but task "
-      "and repeat. Its interval "
-      "is Wilson's. Injected failures are compared with the nominal rate. The reference is what an "
-      "agent without mistakes achieves on the same trials: by calls alone, with one search per "
-      "tool, and with one search and one look at each tool's description.</p>\n<div "
-      "class=\"scroll\"><table><thead><tr>"
+      "and repeat. Its interval is Wilson's, with repeats a bootstrap over tasks (‡). Injected "
+      "failures are compared with the nominal rate. The reference is what an agent without "
+      "mistakes "
+      "achieves on the same trials: by calls alone, with one search per tool, and with one search "
+      "and one look at each tool's description.</p>\n<div class=\"scroll\"><table><thead><tr>"
       "<th>model</th><th class=\"text\">scenarios</th><th class=\"text\">prompt</th><th "
-      "class=\"text\">difficulty</th>"
-      "<th>tool rate</th><th>realised</th><th>planned</th><th>n</th><th>success</th><th>95&nbsp;% "
-      "interval</th><th>lost</th><th>if all lost failed – succeeded</th><th>reference</th>"
-      "<th class=\"text\">error labels</th></tr></thead><tbody>\n";
-  for (const CellSummary& cell : summary.cells) {
+      "class=\"text\">difficulty</th><th class=\"text\">protocol</th>"
+      "<th>tool "
+      "rate†</th><th>realised</th><th>planned</th><th>n</th><th>success†</th><th>95&nbsp;% "
+      "interval</th><th>lost</th><th>all lost failed – succeeded</th><th>reference</th>"
+      "<th class=\"text\">error labels†</th><th class=\"text\">times, "
+      "diagnosis</th></tr></thead><tbody>\n";
+  for (const CellSummary& cell : data.summary.cells) {
     const Tally& tally = cell.tally;
     const double realised = tally.valid_calls == 0
                                 ? 0
                                 : 1 - static_cast<double>(tally.injected_failures) /
                                           static_cast<double>(tally.valid_calls);
     html += fmt::format(
-        "<tr><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td><td "
-        "class=\"text\">{}</td><td>{}</td>"
-        "<td>{:.3f}</td><td>{}</td><td>{}{}</td><td>{}{}</td><td>{} – {}</td><td>{}</td><td>{}</td>"
-        "<td>{}</td><td class=\"text\">{}</td></tr>\n",
+        "<tr><td>{}</td>{}<td>{:.3f}</td><td>{}</td><td>{}{}</td>{}<td>{}</td><td>{}</td><td>{}</"
+        "td>"
+        "<td class=\"text\">{}</td><td class=\"text\">{}</td></tr>\n",
         model_cell(cell.factors.model, cell.factors.simulated),
-        escape_html(base::join(cell.factors.scenarios, ", ")),
-        escape_html(cell.factors.prompt),
-        escape_html(cell.factors.difficulty),
-        cell.factors.tool_success_rate,
+        factors_of(cell.factors),
         realised,
         cell.planned,
         tally.scored,
         cell.complete() ? "" : " <span class=\"mark\">incomplete</span>",
-        percent(tally.success_rate()) + repeats_of(cell),
-        cell.saturated() ? " <span class=\"mark\">all alike</span>" : "",
-        percent(cell.success.low),
-        percent(cell.success.high),
+        success_of(cell),
         cell.lost_total(),
-        bounds_of(tally, cell.lost_total()),
+        bounds_of(tally, cell.missing()),
         reference_of(tally),
-        labels_of(tally));
+        labels_of(tally),
+        cell_notes(data, cell.factors.id));
   }
   return html + "</tbody></table></div>\n";
 }
@@ -216,7 +242,7 @@ std::string validity_section(const ReportData& data) {
       "as</th><th>attempts</th><th>answered</th>"
       "<th>throttled</th><th>failed</th><th>unknown</th><th>median latency</th><th>tokens "
       "in</th><th>tokens out</th>"
-      "<th>cost</th></tr></thead><tbody>\n";
+      "<th>cost</th><th>empty answers</th></tr></thead><tbody>\n";
   std::int64_t cost = 0;
   std::int64_t reserved = 0;
   for (const RouteUse& use : data.routes) {
@@ -225,7 +251,8 @@ std::string validity_section(const ReportData& data) {
     html += fmt::format(
         "<tr><td>{}</td><td class=\"text\">{}</td><td "
         "class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
-        "<td>{}</td><td>{:.2f}&nbsp;s</td><td>{}</td><td>{}</td><td>${:.4f}</td></tr>\n",
+        "<td>{}</td><td>{:.2f}&nbsp;s</td><td>{}</td><td>{}</td><td>${:.4f}</td><td>{}{}</td></"
+        "tr>\n",
         escape_html(use.route),
         escape_html(use.model),
         escape_html(use.served),
@@ -237,7 +264,9 @@ std::string validity_section(const ReportData& data) {
         use.latency_median_s,
         base::with_thousands(use.input_tokens),
         base::with_thousands(use.output_tokens),
-        static_cast<double>(use.cost) / 1e6);
+        static_cast<double>(use.cost) / 1e6,
+        use.empty_answers,
+        use.suspect() ? " <span class=\"mark\">suspect</span>" : "");
   }
   html += "</tbody></table></div>\n";
   html += fmt::format(
@@ -264,11 +293,12 @@ std::string provenance_section(const ReportData& data) {
     row(name, value);
   }
   html += "</tbody></table>\n";
-  html += fmt::format(
+  html +=
       "<p>To reproduce: the same campaign and endpoints files, the same seed, then <code>sortie "
-      "run</code>. "
-      "Every number here is a query over the ledger.</p>\n<p>{}</p>\n",
-      kComparability);
+      "run</code>. Every number here is a query over the ledger.</p>\n";
+  if (is_pilot(data.declared)) {
+    html += fmt::format("<p class=\"comparability\">{}</p>\n", escape_html(kComparability));
+  }
   return html;
 }
 
@@ -337,8 +367,11 @@ std::string to_html(const ReportData& data) {
       }
     }
     html += scenario_section(scenario, groups);
+    for (const ResultTable& table : data.tables) {
+      html += table.scenario == scenario ? to_html(table) : "";
+    }
   }
-  html += cells_section(summary);
+  html += cells_section(data);
   html += validity_section(data);
   html += provenance_section(data);
   return html + "</body></html>\n";

@@ -1,8 +1,10 @@
 #include "sortie/analysis/report_data.h"
 
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/diagnosis.h"
 #include "sortie/base/time.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -79,6 +81,30 @@ base::Status read_latencies(ledger::Reader& reader, std::vector<RouteUse>& route
       });
 }
 
+base::Status read_answers(ledger::Reader& reader, std::vector<RouteUse>& routes) {
+  return reader.scan("SELECT route, count(*), sum(output_tokens = 0) FROM turn GROUP BY route",
+                     [&](std::span<const Cell> row) {
+                       const auto route =
+                           std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
+                       if (route != routes.end()) {
+                         route->answers = static_cast<std::uint64_t>(int_of(row[1]));
+                         route->empty_answers = static_cast<std::uint64_t>(int_of(row[2]));
+                       }
+                       return true;
+                     });
+}
+
+base::Status read_times(ledger::Reader& reader, std::map<std::string, CellTimes>& times) {
+  return reader.scan(
+      "SELECT t.cell, min(a.at), max(coalesce(e.at, a.at)) FROM attempt AS a JOIN trial AS t ON "
+      "t.id = a.trial LEFT JOIN attempt_end AS e ON e.attempt = a.id GROUP BY t.cell",
+      [&](std::span<const Cell> row) {
+        times.emplace(text_of(row[0]),
+                      CellTimes{.first = when(int_of(row[1])), .last = when(int_of(row[2]))});
+        return true;
+      });
+}
+
 base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
   return reader.scan(
       "SELECT name, value, max(generation) FROM manifest GROUP BY name ORDER BY name",
@@ -113,15 +139,32 @@ base::Status read_history(ledger::Reader& reader, ReportData& data) {
       });
 }
 
-}  // namespace
-
-base::Result<ReportData> collect_report(ledger::Reader& reader) {
+base::Result<ReportData> collect(ledger::Reader& reader, std::vector<ReferenceRates> agents) {
   ReportData data;
-  TRY_ASSIGN(data.summary, summarize(reader));
+  TRY_ASSIGN(const RunRows rows, read_rows(reader));
+  TRY_ASSIGN(data.summary, summarize(reader, rows));
+  TRY_ASSIGN(data.declared, read_declared(reader));
+  data.tables = scenario_tables({.rows = &rows,
+                                 .summary = &data.summary,
+                                 .declared = &data.declared,
+                                 .agents = std::move(agents)});
+  TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
+  TRY(read_times(reader, data.times));
   TRY(read_routes(reader, data.routes));
   TRY(read_latencies(reader, data.routes));
+  TRY(read_answers(reader, data.routes));
   TRY(read_manifest(reader, data));
   TRY(read_history(reader, data));
+  return data;
+}
+
+}  // namespace
+
+base::Result<ReportData> collect_report(ledger::Reader& reader,
+                                        std::vector<ReferenceRates> agents) {
+  TRY(reader.begin());
+  auto data = collect(reader, std::move(agents));
+  reader.end();
   return data;
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include "sortie/analysis/declared.h"
+#include "sortie/analysis/result_table.h"
+#include "sortie/analysis/scenario_tables.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/base/error.h"
 #include "sortie/ledger/reader.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,10 +32,25 @@ struct RouteUse {
   std::int64_t cost = 0;      // micro-dollars of ended attempts
   std::int64_t reserved = 0;  // micro-dollars that unknown attempts reserved
   double latency_median_s = 0;
+  std::uint64_t answers = 0;        // that became turns
+  std::uint64_t empty_answers = 0;  // of zero tokens
+
+  /// More than 2 % of the answers are empty: the route is broken, or hides what the model wrote.
+  [[nodiscard]] bool suspect() const { return empty_answers * 50 > answers; }
+};
+
+/// First and last request of a cell, ISO 8601.
+struct CellTimes {
+  std::string first;
+  std::string last;
 };
 
 struct ReportData {
   Summary summary;
+  Declared declared;
+  std::vector<ResultTable> tables;               // of the preset scenarios
+  std::map<std::string, std::string> diagnoses;  // by cell id, of cells at 0 or 100 %
+  std::map<std::string, CellTimes> times;        // by cell id
   std::vector<RouteUse> routes;
   std::vector<std::pair<std::string, std::string>>
       manifest;                     // newest value by name, short ones only
@@ -40,6 +59,9 @@ struct ReportData {
   std::string ended;
 };
 
-[[nodiscard]] base::Result<ReportData> collect_report(ledger::Reader& reader);
+/// Reads within one snapshot of `reader`. `agents`: what scripted agents achieved over the same
+/// trials, for the rows of the scenarios' tables.
+[[nodiscard]] base::Result<ReportData> collect_report(ledger::Reader& reader,
+                                                      std::vector<ReferenceRates> agents = {});
 
 }  // namespace sortie::analysis

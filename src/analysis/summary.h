@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/trial_rows.h"
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
 #include "sortie/ledger/reader.h"
@@ -18,20 +19,6 @@
 // scores: not on time, order, retries or money, so that equal results have equal text.
 
 namespace sortie::analysis {
-
-/// The factors of a cell as the ledger names them.
-struct CellFactors {
-  std::string id;  // hexadecimal
-  std::string model;
-  bool simulated = false;
-  std::vector<std::string> scenarios;  // the first owns the cell, the others share it
-  std::string prompt;
-  std::string severity;
-  std::string difficulty;
-  std::string protocol;
-  double tool_success_rate = 0;
-  std::int64_t max_turns = 0;
-};
 
 /// Counts and means over scored trials.
 struct Tally {
@@ -56,8 +43,8 @@ struct Tally {
   }
 };
 
-/// The success rates if every lost trial had failed, and if every one had succeeded. Losses are not
-/// neutral: dialogues that fail are longer, so they are lost more often.
+/// The success rates if every missing trial had failed, and if every one had succeeded. Losses are
+/// not neutral: dialogues that fail are longer, so they are lost more often.
 [[nodiscard]] stats::Interval loss_bounds(const Tally& tally, std::uint64_t lost);
 
 /// Of a cell whose tasks ran more than once: means over its tasks, for k draws of a task's repeats.
@@ -73,10 +60,14 @@ struct CellSummary {
   std::map<std::string, std::uint64_t> lost;  // by infrastructure outcome
   std::uint64_t open = 0;
   Tally tally;
-  stats::Interval success;  // Wilson
+  stats::Interval success;
+  std::string interval_method;  // "wilson", with repeats "bootstrap over tasks"
   std::optional<RepeatSummary> repeats;
 
   [[nodiscard]] std::uint64_t lost_total() const;
+
+  /// Planned trials without a score: lost, or still open. Both are missing for a reason.
+  [[nodiscard]] std::uint64_t missing() const { return lost_total() + open; }
 
   /// At least 95 % of the planned trials are scored.
   [[nodiscard]] bool complete() const { return tally.scored * 100 >= planned * 95; }
@@ -87,10 +78,11 @@ struct CellSummary {
   }
 };
 
-/// One model in one scenario, pooled over the scenario's cells.
+/// One model in one scenario, pooled over the scenario's cells of one protocol.
 struct GroupSummary {
   std::string scenario;
   std::string model;
+  std::string protocol;
   bool simulated = false;
   std::size_t cells = 0;
   std::uint64_t planned = 0;
@@ -101,6 +93,10 @@ struct GroupSummary {
   std::string interval_method;  // "wilson" | "bootstrap over tasks"
 
   [[nodiscard]] bool complete() const { return tally.scored * 100 >= planned * 95; }
+
+  [[nodiscard]] std::uint64_t missing() const {
+    return planned > tally.scored ? planned - tally.scored : 0;
+  }
 };
 
 struct Summary {
@@ -108,11 +104,15 @@ struct Summary {
   std::string scorer;
   std::string high_water_mark;
   std::vector<CellSummary> cells;    // by model, scenario, factors
-  std::vector<GroupSummary> groups;  // by scenario, then model
+  std::vector<GroupSummary> groups;  // by scenario, model, protocol
 };
 
 /// Reads within one snapshot of `reader`.
 [[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader);
+
+/// The same from rows that were read before, within the caller's snapshot. Its cells are those of
+/// the rows, in their order.
+[[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader, const RunRows& rows);
 
 /// The scored table as JSON: stable field names, the same bytes for the same scores.
 [[nodiscard]] json::Value to_json(const Summary& summary);

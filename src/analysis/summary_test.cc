@@ -101,6 +101,55 @@ TEST(Report, shows_unknown_attempts_with_what_they_reserved) {
   EXPECT_NEAR(data->routes[0].latency_median_s, 0.002, 1e-9);
 }
 
+TEST(Report, has_the_scenarios_tables_the_diagnosis_and_what_is_not_comparable_in_every_form) {
+  TestRun run;
+  const auto optimal = run.cell("m", "optimal", "baseline,prompts", 20);
+  const auto none = run.cell("m", "baseline", "prompts", 20);
+  for (int i = 0; i < 20; ++i) {
+    run.scored(optimal, "simple-" + std::to_string(i), true);
+    run.scored(none, "simple-" + std::to_string(i), i % 2 == 0);
+  }
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value()) << data.error().message;
+  ASSERT_EQ(data->diagnoses.size(), 1U);
+  const std::string& line = data->diagnoses.begin()->second;
+  EXPECT_NE(line.find("20 of 20 succeeded"), std::string::npos) << line;
+  EXPECT_NE(line.find("Ends: finish 20"), std::string::npos) << line;
+  EXPECT_NE(line.find("Served as: m"), std::string::npos) << line;
+  EXPECT_NE(line.find("trial 1 (simple-0), trial "), std::string::npos) << line;
+  EXPECT_EQ(data->times.size(), 2U);
+  const std::string text = to_text(*data);
+  const std::string html = to_html(*data);
+  const std::string json = json::to_text(tables_json(*data));
+  for (const std::string& form : {text, html, json}) {
+    EXPECT_NE(form.find("Not comparable with earlier tables"), std::string::npos);
+    EXPECT_NE(form.find("What plan and reasoning add"), std::string::npos);
+    EXPECT_NE(form.find("marked †"), std::string::npos);
+  }
+  EXPECT_NE(text.find("Cells at 0 or 100 %"), std::string::npos);
+  EXPECT_NE(html.find("20 of 20 succeeded"), std::string::npos);
+  // Times, served names and trial numbers say how a run went: they are not in the scored tables.
+  EXPECT_EQ(json.find("Served as"), std::string::npos);
+  const ReportData only = only_scenario(*data, "prompts");
+  EXPECT_EQ(to_text(only).find("5.1"), std::string::npos);
+  EXPECT_NE(to_text(only).find("5.5"), std::string::npos);
+}
+
+TEST(Report, marks_a_route_with_empty_answers_as_suspect) {
+  RouteUse use;
+  use.answers = 100;
+  use.empty_answers = 2;
+  EXPECT_FALSE(use.suspect());
+  use.empty_answers = 3;
+  EXPECT_TRUE(use.suspect());
+  TestRun run;
+  run.scored(run.cell("m", "optimal", "baseline", 1), "simple-1", true);
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value());
+  EXPECT_EQ(data->routes[0].answers, 1U);
+  EXPECT_EQ(data->routes[0].empty_answers, 0U);
+}
+
 TEST(Summary, marks_simulated_models_in_the_text_table) {
   TestRun run;
   const auto cell = run.cell("m", "optimal", "baseline", 1);
@@ -122,6 +171,34 @@ TEST(Summary, says_what_repeats_of_a_task_have_in_common) {
   EXPECT_EQ(summary.cells[0].repeats->k, 2U);
   EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_at_k, 1);
   EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_hat_k, 0.5);
+}
+
+TEST(Summary, bootstraps_a_cell_with_repeats_over_its_tasks) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 40);
+  for (int i = 0; i < 20; ++i) {
+    run.scored(cell, "simple-" + std::to_string(i), i < 10);
+    run.scored(cell, "simple-" + std::to_string(i), i < 10);
+  }
+  const Summary summary = summary_of(run);
+  EXPECT_EQ(summary.cells[0].interval_method, "bootstrap over tasks");
+  EXPECT_LT(summary.cells[0].success.low, stats::wilson(20, 40).low);
+}
+
+TEST(Summary, takes_open_trials_for_as_unknown_as_lost_ones) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 10);
+  for (int i = 0; i < 6; ++i) {
+    run.scored(cell, "simple-" + std::to_string(i), i < 3);
+  }
+  run.lost(cell, "simple-6", "throttled");
+  const Summary summary = summary_of(run);
+  EXPECT_EQ(summary.cells[0].missing(), 4U);
+  EXPECT_EQ(summary.groups[0].missing(), 4U);
+  const json::Value json = to_json(summary);
+  const json::Value& row = json::get_array(json, "cells")->front();
+  EXPECT_DOUBLE_EQ(*json::get_double(row, "all_lost_failed"), 0.3);
+  EXPECT_DOUBLE_EQ(*json::get_double(row, "all_lost_succeeded"), 0.7);
 }
 
 TEST(LossBounds, contain_every_rate_that_the_lost_trials_could_have_given) {

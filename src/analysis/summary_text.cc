@@ -1,3 +1,4 @@
+#include "sortie/analysis/comparisons.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/text_table.h"
 
@@ -17,20 +18,21 @@ std::string to_text(const Summary& summary) {
     simulated = simulated || group.simulated;
     incomplete = incomplete || !group.complete();
     table.add({group.scenario,
-               group.model + (group.simulated ? " (simulated)" : ""),
+               group.model + (group.protocol == "text" ? "" : ", " + group.protocol) +
+                   (group.simulated ? " (simulated)" : ""),
                fmt::format("{}{}", group.tally.scored, group.complete() ? "" : "*"),
                fmt::format("{:.1f} %", 100 * group.tally.success_rate()),
                fmt::format("{:.1f}–{:.1f} %{}",
                            100 * group.success.low,
                            100 * group.success.high,
-                           group.interval_method == "wilson" ? "" : " †"),
+                           group.interval_method == kWilson ? "" : " ‡"),
                fmt::format("{:.2f}", group.tally.progress),
                fmt::format("{:.1f}", group.tally.turns),
                fmt::format("{}", group.lost)});
-    if (group.lost > 0) {
-      const stats::Interval bounds = loss_bounds(group.tally, group.lost);
+    if (group.missing() > 0) {
+      const stats::Interval bounds = loss_bounds(group.tally, group.missing());
       losses += fmt::format(
-          "{}, {}: {:.1f} % if all lost trials had failed, {:.1f} % if they had succeeded.\n",
+          "{}, {}: {:.1f} % if all missing trials had failed, {:.1f} % if they had succeeded.\n",
           group.scenario,
           group.model,
           100 * bounds.low,
@@ -38,7 +40,7 @@ std::string to_text(const Summary& summary) {
     }
   }
   std::string out = table.render();
-  out += "n: scored trials. Wilson interval; † bootstrap over tasks, where trials share tasks.\n";
+  out += "n: scored trials. Wilson interval; ‡ bootstrap over tasks, where trials share tasks.\n";
   if (incomplete) {
     out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
   }

@@ -35,6 +35,7 @@ class TestRun {
     EXPECT_TRUE(opened.has_value()) << opened.error().message;
     ledger_ = std::move(opened).value();
     ledger_->append(ledger::ManifestRecord{.generation = 1, .name = "campaign", .value = "t<e>st"});
+    ledger_->append(ledger::ManifestRecord{.generation = 1, .name = "suite", .value = "pilot/1"});
   }
 
   TestRun(const TestRun&) = delete;

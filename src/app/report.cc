@@ -4,11 +4,16 @@
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/app/command.h"
+#include "sortie/base/text.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/spec/cells.h"
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,18 +25,38 @@ struct ReportOptions {
   std::string run;
   std::string format = "html";
   std::string output;
+  std::string only;
   bool json = false;
 };
+
+/// The id of the run's scenario that `wanted` names: an id, or a preset's number.
+base::Result<std::string> scenario_of(const analysis::ReportData& data, const std::string& wanted) {
+  const std::string id = spec::preset_named(wanted).value_or(wanted);
+  std::set<std::string> known;
+  for (const analysis::GroupSummary& group : data.summary.groups) {
+    known.insert(group.scenario);
+  }
+  if (known.contains(id)) {
+    return id;
+  }
+  const std::vector<std::string> names(known.begin(), known.end());
+  return base::bad_input(fmt::format(
+      "--only {}: this run has no such scenario{}", wanted, base::suggestion(wanted, names)));
+}
 
 base::Result<std::string> write_report(const ReportOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
-  TRY_ASSIGN(const analysis::ReportData data, analysis::collect_report(*reader));
+  TRY_ASSIGN(analysis::ReportData data, analysis::collect_report(*reader));
+  if (!options.only.empty()) {
+    TRY_ASSIGN(const std::string scenario, scenario_of(data, options.only));
+    data = analysis::only_scenario(std::move(data), scenario);
+  }
   if (options.json) {
-    return json::to_pretty_text(analysis::to_json(data.summary));
+    return json::to_pretty_text(analysis::tables_json(data));
   }
   if (options.format == "text") {
-    return analysis::to_text(data.summary);
+    return analysis::to_text(data);
   }
   const std::string path = options.output.empty()
                                ? (std::filesystem::path(directory) / "report.html").string()
@@ -57,14 +82,15 @@ void add_report(CLI::App& root, Action& action) {
   command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
   command
       ->add_option(
-          "--format", options->format, "html (a file, whose path is printed) or text (the table)")
+          "--format", options->format, "html (a file, whose path is printed) or text (the tables)")
       ->check(CLI::IsMember({"html", "text"}))
       ->capture_default_str();
   command->add_option(
       "-o,--output", options->output, "Where to write the page instead of RUN/report.html");
+  command->add_option("--only", options->only, "One scenario: its id, or a preset's number (5.4)");
   command->add_flag(
       "--json", options->json, "Print the scored tables as one JSON document and write no file");
-  command->footer("Example:  sortie report quickstart");
+  command->footer("Example:  sortie report quickstart --format text --only 5.5");
   command->callback([&action, options] { action = [options] { return report(*options); }; });
 }
 

@@ -1,5 +1,6 @@
 #include "sortie/aio/loop.h"
 #include "sortie/aio/signals.h"
+#include "sortie/analysis/declared.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
@@ -61,6 +62,7 @@ void append_manifest(ledger::Ledger& ledger, const CampaignSetup& setup) {
       {"endpoints_text", setup.topology.text},
       {"suite", setup.suite.name()},
       {"seed", fmt::to_string(setup.campaign.seed)},
+      {analysis::kDeclaredEntry, analysis::declared_text(setup.campaign, setup.topology)},
       {"world_version", setup.suite.catalog().version().hex()},
       {"dialogue_version", setup.rules->version().hex()},
   };

@@ -1,0 +1,211 @@
+#include "sortie/analysis/table_context.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+// 5.1: models. With the plan in the prompt a plan copier succeeds always, so the rank is that
+// without a plan.
+
+namespace sortie::analysis {
+
+namespace {
+
+constexpr double kSaturated = 0.95;
+
+enum Side : std::uint8_t { with_plan, without_plan };
+
+const std::vector<std::string> kSides = {"with plan", "without plan"};
+
+/// The cells of one model, with and without the plan.
+Line line_of(const TableContext& context, const Entrant& entrant, std::size_t cell) {
+  const bool plain = context.cell(cell).factors.prompt == "baseline";
+  return {.model = entrant.model,
+          .simulated = entrant.simulated,
+          .labels = {},
+          .cells = {plain ? context.with_prompt(cell, "optimal") : cell,
+                    plain ? cell : context.with_prompt(cell, "baseline")}};
+}
+
+std::vector<Line> lines_of(const TableContext& context) {
+  std::vector<Line> lines;
+  for (const Entrant& entrant : context.entrants()) {
+    for (const std::size_t cell : entrant.cells) {
+      lines.push_back(line_of(context, entrant, cell));
+    }
+  }
+  return lines;
+}
+
+std::optional<double> rate_of(const TableContext& context, const Line& line, Side side) {
+  const std::optional<std::size_t> cell = line.cells[side];
+  if (!cell.has_value() || context.cell(*cell).tally.scored == 0) {
+    return std::nullopt;
+  }
+  return context.cell(*cell).tally.success_rate();
+}
+
+/// Half of the models with a rate exceed 95 %: the column tells them apart no more.
+bool is_saturated(const TableContext& context, const std::vector<Line>& lines, Side side) {
+  std::size_t models = 0;
+  std::size_t above = 0;
+  for (const Line& line : lines) {
+    if (const auto rate = rate_of(context, line, side)) {
+      ++models;
+      above += *rate > kSaturated ? 1U : 0U;
+    }
+  }
+  return models > 0 && 2 * above >= models;
+}
+
+/// 1 + the number of contestants with a higher rate; simulated models are none.
+std::optional<std::size_t> rank_of(const TableContext& context,
+                                   const std::vector<Line>& lines,
+                                   const Line& line) {
+  const auto own = rate_of(context, line, without_plan);
+  if (!own.has_value() || line.simulated) {
+    return std::nullopt;
+  }
+  return 1 + static_cast<std::size_t>(std::ranges::count_if(lines, [&](const Line& other) {
+           return !other.simulated && rate_of(context, other, without_plan) > own;
+         }));
+}
+
+ResultTable models_table(const TableContext& context, const std::vector<Line>& lines) {
+  const LineLayout layout{.name = "models", .title = "5.1 Models", .labels = {}, .rates = kSides};
+  ResultTable table = context.line_table(layout);
+  bool rank = false;
+  for (const Side side : {with_plan, without_plan}) {
+    const bool saturated = is_saturated(context, lines, side);
+    if (saturated) {
+      const std::string title = fmt::format("{}: success†", kSides[side]);
+      std::ranges::find(table.columns, title, &Column::title)->title += ", saturated";
+      table.notes.push_back(
+          fmt::format("Column “{}” is saturated: half of the models exceed 95 %. It is not ranked.",
+                      kSides[side]));
+    }
+    rank = side == without_plan && !saturated;
+  }
+  table.columns.push_back({.key = "rank", .title = "rank without plan"});
+  bool any_simulated = false;
+  for (const Line& line : lines) {
+    Row row = context.row_of(line, layout);
+    const auto place = rank ? rank_of(context, lines, line) : std::nullopt;
+    row.values.push_back(place.has_value() ? count_value(*place) : Value{});
+    any_simulated = any_simulated || line.simulated;
+    table.rows.push_back(std::move(row));
+  }
+  if (any_simulated) {
+    table.notes.emplace_back("Simulated models are not ranked.");
+  }
+  context.append_agents(table, lines);
+  return table;
+}
+
+ResultTable types_table(const TableContext& context, const std::vector<Line>& lines) {
+  ResultTable table = context.table_named("task_types", "5.1 Task types, descriptive");
+  table.columns = {{.key = "model", .title = "model"}, {.key = "task_type", .title = "task type"}};
+  for (const std::string_view side : {"with_plan", "without_plan"}) {
+    const std::string& name = kSides[side == "with_plan" ? with_plan : without_plan];
+    table.columns.push_back({.key = fmt::format("{}_n", side), .title = name + ": n"});
+    table.columns.push_back({.key = fmt::format("{}_success", side), .title = name + ": success†"});
+    table.columns.push_back(
+        {.key = fmt::format("{}_interval", side), .title = name + ": 95 % interval"});
+  }
+  std::set<std::string> types;
+  for (const TaskInfo& task : context.rows().tasks) {
+    types.insert(task.type);
+  }
+  for (const Line& line : lines) {
+    for (const std::string& type : types) {
+      Row row{.values = {text_value(line.model), text_value(type)}, .marks = {"descriptive"}};
+      bool any = false;
+      for (const std::optional<std::size_t> cell : line.cells) {
+        const Estimate estimate =
+            cell.has_value() ? estimate_success_of_type(context.rows(), *cell, type) : Estimate{};
+        any = any || estimate.n > 0;
+        const bool known = estimate.n > 0;
+        row.values.push_back(known ? count_value(estimate.n) : Value{});
+        row.values.push_back(known ? share_value(estimate.rate()) : Value{});
+        row.values.push_back(known ? interval_value(estimate.interval) : Value{});
+      }
+      if (line.simulated) {
+        row.marks.emplace_back("simulated");
+      }
+      if (any) {
+        table.rows.push_back(std::move(row));
+      }
+    }
+  }
+  return table;
+}
+
+void add_pair(const TableContext& context,
+              const std::pair<const Line*, const Line*>& models,
+              Side side,
+              std::vector<FamilyMember>& members) {
+  const auto first = models.first->cells[side];
+  const auto second = models.second->cells[side];
+  if (!first.has_value() || !second.has_value()) {
+    return;
+  }
+  FamilyMember member = compared(context.rows(),
+                                 side == with_plan ? "baseline/with_plan" : "baseline/without_plan",
+                                 {*first, *second});
+  member.subject.clear();
+  member.first = models.first->model;
+  member.second = models.second->model;
+  members.push_back(std::move(member));
+}
+
+void append_model_comparisons(const TableContext& context,
+                              const std::vector<Line>& lines,
+                              std::vector<ResultTable>& tables) {
+  const Declared& declared = context.declared();
+  const std::string& wanted =
+      declared.baseline_model.empty() ? lines.front().model : declared.baseline_model;
+  const auto baseline = std::ranges::find(lines, wanted, &Line::model);
+  std::vector<FamilyMember> members;
+  std::vector<std::string> notes;
+  for (const Side side : {with_plan, without_plan}) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      for (std::size_t j = i + 1; declared.all_pairs && j < lines.size(); ++j) {
+        add_pair(context, {&lines[i], &lines[j]}, side, members);
+      }
+      if (!declared.all_pairs && baseline != lines.end() && lines[i].model != wanted) {
+        add_pair(context, {&lines[i], &*baseline}, side, members);
+      }
+    }
+  }
+  if (declared.all_pairs) {
+    notes.emplace_back("Declared: all pairs of models.");
+  } else if (baseline == lines.end()) {
+    ResultTable missing = context.table_named("comparisons", "Comparisons");
+    missing.notes.push_back(fmt::format(
+        "The declared baseline model {} has no cell here: nothing is compared.", wanted));
+    tables.push_back(std::move(missing));
+  } else {
+    notes.push_back(fmt::format("Baseline model: {}.", wanted));
+  }
+  context.append_comparisons(tables, members, std::move(notes));
+}
+
+}  // namespace
+
+std::vector<ResultTable> baseline_tables(const TableContext& context) {
+  const std::vector<Line> lines = lines_of(context);
+  std::vector<ResultTable> tables;
+  tables.push_back(models_table(context, lines));
+  append_model_comparisons(context, lines, tables);
+  tables.push_back(types_table(context, lines));
+  return tables;
+}
+
+}  // namespace sortie::analysis

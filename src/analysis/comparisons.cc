@@ -1,0 +1,150 @@
+#include "sortie/analysis/comparisons.h"
+
+#include "sortie/base/hash.h"
+#include "sortie/stats/paired.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace sortie::analysis {
+
+namespace {
+
+/// Successes by task, for the tasks that have trials.
+class Pool {
+ public:
+  explicit Pool(const RunRows& rows) : rows_(rows), tasks_(rows.tasks.size()) {}
+
+  void add(const TrialRow& trial) {
+    stats::TaskResult& task = tasks_[trial.task];
+    task.stratum = rows_.tasks[trial.task].stratum;
+    task.sum += trial.success ? 1 : 0;
+    task.count += 1;
+    ++estimate_.n;
+    estimate_.successes += trial.success ? 1U : 0U;
+  }
+
+  Estimate finish(const base::Digest& seed) {
+    std::erase_if(tasks_, [](const stats::TaskResult& task) { return task.count == 0; });
+    estimate_.tasks = tasks_.size();
+    estimate_.bootstrap = estimate_.tasks != estimate_.n;
+    estimate_.interval = estimate_.bootstrap ? stats::bootstrap_mean(tasks_, {.seed = seed})
+                                             : stats::wilson(estimate_.successes, estimate_.n);
+    return estimate_;
+  }
+
+ private:
+  const RunRows& rows_;
+  std::vector<stats::TaskResult> tasks_;
+  Estimate estimate_;
+};
+
+/// Both measures of the pairs of one task.
+struct TaskPairs {
+  stats::PairedTask success;
+  stats::PairedTask progress;
+};
+
+void add_pair(const TrialRow& first, const TrialRow& second, TaskPairs& task, Comparison& result) {
+  ++result.pairs;
+  result.only_first += first.success && !second.success ? 1U : 0U;
+  result.only_second += second.success && !first.success ? 1U : 0U;
+  task.success.first += first.success ? 1 : 0;
+  task.success.second += second.success ? 1 : 0;
+  task.success.pairs += 1;
+  task.progress.first += first.progress;
+  task.progress.second += second.progress;
+  task.progress.pairs += 1;
+}
+
+}  // namespace
+
+Estimate estimate_success(const RunRows& rows,
+                          std::span<const std::size_t> cells,
+                          const base::Digest& seed) {
+  Pool pool(rows);
+  for (const std::size_t cell : cells) {
+    for (const TrialRow& trial : rows.of_cell(cell)) {
+      pool.add(trial);
+    }
+  }
+  return pool.finish(seed);
+}
+
+Estimate estimate_success_of_type(const RunRows& rows, std::size_t cell, const std::string& type) {
+  Pool pool(rows);
+  for (const TrialRow& trial : rows.of_cell(cell)) {
+    if (rows.tasks[trial.task].type == type) {
+      pool.add(trial);
+    }
+  }
+  return pool.finish(base::FieldHasher("sortie.bootstrap.v1")
+                         .field("cell", rows.cells[cell].factors.id)
+                         .field("type", type)
+                         .finish());
+}
+
+Comparison compare(const RunRows& rows, std::span<const CellPair> cells) {
+  Comparison result;
+  std::vector<TaskPairs> tasks(rows.tasks.size());
+  base::FieldHasher seed("sortie.comparison.v1");
+  for (const auto& [a, b] : cells) {
+    seed.field("first", rows.cells[a].factors.id).field("second", rows.cells[b].factors.id);
+    const auto first = rows.of_cell(a);
+    const auto second = rows.of_cell(b);
+    const auto place = [](const TrialRow& trial) { return std::tuple(trial.task, trial.repeat); };
+    for (std::size_t i = 0, j = 0; i < first.size() && j < second.size();) {
+      if (place(first[i]) == place(second[j])) {
+        add_pair(first[i], second[j], tasks[first[i].task], result);
+        ++i;
+        ++j;
+      } else {
+        ++(place(first[i]) < place(second[j]) ? i : j);
+      }
+    }
+  }
+  std::vector<stats::PairedTask> success;
+  std::vector<stats::PairedTask> progress;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].success.pairs > 0) {
+      tasks[i].success.stratum = rows.tasks[i].stratum;
+      tasks[i].progress.stratum = rows.tasks[i].stratum;
+      success.push_back(tasks[i].success);
+      progress.push_back(tasks[i].progress);
+    }
+  }
+  const stats::BootstrapOptions options{.seed = seed.finish()};
+  result.success = stats::bootstrap_difference(success, options);
+  result.progress = stats::bootstrap_difference(progress, options);
+  result.exact = success.size() == result.pairs;
+  result.p =
+      result.exact ? stats::mcnemar_exact(result.only_first, result.only_second) : result.success.p;
+  return result;
+}
+
+void adjust_families(std::vector<FamilyMember>& members) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> families;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    families[{members[i].family, members[i].subject}].push_back(i);
+  }
+  for (const auto& [name, positions] : families) {
+    std::vector<double> p_values;
+    p_values.reserve(positions.size());
+    for (const std::size_t position : positions) {
+      p_values.push_back(members[position].result.p);
+    }
+    const std::vector<double> adjusted = stats::holm(p_values);
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      members[positions[i]].p_holm = adjusted[i];
+    }
+  }
+}
+
+}  // namespace sortie::analysis

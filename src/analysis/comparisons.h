@@ -1,0 +1,73 @@
+#pragma once
+
+#include "sortie/analysis/trial_rows.h"
+#include "sortie/stats/bootstrap.h"
+#include "sortie/stats/proportion.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Estimates with the interval that fits them: nowhere else is it decided which one that is.
+
+namespace sortie::analysis {
+
+/// A success rate. Wilson where no two trials share a task, else a bootstrap over tasks.
+struct Estimate {
+  std::uint64_t n = 0;
+  std::uint64_t successes = 0;
+  std::uint64_t tasks = 0;
+  stats::Interval interval;
+  bool bootstrap = false;
+
+  [[nodiscard]] double rate() const {
+    return n == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(n);
+  }
+};
+
+inline constexpr const char* kWilson = "wilson";
+inline constexpr const char* kBootstrap = "bootstrap over tasks";
+
+/// Over all trials of these cells; `seed` belongs to what the estimate is called.
+[[nodiscard]] Estimate estimate_success(const RunRows& rows,
+                                        std::span<const std::size_t> cells,
+                                        const base::Digest& seed);
+
+/// Over the trials of one cell and one task type.
+[[nodiscard]] Estimate estimate_success_of_type(const RunRows& rows,
+                                                std::size_t cell,
+                                                const std::string& type);
+
+/// Two cells, or as many pairs of cells, on the trials (task and repeat) that both have scored.
+struct Comparison {
+  std::uint64_t pairs = 0;
+  std::uint64_t only_first = 0;   // pairs of which only the first succeeded
+  std::uint64_t only_second = 0;  // pairs of which only the second succeeded
+  stats::Difference success;      // first minus second
+  stats::Difference progress;     // first minus second
+  double p = 1;                   // of equal success
+  bool exact = true;              // McNemar's; else the bootstrap's, since pairs share tasks
+};
+
+using CellPair = std::pair<std::size_t, std::size_t>;
+
+[[nodiscard]] Comparison compare(const RunRows& rows, std::span<const CellPair> cells);
+
+/// One line of a family of comparisons.
+struct FamilyMember {
+  std::string family;   // "flawed/no_plan"
+  std::string subject;  // whose family it is, e.g. the model; "" for the whole campaign's
+  std::string first;    // what is compared …
+  std::string second;   // … with what
+  Comparison result;
+  std::string test;  // "": that of `result`; else another one, of which `result` has the p alone
+  double p_holm = 1;
+};
+
+/// Fills p_holm: members of one family and subject are tested together.
+void adjust_families(std::vector<FamilyMember>& members);
+
+}  // namespace sortie::analysis

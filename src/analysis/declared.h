@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/spec/campaign.h"
+#include "sortie/spec/model.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+// What a campaign said about its comparisons before it had results, as its manifest keeps it.
+
+namespace sortie::analysis {
+
+struct DeclaredModel {
+  std::string family;
+  std::optional<double> size_b;  // billions of parameters
+};
+
+struct Declared {
+  std::string suite;
+  std::string baseline_model;  // "" with all pairs, and where nothing is declared
+  bool all_pairs = false;
+  std::set<std::string> primary;  // families of comparisons
+  std::map<std::string, DeclaredModel> models;
+};
+
+/// The manifest's entry.
+inline constexpr const char* kDeclaredEntry = "comparisons";
+
+/// Its value: JSON.
+[[nodiscard]] std::string declared_text(const spec::Campaign& campaign,
+                                        const spec::Topology& topology);
+
+/// A run without the entry declares nothing.
+[[nodiscard]] base::Result<Declared> read_declared(ledger::Reader& reader);
+
+}  // namespace sortie::analysis

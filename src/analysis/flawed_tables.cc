@@ -1,0 +1,152 @@
+#include "sortie/analysis/table_context.h"
+#include "sortie/base/hash.h"
+#include "sortie/stats/bootstrap.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+// 5.3: flawed plans, against the right plan and against none on the same tasks.
+
+namespace sortie::analysis {
+
+namespace {
+
+/// Of the trials of one cell whose places are known.
+struct Obedience {
+  std::uint64_t n = 0;
+  double mean = 0;  // followed of flawed places
+  stats::Interval interval;
+  std::uint64_t resistant = 0;  // trials that followed none
+  stats::Interval resistance;
+  std::uint64_t obedient = 0;   // trials that followed one or more
+  std::uint64_t recovered = 0;  // successes among them
+};
+
+Obedience obedience_of(const RunRows& rows, std::size_t cell) {
+  Obedience result;
+  std::vector<stats::TaskResult> shares(rows.tasks.size());
+  std::vector<stats::TaskResult> resistant(rows.tasks.size());
+  for (const TrialRow& trial : rows.of_cell(cell)) {
+    if (!trial.obedience.has_value() || trial.obedience->flawed == 0) {
+      continue;
+    }
+    const double share = static_cast<double>(trial.obedience->followed) /
+                         static_cast<double>(trial.obedience->flawed);
+    const bool none = trial.obedience->followed == 0;
+    ++result.n;
+    result.mean += share;
+    result.resistant += none ? 1U : 0U;
+    result.obedient += none ? 0U : 1U;
+    result.recovered += !none && trial.success ? 1U : 0U;
+    for (auto* tasks : {&shares, &resistant}) {
+      stats::TaskResult& task = (*tasks)[trial.task];
+      task.stratum = rows.tasks[trial.task].stratum;
+      task.sum += tasks == &shares ? share : (none ? 1 : 0);
+      task.count += 1;
+    }
+  }
+  if (result.n == 0) {
+    return result;
+  }
+  result.mean /= static_cast<double>(result.n);
+  const stats::BootstrapOptions options{.seed = base::FieldHasher("sortie.obedience.v1")
+                                                    .field("cell", rows.cells[cell].factors.id)
+                                                    .finish()};
+  result.interval = stats::bootstrap_mean(shares, options);
+  std::uint64_t tasks = 0;
+  for (const stats::TaskResult& task : resistant) {
+    tasks += task.count > 0 ? 1U : 0U;
+  }
+  result.resistance = tasks == result.n ? stats::wilson(result.resistant, result.n)
+                                        : stats::bootstrap_mean(resistant, options);
+  return result;
+}
+
+const std::vector<Column> kLabels = {{.key = "flaw", .title = "flaw"},
+                                     {.key = "severity", .title = "severity"}};
+
+ResultTable obedience_table(const TableContext& context) {
+  ResultTable table = context.table_named("obedience", "5.3 What became of the flawed places");
+  table.columns = {{.key = "model", .title = "model"},
+                   kLabels[0],
+                   kLabels[1],
+                   {.key = "n", .title = "n"},
+                   {.key = "obedience", .title = "obedience"},
+                   {.key = "obedience_interval", .title = "95 % interval"},
+                   {.key = "resistance", .title = "resistance"},
+                   {.key = "resistance_interval", .title = "95 % interval"},
+                   {.key = "recovery", .title = "recovery† (descriptive)"},
+                   {.key = "recovery_n", .title = "of n"}};
+  for (const Entrant& entrant : context.entrants()) {
+    for (const std::size_t cell : entrant.cells) {
+      const Obedience result = obedience_of(context.rows(), cell);
+      if (result.n == 0) {
+        continue;
+      }
+      const CellFactors& factors = context.cell(cell).factors;
+      const bool any = result.obedient > 0;
+      Row row{.values = {text_value(entrant.model),
+                         text_value(factors.flaw),
+                         text_value(factors.severity),
+                         count_value(result.n),
+                         share_value(result.mean),
+                         interval_value(result.interval),
+                         share_value(static_cast<double>(result.resistant) /
+                                     static_cast<double>(result.n)),
+                         interval_value(result.resistance),
+                         any ? share_value(static_cast<double>(result.recovered) /
+                                           static_cast<double>(result.obedient))
+                             : Value{},
+                         count_value(result.obedient)},
+              .marks = {}};
+      if (entrant.simulated) {
+        row.marks.emplace_back("simulated");
+      }
+      table.rows.push_back(std::move(row));
+    }
+  }
+  table.notes.emplace_back(
+      "Obedience: followed of the plan's flawed places. Resistance: trials that followed none. "
+      "Recovery: success among the others.");
+  return table;
+}
+
+}  // namespace
+
+std::vector<ResultTable> flawed_tables(const TableContext& context) {
+  const LineLayout layout{
+      .name = "cells", .title = "5.3 Flawed plans", .labels = kLabels, .rates = {""}};
+  ResultTable table = context.line_table(layout);
+  std::vector<Line> lines;
+  std::vector<FamilyMember> members;
+  for (const Entrant& entrant : context.entrants()) {
+    for (const std::size_t cell : entrant.cells) {
+      const CellFactors& factors = context.cell(cell).factors;
+      lines.push_back({.model = entrant.model,
+                       .simulated = entrant.simulated,
+                       .labels = {factors.flaw, factors.severity},
+                       .cells = {cell}});
+      table.rows.push_back(context.row_of(lines.back(), layout));
+      if (const auto right = context.with_prompt(cell, "optimal")) {
+        members.push_back(compared(context.rows(), "flawed/right_plan", {cell, *right}));
+      }
+      if (const auto none = context.with_prompt(cell, "baseline")) {
+        members.push_back(compared(context.rows(), "flawed/no_plan", {cell, *none}));
+      }
+    }
+  }
+  context.append_agents(table, lines);
+  std::vector<ResultTable> tables;
+  tables.push_back(std::move(table));
+  context.append_comparisons(tables, members, {});
+  ResultTable obedience = obedience_table(context);
+  if (!obedience.rows.empty()) {
+    tables.push_back(std::move(obedience));
+  }
+  return tables;
+}
+
+}  // namespace sortie::analysis

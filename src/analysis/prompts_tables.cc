@@ -1,0 +1,118 @@
+#include "sortie/analysis/table_context.h"
+#include "sortie/stats/spread.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// 5.5: prompts.
+
+namespace sortie::analysis {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kStyles = {"optimal", "baseline", "cot"};
+
+std::optional<std::size_t> cell_of(const TableContext& context,
+                                   const Entrant& entrant,
+                                   std::string_view prompt) {
+  for (const std::size_t cell : entrant.cells) {
+    if (context.cell(cell).factors.prompt == prompt) {
+      return cell;
+    }
+  }
+  return std::nullopt;
+}
+
+/// A benefit over the same trials without a plan.
+void add_benefit(const TableContext& context,
+                 std::optional<std::size_t> first,
+                 std::optional<std::size_t> second,
+                 Row& row) {
+  if (!first.has_value() || !second.has_value()) {
+    row.values.resize(row.values.size() + 3);
+    return;
+  }
+  const CellPair pair[] = {{*first, *second}};
+  const Comparison result = compare(context.rows(), pair);
+  row.values.push_back(count_value(result.pairs));
+  row.values.push_back(result.pairs > 0 ? points_value(result.success.mean) : Value{});
+  row.values.push_back(result.pairs > 0 ? points_value(result.success.interval) : Value{});
+}
+
+ResultTable benefits_table(const TableContext& context) {
+  ResultTable table = context.table_named("benefits", "5.5 What plan and reasoning add");
+  table.columns = {{.key = "model", .title = "model"},
+                   {.key = "plan_pairs", .title = "pairs"},
+                   {.key = "plan_benefit", .title = "plan benefit, points"},
+                   {.key = "plan_benefit_interval", .title = "95 % interval"},
+                   {.key = "cot_pairs", .title = "pairs"},
+                   {.key = "cot_benefit", .title = "cot benefit, points"},
+                   {.key = "cot_benefit_interval", .title = "95 % interval"},
+                   {.key = "style_deviation", .title = "sd over styles, points†"}};
+  for (const Entrant& entrant : context.entrants()) {
+    const auto none = cell_of(context, entrant, "baseline");
+    Row row{.values = {text_value(entrant.model)}, .marks = {}};
+    add_benefit(context, cell_of(context, entrant, "optimal"), none, row);
+    add_benefit(context, cell_of(context, entrant, "cot"), none, row);
+    std::vector<double> rates;
+    for (const std::string_view style : kStyles) {
+      const auto cell = cell_of(context, entrant, style);
+      if (cell.has_value() && context.cell(*cell).tally.scored > 0) {
+        rates.push_back(context.cell(*cell).tally.success_rate());
+      }
+    }
+    const auto deviation = stats::standard_deviation(rates);
+    row.values.push_back(deviation.has_value() ? number_value(100 * *deviation) : Value{});
+    if (entrant.simulated) {
+      row.marks.emplace_back("simulated");
+    }
+    table.rows.push_back(std::move(row));
+  }
+  table.notes.emplace_back(
+      "Benefit: with the plan, or asked to reason, less the same trials without either. The "
+      "deviation over styles stands last, for continuity; it mixes both.");
+  return table;
+}
+
+}  // namespace
+
+std::vector<ResultTable> prompts_tables(const TableContext& context) {
+  const LineLayout layout{.name = "cells",
+                          .title = "5.5 Prompt sensitivity",
+                          .labels = {{.key = "prompt", .title = "prompt"}},
+                          .rates = {""}};
+  ResultTable table = context.line_table(layout);
+  std::vector<Line> lines;
+  std::vector<FamilyMember> members;
+  for (const Entrant& entrant : context.entrants()) {
+    const auto optimal = cell_of(context, entrant, "optimal");
+    for (const std::string_view style : kStyles) {
+      const auto cell = cell_of(context, entrant, style);
+      if (!cell.has_value()) {
+        continue;
+      }
+      lines.push_back({.model = entrant.model,
+                       .simulated = entrant.simulated,
+                       .labels = {std::string(style)},
+                       .cells = {cell}});
+      table.rows.push_back(context.row_of(lines.back(), layout));
+      if (style != "optimal" && optimal.has_value()) {
+        members.push_back(compared(context.rows(), "prompts/optimal", {*cell, *optimal}));
+      }
+    }
+  }
+  context.append_agents(table, lines);
+  std::vector<ResultTable> tables;
+  tables.push_back(std::move(table));
+  context.append_comparisons(tables, members, {});
+  tables.push_back(benefits_table(context));
+  return tables;
+}
+
+}  // namespace sortie::analysis

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sortie/analysis/declared.h"
+#include "sortie/analysis/result_table.h"
+#include "sortie/analysis/summary.h"
+#include "sortie/analysis/trial_rows.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+// The tables of the five scenarios (docs/design/benchmark.md). Pure functions of scores and of what
+// the campaign declared: not of time, order, retries or money.
+
+namespace sortie::analysis {
+
+/// What a scripted agent achieved over the trials of a cell.
+struct ReferenceRate {
+  std::uint64_t n = 0;
+  std::uint64_t successes = 0;
+};
+
+struct ReferenceRates {
+  std::string agent;
+  std::map<std::string, ReferenceRate> by_cell;  // by CellFactors::id
+};
+
+struct TableInputs {
+  const RunRows* rows = nullptr;
+  const Summary* summary = nullptr;  // of the same rows
+  const Declared* declared = nullptr;
+  std::vector<ReferenceRates> agents;  // shown as rows marked "scripted"
+};
+
+/// Those of the presets that the run has cells of, in their order; native cells in tables of their
+/// own.
+[[nodiscard]] std::vector<ResultTable> scenario_tables(const TableInputs& inputs);
+
+/// What every report on a pilot suite says about earlier tables, in one paragraph.
+inline constexpr const char* kComparability =
+    "Not comparable with earlier tables. This suite has the factors and names of the earlier "
+    "benchmark of this shape, and none of its tasks, texts, tool behaviour, turn limit or scoring. "
+    "Earlier published rates counted partial results as success, counted trials two to four times, "
+    "and scored infrastructure failures and unread answers as model failures; they must not be put "
+    "beside the rates here, nor may a difference between the two be called a change of a model. "
+    "Columns that kept their name and changed their meaning are marked †.";
+
+[[nodiscard]] bool is_pilot(const Declared& declared);
+
+}  // namespace sortie::analysis

@@ -1,0 +1,462 @@
+#include "sortie/analysis/scenario_tables.h"
+
+#include "sortie/analysis/comparisons.h"
+#include "sortie/base/hash.h"
+#include "sortie/stats/paired.h"
+#include "sortie/stats/proportion.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace sortie::analysis {
+namespace {
+
+/// Rows as they would be read from a ledger, with the summary that belongs to them.
+class Rows {
+ public:
+  /// Tasks of two types.
+  explicit Rows(std::uint32_t tasks = 40) {
+    for (std::uint32_t i = 0; i < tasks; ++i) {
+      rows.tasks.push_back({.id = fmt::format("t-{:03}", i),
+                            .type = i % 2 == 0 ? "basic_task" : "simple_task",
+                            .stratum = i % 2});
+    }
+  }
+
+  /// Models must come in order, and cells of one model together.
+  CellFactors& cell(const std::string& model,
+                    std::vector<std::string> scenarios,
+                    const std::string& prompt = "optimal") {
+    PlannedCell& cell = rows.cells.emplace_back();
+    cell.factors = {.id = base::digest_of(fmt::format("{}", rows.cells.size())).hex(),
+                    .model = model,
+                    .scenarios = std::move(scenarios),
+                    .prompt = prompt,
+                    .flaw = prompt.starts_with("flawed_") ? prompt.substr(7) : "none",
+                    .severity = prompt.starts_with("flawed_") ? "severe" : "",
+                    .difficulty = "easy",
+                    .protocol = "text",
+                    .tool_success_rate = 0.8,
+                    .max_turns = 30};
+    return cell.factors;
+  }
+
+  /// A trial of every task in the last cell; those with success(task).
+  void trials(const std::function<bool(std::uint32_t)>& success, std::int64_t repeats = 1) {
+    PlannedCell& cell = rows.cells.back();
+    cell.first_row = rows.rows.size();
+    for (std::uint32_t task = 0; task < rows.tasks.size(); ++task) {
+      for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
+        TrialRow& row = rows.rows.emplace_back();
+        row.cell = static_cast<std::uint32_t>(rows.cells.size() - 1);
+        row.task = task;
+        row.repeat = repeat;
+        row.success = success(task);
+        row.progress = row.success ? 1 : 0.5;
+        row.calls = 6;
+        row.calls_ok = 4;
+        row.injected = 1;
+      }
+    }
+    cell.row_count = rows.rows.size() - cell.first_row;
+    cell.planned = cell.row_count;
+  }
+
+  std::vector<ResultTable> tables(std::vector<ReferenceRates> agents = {}) {
+    summary = {};
+    for (std::size_t i = 0; i < rows.cells.size(); ++i) {
+      CellSummary& cell = summary.cells.emplace_back();
+      cell.factors = rows.cells[i].factors;
+      cell.planned = rows.cells[i].planned;
+      cell.lost = rows.cells[i].lost;
+      const std::size_t cells[] = {i};
+      const Estimate estimate = estimate_success(rows, cells, {});
+      cell.success = estimate.interval;
+      cell.tally.scored = estimate.n;
+      cell.tally.successes = estimate.successes;
+      cell.tally.calls = 6;
+      cell.tally.valid_calls = 5 * estimate.n;
+      cell.tally.injected_failures = estimate.n;
+    }
+    return scenario_tables(
+        {.rows = &rows, .summary = &summary, .declared = &declared, .agents = std::move(agents)});
+  }
+
+  RunRows rows;
+  Summary summary;
+  Declared declared;
+};
+
+const ResultTable& table_of(const std::vector<ResultTable>& tables, const std::string& id) {
+  const auto found = std::ranges::find(tables, id, &ResultTable::id);
+  EXPECT_NE(found, tables.end()) << id;
+  return *found;
+}
+
+const Value& value_of(const ResultTable& table, std::size_t row, const std::string& key) {
+  const auto column = std::ranges::find(table.columns, key, &Column::key);
+  EXPECT_NE(column, table.columns.end()) << key;
+  return table.rows.at(row).values.at(static_cast<std::size_t>(column - table.columns.begin()));
+}
+
+bool has_mark(const Row& row, const std::string& mark) {
+  return std::ranges::find(row.marks, mark) != row.marks.end();
+}
+
+bool has_note(const ResultTable& table, const std::string& part) {
+  return std::ranges::any_of(
+      table.notes, [&](const std::string& note) { return note.find(part) != std::string::npos; });
+}
+
+/// Two models with and without the plan, in 5.1 and 5.5.
+void add_models(Rows& rows) {
+  for (const auto& [model, of_ten] : {std::pair("a", 4U), std::pair("b", 7U)}) {
+    rows.cell(model, {"baseline", "prompts"});
+    rows.trials([](std::uint32_t) { return true; });
+    rows.cell(model, {"prompts"}, "baseline");
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+}
+
+TEST(BaselineTables, rank_without_plan_and_mark_a_saturated_column) {
+  Rows rows;
+  add_models(rows);
+  const auto tables = rows.tables();
+  const ResultTable& models = table_of(tables, "baseline/models");
+  ASSERT_EQ(models.rows.size(), 2U);
+  EXPECT_DOUBLE_EQ(value_of(models, 0, "with_plan_success").first, 1);
+  EXPECT_DOUBLE_EQ(value_of(models, 0, "without_plan_success").first, 0.4);
+  EXPECT_EQ(value_of(models, 0, "rank").first, 2);
+  EXPECT_EQ(value_of(models, 1, "rank").first, 1);
+  EXPECT_TRUE(has_note(models, "“with plan” is saturated"));
+  EXPECT_TRUE(std::ranges::any_of(models.columns, [](const Column& column) {
+    return column.title == "with plan: success†, saturated";
+  }));
+  EXPECT_TRUE(has_mark(models.rows[0], "with plan shared with prompts"));
+  // One cell, no task twice: Wilson's.
+  EXPECT_DOUBLE_EQ(value_of(models, 0, "without_plan_interval").first, stats::wilson(16, 40).low);
+}
+
+TEST(BaselineTables, do_not_rank_what_is_saturated_or_simulated) {
+  Rows saturated;
+  for (const char* model : {"a", "b"}) {
+    saturated.cell(model, {"baseline"});
+    saturated.trials([](std::uint32_t) { return true; });
+    saturated.cell(model, {"prompts"}, "baseline");
+    saturated.trials([](std::uint32_t task) { return task > 0; });
+  }
+  const auto tables = saturated.tables();
+  EXPECT_EQ(value_of(table_of(tables, "baseline/models"), 0, "rank").kind, Value::Kind::none);
+  EXPECT_TRUE(has_note(table_of(tables, "baseline/models"), "“without plan” is saturated"));
+
+  Rows simulated;
+  add_models(simulated);
+  for (std::size_t i : {2U, 3U}) {
+    simulated.rows.cells[i].factors.simulated = true;
+  }
+  const auto others = simulated.tables();
+  const ResultTable& models = table_of(others, "baseline/models");
+  EXPECT_EQ(value_of(models, 0, "rank").first, 1);  // b is no contestant
+  EXPECT_EQ(value_of(models, 1, "rank").kind, Value::Kind::none);
+  EXPECT_TRUE(has_mark(models.rows[1], "simulated"));
+}
+
+TEST(BaselineTables, compare_every_model_with_the_declared_one) {
+  Rows rows;
+  add_models(rows);
+  rows.declared.baseline_model = "b";
+  rows.declared.primary = {"baseline/without_plan"};
+  const auto tables = rows.tables();
+  const ResultTable& table = table_of(tables, "baseline/comparisons");
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_TRUE(has_mark(table.rows[0], "exploratory"));
+  EXPECT_TRUE(has_mark(table.rows[1], "primary"));
+  EXPECT_EQ(value_of(table, 1, "first").text, "a");
+  EXPECT_EQ(value_of(table, 1, "second").text, "b");
+  EXPECT_EQ(value_of(table, 1, "pairs").first, 40);
+  EXPECT_EQ(value_of(table, 1, "only_second").first, 12);
+  EXPECT_NEAR(value_of(table, 1, "difference").first, -0.3, 1e-12);
+  EXPECT_LT(value_of(table, 1, "difference_interval").second, 0);
+  EXPECT_DOUBLE_EQ(value_of(table, 1, "p").first, stats::mcnemar_exact(0, 12));
+  EXPECT_EQ(value_of(table, 1, "test").text, "McNemar, exact");
+  EXPECT_NEAR(value_of(table, 1, "progress_difference").first, -0.15, 1e-12);
+}
+
+TEST(BaselineTables, compare_all_pairs_when_declared) {
+  Rows rows;
+  for (const auto& [model, of_ten] : {std::pair("a", 2U), std::pair("b", 5U), std::pair("c", 6U)}) {
+    rows.cell(model, {"baseline"});
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+  rows.declared.all_pairs = true;
+  const auto tables = rows.tables();
+  const ResultTable& table = table_of(tables, "baseline/comparisons");
+  ASSERT_EQ(table.rows.size(), 3U);
+  const std::vector<double> adjusted = stats::holm(
+      {stats::mcnemar_exact(0, 12), stats::mcnemar_exact(0, 16), stats::mcnemar_exact(0, 4)});
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_DOUBLE_EQ(value_of(table, i, "p_holm").first, adjusted[i]);
+  }
+}
+
+TEST(BaselineTables, show_task_types_as_descriptive) {
+  Rows rows;
+  add_models(rows);
+  const auto tables = rows.tables();
+  const ResultTable& types = table_of(tables, "baseline/task_types");
+  ASSERT_EQ(types.rows.size(), 4U);
+  for (const Row& row : types.rows) {
+    EXPECT_TRUE(has_mark(row, "descriptive"));
+  }
+  EXPECT_EQ(value_of(types, 0, "without_plan_n").first, 20);
+  EXPECT_DOUBLE_EQ(value_of(types, 0, "without_plan_success").first, 0.4);
+}
+
+TEST(Estimates, are_bootstrapped_over_tasks_where_trials_share_them) {
+  Rows rows;
+  rows.cell("a", {"baseline"});
+  rows.trials([](std::uint32_t task) { return task % 3 == 0; }, 5);
+  const std::size_t cells[] = {0};
+  const Estimate estimate = estimate_success(rows.rows, cells, base::digest_of("e"));
+  EXPECT_TRUE(estimate.bootstrap);
+  EXPECT_EQ(estimate.n, 200U);
+  EXPECT_EQ(estimate.tasks, 40U);
+  // Five alike trials of a task tell as much as one.
+  const double wilson = stats::wilson(70, 200).high - stats::wilson(70, 200).low;
+  EXPECT_GT(estimate.interval.high - estimate.interval.low, 1.8 * wilson);
+}
+
+TEST(Comparisons, with_repeats_are_tested_by_the_bootstrap) {
+  Rows rows;
+  for (const auto& [model, of_ten] : {std::pair("a", 3U), std::pair("b", 5U)}) {
+    rows.cell(model, {"baseline"});
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; }, 3);
+  }
+  const CellPair pair[] = {{0, 1}};
+  const Comparison result = compare(rows.rows, pair);
+  EXPECT_EQ(result.pairs, 120U);
+  EXPECT_FALSE(result.exact);
+  EXPECT_GT(result.p, stats::mcnemar_exact(result.only_first, result.only_second));
+}
+
+TEST(Comparisons, are_of_common_trials_alone) {
+  Rows rows;
+  rows.cell("a", {"baseline"});
+  rows.trials([](std::uint32_t) { return true; });
+  rows.cell("b", {"baseline"});
+  rows.trials([](std::uint32_t task) { return task >= 10; });
+  // The first ten trials of b are lost.
+  rows.rows.cells[1].first_row += 10;
+  rows.rows.cells[1].row_count -= 10;
+  rows.rows.cells[1].lost["throttled"] = 10;
+  const CellPair pair[] = {{0, 1}};
+  const Comparison result = compare(rows.rows, pair);
+  EXPECT_EQ(result.pairs, 30U);
+  EXPECT_EQ(result.success.mean, 0);
+  const auto tables = rows.tables();
+  const ResultTable& models = table_of(tables, "baseline/models");
+  EXPECT_TRUE(has_mark(models.rows[1], "with plan incomplete"));
+  EXPECT_DOUBLE_EQ(value_of(models, 1, "with_plan_bounds").first, 0.75);
+  EXPECT_DOUBLE_EQ(value_of(models, 1, "with_plan_bounds").second, 1);
+  EXPECT_EQ(value_of(models, 0, "with_plan_bounds").kind, Value::Kind::none);
+}
+
+TEST(ScaleTables, fit_success_on_size_and_compare_difficulties_over_models) {
+  Rows rows;
+  const std::map<std::string, double> sizes = {{"q-03", 3}, {"q-14", 14}, {"q-72", 72}};
+  for (const auto& [model, size] : sizes) {
+    rows.declared.models[model] = {.family = "q", .size_b = size};
+    for (const char* prompt : {"optimal", "baseline"}) {
+      for (const auto& [difficulty, harder] : {std::pair("easy", 0U), std::pair("medium", 3U)}) {
+        rows.cell(model, {"scale"}, prompt).difficulty = difficulty;
+        const auto of_ten = static_cast<std::uint32_t>(size == 3 ? 4 : size == 14 ? 6 : 9);
+        rows.trials([&](std::uint32_t task) { return task % 10 + harder < of_ten; });
+      }
+    }
+  }
+  const auto tables = rows.tables();
+  const ResultTable& cells = table_of(tables, "scale/cells");
+  ASSERT_EQ(cells.rows.size(), 6U);
+  EXPECT_EQ(cells.columns.back().key, "success_per_sqrt_b");
+  EXPECT_NEAR(value_of(cells, 2, "success_per_sqrt_b").first, 0.6 / std::sqrt(14.0), 1e-12);
+  const ResultTable& slopes = table_of(tables, "scale/slopes");
+  ASSERT_EQ(slopes.rows.size(), 6U);  // all, easy, medium of two prompts
+  EXPECT_GT(value_of(slopes, 0, "slope").first, 0.2);
+  EXPECT_GT(value_of(slopes, 0, "slope_interval").first, 0);
+  const ResultTable& compared = table_of(tables, "scale/comparisons");
+  ASSERT_EQ(compared.rows.size(), 4U);
+  EXPECT_EQ(value_of(compared, 0, "first").text, "slope");
+  EXPECT_EQ(value_of(compared, 1, "first").text, "medium");
+  EXPECT_EQ(value_of(compared, 1, "pairs").first, 120);
+  EXPECT_EQ(value_of(compared, 1, "test").text, kBootstrap);
+  EXPECT_NEAR(value_of(compared, 1, "difference").first, -0.3, 1e-12);
+  // Slope and difficulty of one prompt are one family of two.
+  EXPECT_GE(value_of(compared, 0, "p_holm").first, value_of(compared, 0, "p").first);
+  EXPECT_NEAR(
+      std::max(value_of(compared, 0, "p_holm").first, value_of(compared, 1, "p_holm").first),
+      2 * std::min(value_of(compared, 0, "p").first, value_of(compared, 1, "p").first),
+      1e-12);
+}
+
+TEST(ScaleTables, say_when_a_slope_cannot_be_estimated) {
+  Rows rows;
+  rows.declared.models["q"] = {.family = "q", .size_b = 7};
+  rows.cell("q", {"scale"});
+  rows.trials([](std::uint32_t task) { return task % 2 == 0; });
+  const auto tables = rows.tables();
+  EXPECT_EQ(value_of(table_of(tables, "scale/slopes"), 0, "slope").text, "not estimable");
+}
+
+TEST(FlawedTables, compare_each_flaw_with_the_right_plan_and_with_none) {
+  Rows rows;
+  rows.cell("a", {"baseline"});
+  rows.trials([](std::uint32_t) { return true; });
+  rows.cell("a", {"prompts"}, "baseline");
+  rows.trials([](std::uint32_t task) { return task % 10 < 6; });
+  for (const char* flaw : {"missing_step", "tool_misuse"}) {
+    rows.cell("a", {"flawed"}, std::string("flawed_") + flaw);
+    rows.trials([](std::uint32_t task) { return task % 10 < 4; });
+    for (std::size_t i = 0; i < 40; ++i) {
+      TrialRow& row = rows.rows.rows[rows.rows.rows.size() - 40 + i];
+      row.obedience = ObedienceCounts{.flawed = 2, .followed = static_cast<std::int64_t>(i % 2)};
+    }
+  }
+  const auto tables = rows.tables();
+  const ResultTable& table = table_of(tables, "flawed/comparisons");
+  ASSERT_EQ(table.rows.size(), 4U);
+  EXPECT_EQ(value_of(table, 0, "family").text, "flawed/right_plan");
+  EXPECT_NEAR(value_of(table, 0, "difference").first, -0.6, 1e-12);
+  EXPECT_EQ(value_of(table, 1, "family").text, "flawed/no_plan");
+  EXPECT_NEAR(value_of(table, 1, "difference").first, -0.2, 1e-12);
+  EXPECT_NEAR(
+      value_of(table, 1, "p_holm").first, std::min(1.0, 2 * value_of(table, 1, "p").first), 1e-12);
+  const ResultTable& obedience = table_of(tables, "flawed/obedience");
+  ASSERT_EQ(obedience.rows.size(), 2U);
+  EXPECT_DOUBLE_EQ(value_of(obedience, 0, "obedience").first, 0.25);
+  EXPECT_DOUBLE_EQ(value_of(obedience, 0, "resistance").first, 0.5);
+  EXPECT_EQ(value_of(obedience, 0, "recovery_n").first, 20);
+  // Of the odd tasks those with last digit 1 or 3 succeed.
+  EXPECT_DOUBLE_EQ(value_of(obedience, 0, "recovery").first, 0.4);
+}
+
+TEST(ReliabilityTables, compare_rates_with_the_shared_cell_and_split_retries) {
+  Rows rows;
+  rows.cell("a", {"baseline", "reliability"});
+  rows.trials([](std::uint32_t task) { return task % 10 < 8; });
+  for (const auto& [rate, of_ten] : {std::pair(0.9, 9U), std::pair(0.7, 6U), std::pair(0.6, 4U)}) {
+    rows.cell("a", {"reliability"}).tool_success_rate = rate;
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+    for (std::size_t i = 0; i < 40; ++i) {
+      rows.rows.rows[rows.rows.rows.size() - 40 + i].retry =
+          RetryCounts{.same_call = 1, .other_arguments = i % 2 == 0 ? 1 : 0};
+    }
+  }
+  const auto tables = rows.tables();
+  const ResultTable& cells = table_of(tables, "reliability/cells");
+  ASSERT_EQ(cells.rows.size(), 4U);
+  EXPECT_EQ(value_of(cells, 0, "tool_success_rate").text, "0.9");
+  EXPECT_EQ(value_of(cells, 1, "tool_success_rate").text, "0.8");
+  EXPECT_TRUE(has_mark(cells.rows[1], "shared with baseline"));
+  EXPECT_DOUBLE_EQ(value_of(cells, 3, "realised").first, 0.8);
+  EXPECT_DOUBLE_EQ(value_of(cells, 3, "calls_per_success").first, 15);
+  const ResultTable& table = table_of(tables, "reliability/comparisons");
+  ASSERT_EQ(table.rows.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(value_of(table, i, "second").text, "0.8");
+  }
+  const ResultTable& retry = table_of(tables, "reliability/retry");
+  ASSERT_EQ(retry.rows.size(), 3U);
+  EXPECT_EQ(value_of(retry, 0, "failures").first, 60);
+  EXPECT_NEAR(value_of(retry, 0, "same_call").first, 2.0 / 3, 1e-12);
+  EXPECT_LT(value_of(retry, 0, "same_call_interval").first, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(value_of(retry, 0, "no_further_call").first, 0);
+}
+
+TEST(PromptsTables, show_benefits_as_paired_differences_and_the_deviation_last) {
+  Rows rows;
+  rows.cell("a", {"baseline", "prompts"});
+  rows.trials([](std::uint32_t task) { return task % 10 < 9; });
+  rows.cell("a", {"prompts"}, "baseline");
+  rows.trials([](std::uint32_t task) { return task % 10 < 5; });
+  rows.cell("a", {"prompts"}, "cot");
+  rows.trials([](std::uint32_t task) { return task % 10 < 7; });
+  const auto tables = rows.tables();
+  EXPECT_EQ(table_of(tables, "prompts/comparisons").rows.size(), 2U);
+  const ResultTable& benefits = table_of(tables, "prompts/benefits");
+  ASSERT_EQ(benefits.rows.size(), 1U);
+  EXPECT_NEAR(value_of(benefits, 0, "plan_benefit").first, 0.4, 1e-12);
+  EXPECT_NEAR(value_of(benefits, 0, "cot_benefit").first, 0.2, 1e-12);
+  EXPECT_EQ(benefits.columns.back().key, "style_deviation");
+  EXPECT_NEAR(value_of(benefits, 0, "style_deviation").first, 20, 1e-9);
+}
+
+TEST(ScenarioTables, keep_native_cells_apart) {
+  Rows rows;
+  rows.cell("a", {"baseline"});
+  rows.trials([](std::uint32_t) { return true; });
+  rows.cell("b", {"baseline"}).protocol = "native";
+  rows.trials([](std::uint32_t) { return true; });
+  const auto tables = rows.tables();
+  EXPECT_EQ(table_of(tables, "baseline/models").rows.size(), 1U);
+  EXPECT_EQ(table_of(tables, "baseline/models/native").rows.size(), 1U);
+  EXPECT_TRUE(std::ranges::none_of(tables, [](const ResultTable& table) {
+    return table.id.find("comparisons") != std::string::npos && !table.rows.empty();
+  }));
+}
+
+TEST(ScenarioTables, show_scripted_agents_as_rows_of_their_own) {
+  Rows rows;
+  add_models(rows);
+  ReferenceRates perfect{.agent = "perfect", .by_cell = {}};
+  perfect.by_cell[rows.rows.cells[0].factors.id] = {.n = 40, .successes = 40};
+  perfect.by_cell[rows.rows.cells[1].factors.id] = {.n = 40, .successes = 38};
+  const auto tables = rows.tables({perfect});
+  const ResultTable& models = table_of(tables, "baseline/models");
+  ASSERT_EQ(models.rows.size(), 3U);
+  EXPECT_EQ(value_of(models, 2, "model").text, "perfect");
+  EXPECT_TRUE(has_mark(models.rows[2], "scripted"));
+  EXPECT_DOUBLE_EQ(value_of(models, 2, "with_plan_success").first, 1);
+  EXPECT_DOUBLE_EQ(value_of(models, 2, "without_plan_success").first, 0.95);
+  EXPECT_EQ(value_of(models, 2, "rank").kind, Value::Kind::none);
+  const ResultTable& prompts = table_of(tables, "prompts/cells");
+  ASSERT_EQ(prompts.rows.size(), 6U);
+  EXPECT_EQ(value_of(prompts, 5, "prompt").text, "baseline");
+  EXPECT_DOUBLE_EQ(value_of(prompts, 5, "success").first, 0.95);
+}
+
+TEST(ResultTable, has_one_value_per_column_and_prints_none_that_are_empty) {
+  Rows rows;
+  add_models(rows);
+  for (const ResultTable& table : rows.tables()) {
+    for (const Row& row : table.rows) {
+      EXPECT_EQ(row.values.size(), table.columns.size()) << table.id;
+    }
+    EXPECT_EQ(to_text(table).find("all lost failed"), std::string::npos) << table.id;
+  }
+}
+
+TEST(ResultTable, has_the_same_bytes_for_the_same_rows) {
+  Rows first;
+  Rows second;
+  add_models(first);
+  add_models(second);
+  const auto one = first.tables();
+  const auto two = second.tables();
+  ASSERT_EQ(one.size(), two.size());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(json::to_text(to_json(one[i])), json::to_text(to_json(two[i])));
+  }
+}
+
+}  // namespace
+}  // namespace sortie::analysis

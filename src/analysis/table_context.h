@@ -1,0 +1,109 @@
+#pragma once
+
+#include "sortie/analysis/comparisons.h"
+#include "sortie/analysis/result_table.h"
+#include "sortie/analysis/scenario_tables.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+// What the builders of the five scenarios' tables share. Only they include this.
+
+namespace sortie::analysis {
+
+/// One row about one model: its labels and the cells whose rates it shows, side by side.
+struct Line {
+  std::string model;
+  bool simulated = false;
+  std::vector<std::string> labels;
+  std::vector<std::optional<std::size_t>> cells;
+};
+
+/// What a table of lines is made of.
+struct LineLayout {
+  std::string name;  // "cells"
+  std::string title;
+  std::vector<Column> labels;
+  std::vector<std::string> rates;  // what each rate is called: "with plan"; one may have no name
+};
+
+/// A model with its cells in one scenario.
+struct Entrant {
+  std::string model;
+  bool simulated = false;
+  std::vector<std::size_t> cells;
+};
+
+/// One preset under one protocol.
+class TableContext {
+ public:
+  TableContext(const TableInputs& inputs, std::string scenario, std::string protocol);
+
+  [[nodiscard]] const RunRows& rows() const { return *inputs_.rows; }
+
+  [[nodiscard]] const Declared& declared() const { return *inputs_.declared; }
+
+  [[nodiscard]] const CellSummary& cell(std::size_t index) const {
+    return inputs_.summary->cells[index];
+  }
+
+  [[nodiscard]] const std::vector<Entrant>& entrants() const { return entrants_; }
+
+  /// The run's cell with these factors, whatever scenario owns it.
+  [[nodiscard]] std::optional<std::size_t> find(const CellFactors& factors) const;
+
+  /// The cell that differs from this one in its prompt alone.
+  [[nodiscard]] std::optional<std::size_t> with_prompt(std::size_t cell,
+                                                       std::string_view prompt) const;
+
+  /// A table whose first columns are the model, the labels, and for each rate: n, success, interval
+  /// and, where a cell is not complete, its bounds.
+  [[nodiscard]] ResultTable line_table(const LineLayout& layout) const;
+  [[nodiscard]] Row row_of(const Line& line, const LineLayout& layout) const;
+
+  /// A row for each scripted agent and each combination of labels that it has a rate for; columns
+  /// beyond the rates stay empty.
+  void append_agents(ResultTable& table, const std::vector<Line>& lines) const;
+
+  /// Adjusts the p-values within their families. Empty families give no table.
+  void append_comparisons(std::vector<ResultTable>& tables,
+                          std::vector<FamilyMember>& members,
+                          std::vector<std::string> notes) const;
+
+  /// "primary" if the campaign declared the family so, else "exploratory".
+  [[nodiscard]] std::string status_of(const std::string& family) const;
+
+  /// An empty table of this scenario with its id and title completed.
+  [[nodiscard]] ResultTable table_named(const std::string& name, const std::string& title) const;
+
+ private:
+  using FactorKey =
+      std::tuple<std::string, std::string, std::string, std::string, std::string, double, long>;
+  [[nodiscard]] static FactorKey key_of(const CellFactors& factors);
+  void add_rate(Row& row, std::optional<std::size_t> cell, const std::string& name) const;
+
+  const TableInputs& inputs_;
+  std::string scenario_;
+  std::string protocol_;
+  std::vector<Entrant> entrants_;
+  std::map<FactorKey, std::size_t> by_factors_;
+};
+
+/// A comparison of two cells of one run, to be added to a family.
+[[nodiscard]] FamilyMember compared(const RunRows& rows, std::string family, CellPair cells);
+
+void add_values(Row& row, std::span<const Value> values);
+
+[[nodiscard]] std::vector<ResultTable> baseline_tables(const TableContext& context);
+[[nodiscard]] std::vector<ResultTable> scale_tables(const TableContext& context);
+[[nodiscard]] std::vector<ResultTable> flawed_tables(const TableContext& context);
+[[nodiscard]] std::vector<ResultTable> reliability_tables(const TableContext& context);
+[[nodiscard]] std::vector<ResultTable> prompts_tables(const TableContext& context);
+
+}  // namespace sortie::analysis
