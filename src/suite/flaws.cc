@@ -68,6 +68,14 @@ struct Mutation {
   }
 };
 
+std::vector<Place> places_of(const std::vector<std::size_t>& steps) {
+  std::vector<Place> out;
+  for (const std::size_t step : steps) {
+    out.push_back(Place::of(step));
+  }
+  return out;
+}
+
 bool contains(const std::vector<std::size_t>& positions, std::size_t position) {
   return std::ranges::binary_search(positions, position);
 }
@@ -145,6 +153,54 @@ Step step_of(const Mutation& mutation,
 
 // --- sequence_disorder ---
 
+/// Steps first … last turned round.
+struct Segment {
+  std::size_t first = 0;
+  std::size_t last = 0;
+};
+
+/// The pairs of which the second step takes the result of the first, that turning a segment
+/// reverses; ascending.
+std::vector<Place> reversed_pairs(const Mutation& mutation, Segment segment) {
+  std::vector<Place> out;
+  for (std::size_t i = segment.first; i <= segment.last; ++i) {
+    for (const std::size_t input : references(mutation.plan()[i])) {
+      if (input >= segment.first) {
+        out.push_back({.step = i, .before = input});
+      }
+    }
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+/// Of the segments around the pair (light, light + 1) one that reverses about half of the plan's
+/// dependencies: as near to half as possible, of two equally near numbers the greater.
+Segment middle_segment(const Mutation& mutation, std::size_t light) {
+  const std::size_t n = mutation.size();
+  const auto all =
+      static_cast<std::ptrdiff_t>(reversed_pairs(mutation, {.first = 0, .last = n - 1}).size());
+  std::vector<Segment> nearest;
+  std::ptrdiff_t distance = 0;
+  for (std::size_t first = 0; first <= light; ++first) {
+    for (std::size_t last = light + 1; last < n; ++last) {
+      const Segment segment{.first = first, .last = last};
+      const auto count = static_cast<std::ptrdiff_t>(reversed_pairs(mutation, segment).size());
+      // Twice the distance to half, and a little more below it.
+      const std::ptrdiff_t missed =
+          2 * (2 * count > all ? 2 * count - all : all - 2 * count) + (2 * count < all ? 1 : 0);
+      if (nearest.empty() || missed < distance) {
+        nearest.clear();
+        distance = missed;
+      }
+      if (missed == distance) {
+        nearest.push_back(segment);
+      }
+    }
+  }
+  return nearest[mutation.random("segment", 0).below(nearest.size())];
+}
+
 std::optional<FlawedPlan> disordered(const Mutation& mutation, Severity severity) {
   const std::size_t n = mutation.size();
   std::vector<std::size_t> pairs;
@@ -154,28 +210,25 @@ std::optional<FlawedPlan> disordered(const Mutation& mutation, Severity severity
       pairs.push_back(i);
     }
   }
-  if (n < 2 || pairs.empty()) {
+  if (pairs.empty()) {
     return std::nullopt;
   }
-  // A segment of k + 1 neighbours is turned round; each longer one contains the shorter.
-  const std::size_t half = std::max<std::size_t>(1, n / 2);
+  // Each longer segment contains the shorter.
   const std::size_t light = pairs[mutation.random("pair", 0).below(pairs.size())];
-  const std::size_t low = light + 1 > half ? light + 1 - half : 0;
-  const std::size_t high = std::min(light, n - 1 - half);
-  const std::size_t middle = low + mutation.random("segment", 0).below(high - low + 1);
-  const std::size_t first = by_severity(severity, light, middle, 0);
-  const std::size_t last = first + by_severity(severity, 1, half, n - 1);
-
-  const auto moved = [&](std::size_t i) { return i < first || i > last ? i : first + last - i; };
-  FlawedPlan flawed;
-  flawed.steps.resize(n);
+  Segment segment{.first = 0, .last = n - 1};
+  if (severity == Severity::light) {
+    segment = {.first = light, .last = light + 1};
+  } else if (severity == Severity::medium) {
+    segment = middle_segment(mutation, light);
+  }
+  const auto moved = [&](std::size_t i) {
+    return i < segment.first || i > segment.last ? i : segment.first + segment.last - i;
+  };
+  FlawedPlan flawed{.steps = std::vector<Step>(n), .places = reversed_pairs(mutation, segment)};
   for (std::size_t i = 0; i < n; ++i) {
     Step step = mutation.plan()[i];
     move_references(step, moved);
     flawed.steps[moved(i)] = std::move(step);
-    if (i >= first && i < last) {
-      flawed.places.push_back(i);
-    }
   }
   return flawed;
 }
@@ -210,7 +263,7 @@ std::optional<FlawedPlan> misused(const Mutation& mutation, Severity severity) {
   if (!places) {
     return std::nullopt;
   }
-  FlawedPlan flawed{.steps = mutation.plan(), .places = *places};
+  FlawedPlan flawed{.steps = mutation.plan(), .places = places_of(*places)};
   for (const std::size_t i : *places) {
     const auto tools = misused_tools(mutation, i);
     const ToolSpec& tool = *tools[mutation.random("tool", i).below(tools.size())];
@@ -262,7 +315,7 @@ std::optional<FlawedPlan> misparametrised(const Mutation& mutation, Severity sev
   if (!places) {
     return std::nullopt;
   }
-  FlawedPlan flawed{.steps = mutation.plan(), .places = *places};
+  FlawedPlan flawed{.steps = mutation.plan(), .places = places_of(*places)};
   for (const std::size_t i : *places) {
     spoil(mutation, i, flawed.steps[i]);
   }
@@ -284,7 +337,7 @@ std::optional<FlawedPlan> incomplete(const Mutation& mutation, Severity severity
   const auto places = mutation.places(std::move(middle),
                                       by_severity(severity, 1, std::min<std::size_t>(2, all), all));
   CHECK(places.has_value());
-  FlawedPlan flawed{.steps = {}, .places = *places};
+  FlawedPlan flawed{.steps = {}, .places = places_of(*places)};
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {
     if (contains(*places, i)) {
@@ -313,8 +366,7 @@ std::optional<FlawedPlan> redundant(const Mutation& mutation, Severity severity)
   if (!places) {
     return std::nullopt;
   }
-  CHECK(places.has_value());
-  FlawedPlan flawed{.steps = {}, .places = *places};
+  FlawedPlan flawed{.steps = {}, .places = places_of(*places)};
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {
     Step step = mutation.plan()[i];
@@ -381,8 +433,10 @@ std::optional<FlawedPlan> inconsistent(const Mutation& mutation, Severity severi
   if (!places) {
     return std::nullopt;
   }
-  CHECK(places.has_value());
-  FlawedPlan flawed{.steps = {}, .places = *places};
+  FlawedPlan flawed{.steps = {}, .places = {}};
+  for (const std::size_t i : *places) {
+    flawed.places.push_back({.step = i + 1, .before = i});
+  }
   std::vector<std::size_t> shown(n);
   for (std::size_t i = 0; i < n; ++i) {
     Step step = mutation.plan()[i];
@@ -444,7 +498,7 @@ std::optional<FlawedPlan> drifted(const Mutation& mutation, Severity severity) {
     return std::nullopt;
   }
   for (std::size_t i = from; i < n; ++i) {
-    flawed.places.push_back(i);
+    flawed.places.push_back(Place::of(i));
   }
   return flawed;
 }

@@ -4,6 +4,7 @@
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
+#include <compare>
 #include <cstddef>
 #include <optional>
 #include <vector>
@@ -13,9 +14,20 @@
 
 namespace sortie::suite {
 
+/// One place of a flaw, in positions of the right plan. Order and fit are matters of two steps:
+/// there `before` gives a result that `step` takes; everywhere else both are the same.
+struct Place {
+  std::size_t step = 0;
+  std::size_t before = 0;
+
+  [[nodiscard]] static Place of(std::size_t step) { return {.step = step, .before = step}; }
+
+  auto operator<=>(const Place&) const = default;
+};
+
 struct FlawedPlan {
   std::vector<Step> steps;
-  std::vector<std::size_t> places;  // positions in the *right* plan where it was changed, ascending
+  std::vector<Place> places;  // what was changed, ascending
 };
 
 /// The plan with this flaw, before severities are compared with each other; nullopt if the task is
