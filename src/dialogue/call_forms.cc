@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace sortie::dialogue {
 
 namespace {
@@ -33,14 +35,6 @@ const json::Value* first_of(const json::Object& object, const auto& keys, std::s
     }
   }
   return nullptr;
-}
-
-std::string clean_name(std::string_view name) {
-  name = base::trim(name);
-  if (name.starts_with("functions.")) {
-    name.remove_prefix(10);
-  }
-  return base::valid_utf8(name);
 }
 
 /// The text that a command takes: the member with its usual name, or the only member if that is a
@@ -100,7 +94,7 @@ std::optional<ParsedCommand> call_from_single_member(const json::Object& object,
     return std::nullopt;
   }
   repairs.add(Repair::name_as_key);
-  return command_named(clean_name(key), object.begin()->value().get_object());
+  return command_named(clean_name(key, repairs), object.begin()->value().get_object());
 }
 
 constexpr std::size_t kLanguageMax = 40;  // bytes of the rest of a fence's line
@@ -118,20 +112,6 @@ void skip_fence(LenientReader& reader) {
     reader.move_to(reader.position() + line);
   }
   reader.skip_space();
-}
-
-/// A closing fence and brackets too many.
-void skip_leftovers(LenientReader& reader) {
-  reader.skip_space();
-  while (reader.peek() == '}' || reader.peek() == ']' || reader.peek() == ')') {
-    reader.repairs().add(Repair::extra_bracket);
-    reader.move_to(reader.position() + 1);
-    reader.skip_space();
-  }
-  if (reader.consume("```")) {
-    reader.repairs().add(Repair::code_fence);
-    reader.skip_space();
-  }
 }
 
 constexpr std::size_t kNameMax = 200;  // bytes between two markers that enclose a name
@@ -162,61 +142,221 @@ json::Value value_between_tags(std::string_view text, Repairs& repairs) {
     repairs.add(inner);
     return *std::move(value);
   }
-  return {base::valid_utf8(trimmed)};
+  return json::Value(base::valid_utf8(trimmed));
+}
+
+/// What stands before the next tag that ends a value: `close`, which is consumed, or one that shows
+/// that it is missing.
+std::optional<std::string_view> value_until(LenientReader& reader, std::string_view close) {
+  constexpr std::array<std::string_view, 9> kNext = {"<parameter",
+                                                     "<｜DSML｜parameter",
+                                                     "<arg_key>",
+                                                     "</function",
+                                                     "</invoke",
+                                                     "</｜DSML｜",
+                                                     "</tool_call",
+                                                     "</use_tool",
+                                                     "</arguments"};
+  const std::string_view text = reader.rest();
+  std::size_t at = text.find('<');
+  for (; at != std::string_view::npos; at = text.find('<', at + 1)) {
+    const std::string_view tag = text.substr(at);
+    if (tag.starts_with(close)) {
+      reader.move_to(reader.position() + at + close.size());
+      return text.substr(0, at);
+    }
+    if (std::ranges::any_of(kNext, [&](std::string_view next) { return tag.starts_with(next); })) {
+      break;
+    }
+  }
+  const bool ends = at != std::string_view::npos || reader.end_closes();
+  at = std::min(at, text.size());
+  reader.move_to(reader.position() + at);
+  if (!ends) {
+    return std::nullopt;
+  }
+  reader.repairs().add(Repair::unclosed_tag);
+  return text.substr(0, at);
+}
+
+struct ParameterTag {
+  std::string_view name;
+  std::string_view close = "</parameter>";
+  bool verbatim = false;  // said to be a text
+};
+
+/// `k>`, `"k">` or `"k" string="true">`, after the equals sign.
+bool read_parameter_name(LenientReader& reader, ParameterTag& tag) {
+  const auto whole = text_until(reader, ">", kNameMax);
+  if (!whole) {
+    return false;
+  }
+  tag.name = base::trim(*whole);
+  if (!tag.name.empty() && (tag.name.front() == '"' || tag.name.front() == '\'')) {
+    const std::size_t end = tag.name.find(tag.name.front(), 1);
+    if (end == std::string_view::npos) {
+      return false;
+    }
+    tag.verbatim = tag.name.substr(end).find("string=\"true\"") != std::string_view::npos;
+    tag.name = tag.name.substr(1, end - 1);
+  }
+  return !tag.name.empty();
 }
 
 /// One argument between tags; false at the end of the list, or with `broken` set if a pair is not
 /// complete.
 bool read_tagged_argument(LenientReader& reader, json::Object& arguments, bool& broken) {
   reader.skip_space();
-  std::optional<std::string_view> key;
-  std::string_view close = "</parameter>";
+  ParameterTag tag;
   if (reader.consume("<parameter=") || reader.consume("<parameter name=")) {
-    key = text_until(reader, ">", kNameMax);
+    broken = !read_parameter_name(reader, tag);
+  } else if (reader.consume("<｜DSML｜parameter name=")) {
+    tag.close = "</｜DSML｜parameter>";
+    broken = !read_parameter_name(reader, tag);
   } else if (reader.consume("<arg_key>")) {
-    key = text_until(reader, "</arg_key>", kNameMax);
+    const auto name = text_until(reader, "</arg_key>", kNameMax);
     reader.skip_space();
-    close = "</arg_value>";
-    broken = !reader.consume("<arg_value>");
+    broken = !name || !reader.consume("<arg_value>");
+    tag = {.name = base::trim(name.value_or("")), .close = "</arg_value>"};
   } else {
     return false;
   }
-  const auto value = key && !broken ? text_until(reader, close) : std::nullopt;
+  const auto value = broken ? std::nullopt : value_until(reader, tag.close);
   broken = !value;
   if (broken) {
     return false;
   }
-  std::string_view name = base::trim(*key);
-  if (name.size() >= 2 && (name.front() == '"' || name.front() == '\'')) {
-    name = name.substr(1, name.size() - 2);
-  }
-  arguments.insert_or_assign(base::valid_utf8(name), value_between_tags(*value, reader.repairs()));
+  arguments.insert_or_assign(base::valid_utf8(tag.name),
+                             tag.verbatim ? json::Value(base::valid_utf8(*value))
+                                          : value_between_tags(*value, reader.repairs()));
   return true;
 }
 
-/// <name>x</name><arguments>{…}</arguments>, after "<name>" or "<tool_name>".
+/// After arguments between tags, or none: nothing but the end or a close tag may follow.
+bool arguments_end_here(const LenientReader& reader) {
+  return reader.at_end()       ? reader.end_closes()
+         : reader.end_closes() ? reader.peek() == '<'
+                               : reader.rest().starts_with("</");
+}
+
+/// <path>x</path><format>csv</format>: one element per argument, up to `close`.
+std::optional<json::Object> read_elements(LenientReader& reader, std::string_view close) {
+  json::Object arguments;
+  while (true) {
+    reader.skip_space();
+    if (reader.consume(close)) {
+      return arguments;
+    }
+    if (!reader.consume("<")) {
+      return std::nullopt;
+    }
+    const std::string name(reader.identifier());
+    if (name.empty() || !reader.consume(">")) {
+      return std::nullopt;
+    }
+    const auto value = text_until(reader, "</" + name + ">");
+    if (!value) {
+      return std::nullopt;
+    }
+    arguments.insert_or_assign(name, value_between_tags(*value, reader.repairs()));
+  }
+}
+
+/// <name>x</name><arguments>{…}</arguments>, after the first tag, whose end is `close`. The
+/// arguments may be elements too.
 std::optional<ParsedCommand> read_xml_members(LenientReader& reader, std::string_view close) {
   const auto name = text_until(reader, close, kNameMax);
   if (!name) {
     return std::nullopt;
   }
   reader.repairs().add(Repair::xml_members);
-  json::Object arguments;
+  std::string call_name = clean_name(*name, reader.repairs());
   reader.skip_space();
-  for (const std::string_view open : {"<arguments>", "<parameters>"}) {
-    if (!reader.consume(open)) {
+  for (const std::string_view member : {"arguments", "parameters", "args"}) {
+    if (!reader.consume(fmt::format("<{}>", member))) {
       continue;
     }
     skip_fence(reader);
+    const std::string end = fmt::format("</{}>", member);
+    const bool object = reader.peek() == '{';
+    const bool tagged =
+        reader.rest().starts_with("<parameter") || reader.rest().starts_with("<arg_key>");
+    auto arguments = object || tagged ? read_arguments(reader) : read_elements(reader, end);
+    if (!arguments) {
+      return std::nullopt;
+    }
+    if (object || tagged) {
+      reader.skip_space();
+      reader.consume(end);
+    }
+    return command_named(std::move(call_name), *std::move(arguments));
+  }
+  auto arguments = read_arguments(reader);
+  const bool ends_here = reader.at_end() || reader.rest().starts_with("</");
+  return arguments && (!arguments->empty() || ends_here)
+             ? std::optional(command_named(std::move(call_name), *std::move(arguments)))
+             : std::nullopt;
+}
+
+/// The call inside a quoted text: "{\"name\": …}".
+std::optional<ParsedCommand> read_quoted_call(std::string_view text, LenientReader& outer) {
+  LenientReader reader(text, 0, outer.repairs(), {});
+  auto object = reader.object();
+  reader.skip_space();
+  if (!object || !reader.at_end()) {
+    return std::nullopt;
+  }
+  outer.repairs().add(Repair::arguments_as_text);
+  return call_from_object(*std::move(object), Shape::any, outer.repairs());
+}
+
+/// find_tool("text"), use_tool("name", {…}), after the parenthesis: our own commands have an order
+/// of parameters that everybody knows; tools have none.
+std::optional<ParsedCommand> read_positional(LenientReader& reader, CommandKind kind) {
+  auto text = reader.string();
+  if (!text) {
+    return std::nullopt;
+  }
+  reader.skip_space();
+  json::Object arguments;
+  if (kind == CommandKind::use_tool && reader.consume(",")) {
+    reader.skip_space();
+    reader.consume("arguments=");
     auto object = reader.object();
     if (!object) {
       return std::nullopt;
     }
     arguments = *std::move(object);
-    skip_leftovers(reader);
-    reader.consume(open == "<arguments>" ? "</arguments>" : "</parameters>");
+    reader.skip_space();
   }
-  return command_named(clean_name(*name), std::move(arguments));
+  if (!reader.consume(")")) {
+    return std::nullopt;
+  }
+  if (kind == CommandKind::use_tool) {
+    return command_named(clean_name(*text, reader.repairs()), std::move(arguments));
+  }
+  return ParsedCommand{.kind = kind, .name = *std::move(text)};
+}
+
+std::optional<CommandKind> own_command(std::string_view name) {
+  const auto* found = std::ranges::find(kCommandTags, name);
+  return found == kCommandTags.end()
+             ? std::nullopt
+             : std::optional(static_cast<CommandKind>(found - kCommandTags.begin()));
+}
+
+/// name(…), after the parenthesis.
+std::optional<ParsedCommand> read_call_syntax(LenientReader& reader, std::string name) {
+  // Llama's form for its built-in tools: name.call(key="value").
+  name = name.ends_with(".call") ? name.substr(0, name.size() - 5) : name;
+  reader.repairs().add(Repair::call_syntax);
+  reader.skip_space();
+  if (const auto kind = own_command(name); kind && reader.at_string()) {
+    return read_positional(reader, *kind);
+  }
+  auto arguments = reader.call_arguments();
+  return arguments ? std::optional(command_named(std::move(name), *std::move(arguments)))
+                   : std::nullopt;
 }
 
 /// True where a name alone may end: at the end, at a tag, a fence or a line's end.
@@ -226,14 +366,30 @@ bool name_ends_here(const LenientReader& reader, bool truncated) {
                                reader.rest().starts_with("```");
 }
 
+/// The marks that some families put between a name and its arguments.
+bool skip_to_arguments(LenientReader& reader) {
+  if (reader.consume("[CALL_ID]") && !text_until(reader, "[ARGS]", kNameMax)) {
+    return false;
+  }
+  reader.consume("[ARGS]");
+  skip_fence(reader);
+  if (reader.consume("✿ARGS✿:")) {
+    skip_fence(reader);
+  }
+  return true;
+}
+
 /// name(…), name {…}, or a name alone.
 std::optional<ParsedCommand> read_named(LenientReader& reader, CallSyntax syntax) {
-  const char quote = reader.peek();
   std::string name;
-  if (quote == '"' || quote == '\'') {
-    name = clean_name(reader.string().value_or(""));
+  if (reader.at_string()) {
+    const std::string text = reader.string().value_or("");
+    if (base::trim(text).starts_with('{') && syntax.shape == Shape::any) {
+      return read_quoted_call(text, reader);
+    }
+    name = clean_name(text, reader.repairs());
   } else {
-    name = clean_name(reader.identifier());
+    name = clean_name(reader.identifier(), reader.repairs());
   }
   if (name.empty()) {
     return std::nullopt;
@@ -242,20 +398,17 @@ std::optional<ParsedCommand> read_named(LenientReader& reader, CallSyntax syntax
     reader.move_to(reader.position() + 1);
   }
   if (reader.consume("(")) {
-    // Llama's form for its built-in tools: name.call(key="value").
-    name = name.ends_with(".call") ? name.substr(0, name.size() - 5) : name;
-    reader.repairs().add(Repair::call_syntax);
-    auto arguments = reader.call_arguments();
-    return arguments ? std::optional(command_named(std::move(name), *std::move(arguments)))
-                     : std::nullopt;
+    return read_call_syntax(reader, std::move(name));
   }
   if (syntax.shape == Shape::strict) {
     return std::nullopt;
   }
   const bool may_end = name_ends_here(reader, syntax.truncated);
-  reader.consume("[ARGS]");
-  skip_fence(reader);
-  if (reader.peek() == '{' || reader.rest().starts_with("<arg_key>")) {
+  if (!skip_to_arguments(reader)) {
+    return std::nullopt;
+  }
+  if (reader.peek() == '{' || reader.rest().starts_with("<arg_key>") ||
+      reader.rest().starts_with("<parameter")) {
     reader.repairs().add(Repair::name_before_json);
     auto arguments = read_arguments(reader);
     return arguments ? std::optional(command_named(std::move(name), *std::move(arguments)))
@@ -326,10 +479,10 @@ bool read_item(LenientReader& reader, CallSyntax syntax, std::vector<ParsedComma
       return read_pythonic_list(reader, syntax, out);
     }
     case '<':
-      if (reader.consume("<name>")) {
-        call = read_xml_members(reader, "</name>");
-      } else if (reader.consume("<tool_name>")) {
-        call = read_xml_members(reader, "</tool_name>");
+      for (const std::string_view member : {"name", "tool_name", "tool", "function"}) {
+        if (!call && reader.consume(fmt::format("<{}>", member))) {
+          call = read_xml_members(reader, fmt::format("</{}>", member));
+        }
       }
       break;
     default:
@@ -357,16 +510,30 @@ bool object_follows(LenientReader& reader) {
 
 }  // namespace
 
-ParsedCommand command_named(std::string name, json::Object arguments) {
+std::string_view usual_member(CommandKind kind) {
   constexpr std::array<std::string_view, 4> kUsual = {"query", "name", "name", "result"};
-  const auto* found = std::ranges::find(kCommandTags, name);
-  if (found == kCommandTags.end()) {
+  return kUsual.at(static_cast<std::size_t>(kind));
+}
+
+std::string clean_name(std::string_view name, Repairs& repairs) {
+  name = trim_space(name, repairs);
+  if (name.starts_with("functions.")) {
+    name.remove_prefix(10);
+  }
+  if (const std::size_t mark = name.find("<|"); mark != std::string_view::npos) {
+    repairs.add(Repair::native_harmony);
+    name = base::trim(name.substr(0, mark));
+  }
+  return base::valid_utf8(name);
+}
+
+ParsedCommand command_named(std::string name, json::Object arguments) {
+  const auto kind = own_command(name);
+  if (!kind) {
     return {.name = std::move(name), .arguments = std::move(arguments)};
   }
-  const auto kind = static_cast<CommandKind>(found - kCommandTags.begin());
-  if (kind != CommandKind::use_tool) {
-    return {.kind = kind,
-            .name = text_argument(arguments, kUsual.at(static_cast<std::size_t>(kind)))};
+  if (*kind != CommandKind::use_tool) {
+    return {.kind = *kind, .name = text_argument(arguments, usual_member(*kind))};
   }
   // A call of "use_tool" holds the call that is meant, once.
   Repairs ignored;
@@ -377,7 +544,7 @@ ParsedCommand command_named(std::string name, json::Object arguments) {
   }
   auto inner_arguments = inner == nullptr ? json::Object() : arguments_from(*inner, ignored);
   const bool readable = inner_arguments.has_value();
-  return {.name = clean_name(json::view(tool->get_string())),
+  return {.name = clean_name(json::view(tool->get_string()), ignored),
           .arguments = readable ? *std::move(inner_arguments) : json::Object(),
           .readable = readable};
 }
@@ -402,7 +569,7 @@ std::optional<ParsedCommand> call_from_object(json::Object object, Shape shape, 
   if (name_key != kNameKeys[0] || (arguments != nullptr && arguments_key != kArgumentKeys[0])) {
     repairs.add(Repair::member_names);
   }
-  std::string call_name = clean_name(json::view(name->get_string()));
+  std::string call_name = clean_name(json::view(name->get_string()), repairs);
   if (call_name.empty()) {
     return std::nullopt;
   }
@@ -443,27 +610,46 @@ std::optional<json::Object> read_arguments(LenientReader& reader) {
   bool broken = false;
   while (read_tagged_argument(reader, arguments, broken)) {
   }
-  const bool something_else = !reader.at_end() && reader.peek() != '<';
-  return broken || something_else ? std::nullopt : std::optional(std::move(arguments));
+  return broken || !arguments_end_here(reader) ? std::nullopt : std::optional(std::move(arguments));
+}
+
+void skip_leftovers(LenientReader& reader) {
+  reader.skip_space();
+  while (reader.peek() == '}' || reader.peek() == ']' || reader.peek() == ')') {
+    reader.repairs().add(Repair::extra_bracket);
+    reader.move_to(reader.position() + 1);
+    reader.skip_space();
+  }
+  if (reader.consume("```")) {
+    reader.repairs().add(Repair::code_fence);
+    reader.skip_space();
+  }
 }
 
 std::optional<ParsedCommand> read_deepseek(LenientReader& reader) {
-  constexpr std::string_view kSeparator = "<｜tool▁sep｜>";
-  const auto before = text_until(reader, kSeparator, kNameMax);
-  if (!before) {
-    return std::nullopt;
+  // Some servers write the marks in ASCII.
+  constexpr std::array<std::string_view, 3> kSeparators = {
+      "<｜tool▁sep｜>", "<|tool▁sep|>", "<|tool_sep|>"};
+  const std::string_view rest = reader.rest().substr(0, kNameMax);
+  for (const std::string_view separator : kSeparators) {
+    if (rest.find(separator) == std::string_view::npos) {
+      continue;
+    }
+    std::string name = clean_name(*text_until(reader, separator, kNameMax), reader.repairs());
+    reader.skip_space();
+    if (reader.peek() != '{' && reader.peek() != '`') {
+      // The older form names the kind first: function<｜tool▁sep｜>name.
+      name = clean_name(reader.identifier(), reader.repairs());
+    }
+    skip_fence(reader);
+    auto arguments = reader.object();
+    if (name.empty() || !arguments) {
+      return std::nullopt;
+    }
+    skip_leftovers(reader);
+    return command_named(std::move(name), *std::move(arguments));
   }
-  std::string name = clean_name(*before);
-  reader.skip_space();
-  if (reader.peek() != '{' && reader.peek() != '`') {
-    // The older form names the kind first: function<｜tool▁sep｜>name.
-    name = clean_name(reader.identifier());
-  }
-  auto arguments = read_arguments(reader);
-  if (name.empty() || !arguments) {
-    return std::nullopt;
-  }
-  return command_named(std::move(name), *std::move(arguments));
+  return std::nullopt;
 }
 
 std::optional<ParsedCommand> read_kimi(LenientReader& reader) {
@@ -472,22 +658,46 @@ std::optional<ParsedCommand> read_kimi(LenientReader& reader) {
     return std::nullopt;
   }
   // functions.<name>:<number>
-  const std::string name = clean_name(id->substr(0, id->rfind(':')));
-  auto arguments = read_arguments(reader);
+  std::string name = clean_name(id->substr(0, id->rfind(':')), reader.repairs());
+  auto arguments = reader.object();
   if (name.empty() || !arguments) {
     return std::nullopt;
   }
-  return command_named(name, *std::move(arguments));
+  return command_named(std::move(name), *std::move(arguments));
 }
 
 std::optional<ParsedCommand> read_harmony(LenientReader& reader) {
-  std::string name = clean_name(reader.identifier());
+  std::string name = clean_name(reader.identifier(), reader.repairs());
   if (name.empty() || !text_until(reader, "<|message|>", kNameMax)) {
     return std::nullopt;
   }
-  auto arguments = read_arguments(reader);
+  auto arguments = reader.object();
   return arguments ? std::optional(command_named(std::move(name), *std::move(arguments)))
                    : std::nullopt;
+}
+
+std::optional<ParsedCommand> read_action(LenientReader& reader) {
+  const auto line = text_until(reader, "\n", kNameMax);
+  if (!line || !reader.consume("Action Input:")) {
+    return std::nullopt;
+  }
+  std::string name = clean_name(*line, reader.repairs());
+  reader.skip_space();
+  const auto kind = own_command(name);
+  if (kind && *kind != CommandKind::use_tool && reader.peek() != '{') {
+    std::string text(base::trim(reader.rest().substr(0, reader.rest().find('\n'))));
+    reader.move_to(reader.position() + text.size());
+    const bool whole = !reader.at_end() || reader.end_closes();
+    return whole ? std::optional(ParsedCommand{.kind = *kind, .name = base::valid_utf8(text)})
+                 : std::nullopt;
+  }
+  skip_fence(reader);
+  auto arguments = reader.object();
+  if (name.empty() || !arguments) {
+    return std::nullopt;
+  }
+  skip_leftovers(reader);
+  return command_named(std::move(name), *std::move(arguments));
 }
 
 }  // namespace sortie::dialogue

@@ -14,6 +14,13 @@
 
 namespace sortie::dialogue {
 
+/// The member that holds a command's text when its body is JSON.
+[[nodiscard]] std::string_view usual_member(CommandKind kind);
+
+/// A name without the space and the namespace of native forms around it ("functions.x"), and
+/// without a marker of a channel after it ("x<|channel|>commentary").
+[[nodiscard]] std::string clean_name(std::string_view name, Repairs& repairs);
+
 /// A call of `name`. find_tool, show_tool and finish written as a function become those commands.
 [[nodiscard]] ParsedCommand command_named(std::string name, json::Object arguments);
 
@@ -40,12 +47,17 @@ struct CallSyntax {
                               std::vector<ParsedCommand>& out);
 
 /// Arguments alone: an object, <parameter=k>v</parameter>, <parameter name="k">v</parameter> or
-/// <arg_key>k</arg_key><arg_value>v</arg_value>; nothing gives no arguments.
+/// <arg_key>k</arg_key><arg_value>v</arg_value>; nothing gives no arguments. In an answer that was
+/// cut, what is not an object has to be followed by a close tag: more could have come.
 [[nodiscard]] std::optional<json::Object> read_arguments(LenientReader& reader);
 
-/// What follows the opening marker of DeepSeek's, Kimi's and gpt-oss's forms.
+/// Moves over a closing fence, brackets too many, and nothing else.
+void skip_leftovers(LenientReader& reader);
+
+/// What follows the opening marker of DeepSeek's, Kimi's and gpt-oss's forms, and "Action:".
 [[nodiscard]] std::optional<ParsedCommand> read_deepseek(LenientReader& reader);
 [[nodiscard]] std::optional<ParsedCommand> read_kimi(LenientReader& reader);
 [[nodiscard]] std::optional<ParsedCommand> read_harmony(LenientReader& reader);
+[[nodiscard]] std::optional<ParsedCommand> read_action(LenientReader& reader);
 
 }  // namespace sortie::dialogue

@@ -1,6 +1,8 @@
 #include "sortie/base/check.h"
 #include "sortie/base/json.h"
 #include "sortie/chat/message.h"
+#include "sortie/dialogue/fuzz_input.h"
+#include "sortie/dialogue/markup.h"
 #include "sortie/dialogue/parser.h"
 
 #include <cstddef>
@@ -8,48 +10,69 @@
 #include <string>
 #include <string_view>
 
-// Any bytes are an answer: parsing ends, and what it gives keeps the promises of parser.h.
+// Any bytes are an answer: parsing ends, and what it gives keeps the promises of parser.h. Seeds
+// come from parser_cases.txt. Work that is not linear shows as a timeout: a flag of the input
+// repeats its text up to kRepeatedBytes.
 
+namespace sortie::dialogue {
 namespace {
 
-constexpr std::uint8_t kFunctions = 1;
-constexpr std::uint8_t kFromReasoning = 2;
-constexpr std::uint8_t kTruncated = 4;
-constexpr std::uint8_t kStructured = 8;
-constexpr std::uint8_t kReasoning = 16;
+constexpr std::size_t kRepeatedBytes = 64UL * 1024;
 
-sortie::chat::Answer answer_of(std::uint8_t flags, std::string_view bytes) {
-  sortie::chat::Answer answer;
-  ((flags & kReasoning) != 0 ? answer.reasoning : answer.text) = bytes;
-  if ((flags & kTruncated) != 0) {
-    answer.finish = sortie::chat::FinishReason::length;
+/// Everything that a dialogue takes from a parsed answer, as text.
+std::string text_of(const ParsedAnswer& parsed) {
+  std::string out = parsed.visible;
+  for (const ParsedCommand& command : parsed.commands) {
+    out += '\n';
+    out += to_string(command.kind);
+    out += command.readable ? "+" : "-";
+    out += command.tool_call ? std::to_string(*command.tool_call) : "";
+    // Names and arguments go into replies, so they must print as valid JSON.
+    const json::Value printed = {{"name", command.name}, {"arguments", command.arguments}};
+    const std::string text = json::to_text(printed);
+    CHECK(json::parse(text, {.depth_max = 80}).has_value());
+    out += text;
   }
-  if ((flags & kStructured) != 0) {
-    const std::size_t middle = bytes.size() / 2;
-    answer.tool_calls.push_back({.id = "1",
-                                 .name = std::string(bytes.substr(0, middle)),
-                                 .arguments = std::string(bytes.substr(middle))});
+  for (const std::string& repair : parsed.repairs.names()) {
+    out += ' ' + repair;
   }
-  return answer;
+  return out;
+}
+
+void check_answer(const FuzzInput& input) {
+  const ParsedAnswer parsed = parse_answer(input.answer, input.options);
+  CHECK(parsed.commands.size() <= kCommandsMax);
+  CHECK(parsed.visible.size() <= input.answer.text.size());
+  CHECK(split_reasoning(parsed.visible).reasoning.empty());
+  for (const ParsedCommand& command : parsed.commands) {
+    CHECK(!command.tool_call || *command.tool_call < input.answer.tool_calls.size());
+  }
+  if (!input.options.commands_from_reasoning) {
+    // Reasoning decides nothing.
+    FuzzInput silent = input;
+    silent.answer.reasoning.clear();
+    CHECK(text_of(parse_answer(silent.answer, silent.options)) == text_of(parsed));
+  }
+  CHECK(text_of(parse_answer(input.answer, input.options)) == text_of(parsed));
 }
 
 }  // namespace
+}  // namespace sortie::dialogue
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) {
     return 0;
   }
-  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const auto parsed =
-      sortie::dialogue::parse_answer(answer_of(data[0], bytes),
-                                     {.functions_offered = (data[0] & kFunctions) != 0,
-                                      .commands_from_reasoning = (data[0] & kFromReasoning) != 0});
-  CHECK(parsed.commands.size() <= sortie::dialogue::kCommandsMax);
-  CHECK(parsed.visible.size() <= bytes.size());
-  for (const auto& command : parsed.commands) {
-    // Names and arguments go into replies, so they must print as valid JSON.
-    const sortie::json::Value printed = {{"name", command.name}, {"arguments", command.arguments}};
-    CHECK(sortie::json::parse(sortie::json::to_text(printed), {.depth_max = 80}).has_value());
+  sortie::dialogue::FuzzInput input =
+      sortie::dialogue::fuzz_input({reinterpret_cast<const char*>(data), size});
+  if (input.repeat && !input.answer.text.empty()) {
+    const std::string once = input.answer.text;
+    while (input.answer.text.size() < sortie::dialogue::kRepeatedBytes) {
+      input.answer.text += once;
+    }
+    (void)sortie::dialogue::parse_answer(input.answer, input.options);
+    return 0;
   }
+  sortie::dialogue::check_answer(input);
   return 0;
 }

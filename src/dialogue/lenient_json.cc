@@ -28,6 +28,21 @@ bool is_name_part(char c) {
   return is_name_start(c) || is_digit(c) || c == '.' || c == '-';
 }
 
+struct Quotes {
+  std::string_view open;
+  std::string_view close;
+};
+
+constexpr std::array<Quotes, 3> kTypographic = {{{"“", "”"}, {"‘", "’"}, {"＂", "＂"}}};
+
+const Quotes* typographic_quotes(std::string_view text) {
+  const auto* found = std::ranges::find_if(
+      kTypographic, [&](const Quotes& quotes) { return text.starts_with(quotes.open); });
+  return found == kTypographic.end() ? nullptr : found;
+}
+
+constexpr std::string_view kEscapedQuote = "\\\"";
+
 void append_utf8(std::string& out, unsigned code) {
   const auto byte = [&](unsigned bits) { out.push_back(static_cast<char>(bits)); };
   if (code < 0x80) {
@@ -106,11 +121,70 @@ std::size_t number_length(std::string_view text) {
   return at;
 }
 
+constexpr std::array<std::string_view, 16> kOddSpaces = {
+    "\xEF\xBB\xBF",  // byte order mark
+    "\xC2\xA0",      // no-break space
+    "\xE3\x80\x80",  // fullwidth space
+    "\xE2\x80\x8B",
+    "\xE2\x80\x8C",
+    "\xE2\x80\x8D",  // zero width
+    "\xE2\x80\x8E",
+    "\xE2\x80\x8F",  // direction marks
+    "\xE2\x80\xAA",
+    "\xE2\x80\xAB",
+    "\xE2\x80\xAC",
+    "\xE2\x80\xAD",  // embeddings
+    "\xE2\x80\xAE",
+    "\xE2\x81\xA6",
+    "\xE2\x81\xA7",
+    "\xE2\x81\xA9",  // overrides, isolates
+};
+
 }  // namespace
 
+std::size_t odd_space_length(std::string_view text) {
+  const auto* found =
+      std::ranges::find_if(kOddSpaces, [&](std::string_view one) { return text.starts_with(one); });
+  return found == kOddSpaces.end() ? 0 : found->size();
+}
+
+std::string_view trim_space(std::string_view text, Repairs& repairs) {
+  text = base::trim(text);
+  while (const std::size_t length = odd_space_length(text)) {
+    repairs.add(Repair::odd_space);
+    text = base::trim(text.substr(length));
+  }
+  const auto ends = [&](std::string_view one) { return text.ends_with(one); };
+  for (const auto* found = std::ranges::find_if(kOddSpaces, ends); found != kOddSpaces.end();
+       found = std::ranges::find_if(kOddSpaces, ends)) {
+    repairs.add(Repair::odd_space);
+    text = base::trim(text.substr(0, text.size() - found->size()));
+  }
+  return text;
+}
+
 void LenientReader::skip_space() {
-  const std::size_t next = text_.find_first_not_of(kSpace, at_);
-  at_ = next == std::string_view::npos ? text_.size() : next;
+  while (true) {
+    at_ = std::min(text_.find_first_not_of(kSpace, at_), text_.size());
+    const std::size_t odd = odd_space_length(rest());
+    if (odd == 0) {
+      return;
+    }
+    repairs_->add(Repair::odd_space);
+    at_ += odd;
+  }
+}
+
+/// A mark of punctuation or its fullwidth form.
+bool LenientReader::consume_mark(std::string_view usual, std::string_view fullwidth) {
+  if (consume(usual)) {
+    return true;
+  }
+  if (!consume(fullwidth)) {
+    return false;
+  }
+  repairs_->add(Repair::fullwidth_marks);
+  return true;
 }
 
 bool LenientReader::consume(std::string_view expected) {
@@ -152,13 +226,12 @@ std::optional<json::Value> LenientReader::value_at(std::size_t depth) {
       return object_at(depth);
     case '[':
       return array_at(depth);
-    case '"':
-    case '\'': {
-      auto read = string();
-      return read ? std::optional<json::Value>(std::in_place, std::string_view(*read))
-                  : std::nullopt;
-    }
     default:
+      if (at_string()) {
+        auto read = string();
+        return read ? std::optional<json::Value>(std::in_place, std::string_view(*read))
+                    : std::nullopt;
+      }
       return is_name_start(peek()) ? literal() : number();
   }
 }
@@ -167,8 +240,7 @@ std::optional<json::Value> LenientReader::value_at(std::size_t depth) {
 bool LenientReader::separator(char close, bool& closed) {
   skip_space();
   closed = false;
-  if (peek() == ',') {
-    ++at_;
+  if (consume_mark(",", "，")) {
     skip_space();
     if (peek() == close) {
       repairs_->add(Repair::trailing_comma);
@@ -212,7 +284,7 @@ std::optional<json::Value> LenientReader::object_at(std::size_t depth) {
       return std::nullopt;
     }
     skip_space();
-    if (!consume(":")) {
+    if (!consume_mark(":", "：")) {
       return std::nullopt;
     }
     auto member = value_at(depth + 1);
@@ -252,7 +324,7 @@ std::optional<json::Value> LenientReader::array_at(std::size_t depth) {
 }
 
 std::optional<std::string> LenientReader::key() {
-  if (peek() == '"' || peek() == '\'') {
+  if (at_string()) {
     return string();
   }
   const std::string_view name = identifier();
@@ -263,8 +335,60 @@ std::optional<std::string> LenientReader::key() {
   return std::string(name);
 }
 
+bool LenientReader::at_string() const {
+  return peek() == '"' || peek() == '\'' || rest().starts_with(kEscapedQuote) ||
+         typographic_quotes(rest()) != nullptr;
+}
+
+std::optional<std::string> LenientReader::checked(std::string text) {
+  std::string valid = base::valid_utf8(text);
+  if (valid != text) {
+    repairs_->add(Repair::invalid_utf8);
+  }
+  return valid;
+}
+
+/// \"text\": all quotes of the call are escaped, as if it stood inside a string. A text with
+/// further escapes has two readings.
+std::optional<std::string> LenientReader::escaped_string() {
+  consume(kEscapedQuote);
+  const std::size_t stop = text_.find_first_of("\"\\\n", at_);
+  if (stop == std::string_view::npos || !text_.substr(stop).starts_with(kEscapedQuote)) {
+    at_ = std::min(stop, text_.size());
+    return std::nullopt;
+  }
+  repairs_->add(Repair::escaped_quotes);
+  std::string out(text_.substr(at_, stop - at_));
+  at_ = stop + kEscapedQuote.size();
+  return checked(std::move(out));
+}
+
+/// “text”, taken as it stands.
+std::optional<std::string> LenientReader::typographic_string() {
+  const Quotes* quotes = typographic_quotes(rest());
+  consume(quotes->open);
+  const std::size_t stop = text_.find(quotes->close, at_);
+  if (stop == std::string_view::npos) {
+    at_ = text_.size();
+    return std::nullopt;
+  }
+  std::string out(text_.substr(at_, stop - at_));
+  at_ = stop + quotes->close.size();
+  if (out.find_first_of("\\\n") != std::string::npos) {
+    return std::nullopt;
+  }
+  repairs_->add(Repair::fullwidth_marks);
+  return checked(std::move(out));
+}
+
 std::optional<std::string> LenientReader::string() {
   const char quote = peek();
+  if (rest().starts_with(kEscapedQuote)) {
+    return escaped_string();
+  }
+  if (typographic_quotes(rest()) != nullptr) {
+    return typographic_string();
+  }
   if (quote != '"' && quote != '\'') {
     return std::nullopt;
   }
@@ -293,11 +417,7 @@ std::optional<std::string> LenientReader::string() {
       return std::nullopt;
     }
   }
-  if (std::string valid = base::valid_utf8(out); valid != out) {
-    repairs_->add(Repair::invalid_utf8);
-    return valid;
-  }
-  return out;
+  return checked(std::move(out));
 }
 
 std::optional<unsigned> LenientReader::hex4() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/dialogue/repair.h"
 #include "sortie/dialogue/transcript.h"
 
 #include <array>
@@ -24,6 +25,7 @@ enum class Mark : std::uint8_t {
   close,          // </use_tool>
   self_closing,   // <finish/>
   tool_call,      // <tool_call>
+  other_calls,    // <TOOLCALL>, <|START_ACTION|>, functools[ and others: one call or a list
   bracket_calls,  // [TOOL_CALLS]
   python_tag,     // <|python_tag|>
   function_tag,   // <function=
@@ -31,6 +33,7 @@ enum class Mark : std::uint8_t {
   deepseek,       // <｜tool▁call▁begin｜>
   kimi,           // <|tool_call_begin|>
   harmony,        // <|channel|>commentary to=
+  action,         // Action: name, with "Action Input:" on the next line
 };
 
 struct Token {
@@ -38,8 +41,10 @@ struct Token {
   CommandKind kind = CommandKind::use_tool;  // open, close, self_closing
   std::size_t begin = 0;
   std::size_t end = 0;
-  bool exact = true;        // spelled as we say it
-  std::string_view name{};  // value of a name attribute
+  bool exact = true;             // spelled as we say it
+  std::string_view name{};       // value of an attribute name, tool, query or result
+  std::string_view arguments{};  // value of an attribute arguments or parameters
+  bool other_attributes = false;
 };
 
 /// Tags in order of position. The views point into `text`.
@@ -50,9 +55,13 @@ struct SplitText {
   std::string reasoning;
 };
 
-/// Takes <think> and <thinking> blocks out. An unclosed block reaches to the end. A close tag
-/// without an open one ends a block that began with the text: templates of reasoning models put the
-/// open tag into the prompt.
+/// Takes blocks of reasoning out: <think> and what other families write for it, and gpt-oss's
+/// analysis channel. An unclosed block reaches to the end. A close tag without an open one ends a
+/// block that began with the text: templates of reasoning models put the open tag into the prompt.
 [[nodiscard]] SplitText split_reasoning(std::string_view text);
+
+/// `text` with HTML's escapes and fullwidth forms of the characters that make a tag replaced by
+/// these characters; what was replaced is added to `repairs`.
+[[nodiscard]] std::string plain_markup(std::string_view text, Repairs& repairs);
 
 }  // namespace sortie::dialogue

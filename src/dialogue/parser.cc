@@ -6,7 +6,6 @@
 #include "sortie/dialogue/markup.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <span>
 #include <utility>
@@ -18,9 +17,10 @@ namespace {
 constexpr std::string_view kFence = "```";
 
 /// A query, a name or a result, however it is quoted or wrapped.
-std::string clean_body(std::string_view body, std::string_view usual, Repairs& repairs) {
-  body = base::trim(body);
+std::string clean_body(std::string_view body, CommandKind kind, Repairs& repairs) {
+  body = trim_space(body, repairs);
   if (body.starts_with('{')) {
+    const std::string_view usual = usual_member(kind);
     Repairs inner;
     LenientReader reader(body, 0, inner, {});
     const auto object = reader.object();
@@ -32,9 +32,10 @@ std::string clean_body(std::string_view body, std::string_view usual, Repairs& r
       return std::string(json::view(object->at(usual).get_string()));
     }
   }
-  for (const char quote : {'"', '\'', '`'}) {
-    if (body.size() >= 2 && body.front() == quote && body.back() == quote) {
-      body = base::trim(body.substr(1, body.size() - 2));
+  for (const std::string_view fence : {"```", "`", "\"", "'"}) {
+    if (body.size() >= 2 * fence.size() && body.starts_with(fence) && body.ends_with(fence)) {
+      body = base::trim(body.substr(fence.size(), body.size() - 2 * fence.size()));
+      repairs.add(fence == kFence ? Repair::code_fence : Repair::quoted_body);
     }
   }
   std::string text = base::valid_utf8(body);
@@ -42,6 +43,23 @@ std::string clean_body(std::string_view body, std::string_view usual, Repairs& r
     repairs.add(Repair::invalid_utf8);
   }
   return text;
+}
+
+/// The body of a command whose close tag is missing: up to what looks like a tag of somebody else
+/// (</tool_call>, <|im_end|>) or half of its own.
+std::string_view before_other_tags(std::string_view body, Repairs& repairs) {
+  for (std::size_t at = body.find_first_of("<["); at != std::string_view::npos;
+       at = body.find_first_of("<[", at + 1)) {
+    const std::string_view tag = body.substr(at);
+    if (tag.starts_with("</") || tag.starts_with("[/")) {
+      repairs.add(Repair::mismatched_tag);
+      return body.substr(0, at);
+    }
+    if (tag.starts_with("<|") || tag.starts_with("<｜")) {
+      return body.substr(0, at);
+    }
+  }
+  return body;
 }
 
 /// Reads the commands of one text, front to back. Everything between two tags is looked at once,
@@ -63,7 +81,8 @@ class Scanner {
 
   std::vector<ParsedCommand> scan();
 
-  /// Without any tag: the text, or its code blocks, are calls and nothing else.
+  /// Without any tag: the text, or its code blocks, are calls and nothing else; or objects of calls
+  /// stand on lines of their own.
   std::vector<ParsedCommand> scan_bare();
 
  private:
@@ -74,11 +93,14 @@ class Scanner {
   void on_function(const Token& token);
   void on_invoke(const Token& token);
   void on_native_single(const Token& token);
+  void on_named_tag(const Token& token);
   void close_after(const Token& token, std::size_t end);
   void add(ParsedCommand command, const Repairs& repairs);
   void add_broken(const Token& token, std::size_t stopped_at);
   void count_fences(std::size_t until);
   bool read_bare(std::string_view text, std::vector<ParsedCommand>& out);
+  void scan_fences(std::vector<ParsedCommand>& out);
+  void scan_lines(std::vector<ParsedCommand>& out);
 
   [[nodiscard]] const Token* next_token(std::size_t from) const;
   [[nodiscard]] bool begins_line(std::size_t at) const;
@@ -136,6 +158,7 @@ void Scanner::on_token(const Token& token) {
     case Mark::tool_call:
     case Mark::bracket_calls:
     case Mark::python_tag:
+    case Mark::other_calls:
       on_call_list(token);
       return;
     case Mark::function_tag:
@@ -151,13 +174,12 @@ void Scanner::on_token(const Token& token) {
 
 /// find_tool, show_tool, finish.
 void Scanner::on_text_command(const Token& token) {
-  constexpr std::array<std::string_view, 4> kUsual = {"query", "name", "name", "result"};
   Repairs repairs;
-  const std::string_view usual = kUsual.at(static_cast<std::size_t>(token.kind));
   ParsedCommand command{.kind = token.kind};
   if (token.mark == Mark::self_closing) {
     repairs.add(Repair::self_closing_tag);
     command.name = base::valid_utf8(token.name);
+    command.readable = token.kind == CommandKind::finish || !token.name.empty();
     cursor_ = token.end;
     add(std::move(command), repairs);
     return;
@@ -170,7 +192,8 @@ void Scanner::on_text_command(const Token& token) {
     if (!next->exact) {
       repairs.add(Repair::tag_spelling);
     }
-    command.name = clean_body(text_.substr(token.end, next->begin - token.end), usual, repairs);
+    command.name =
+        clean_body(text_.substr(token.end, next->begin - token.end), token.kind, repairs);
     if (command.name.empty() && !token.name.empty()) {
       command.name = base::valid_utf8(token.name);
       repairs.add(Repair::name_attribute);
@@ -181,13 +204,13 @@ void Scanner::on_text_command(const Token& token) {
   }
   // Unclosed: in the middle of a sentence it is talk about the command, not the command.
   const std::size_t limit = next == nullptr ? text_.size() : next->begin;
-  std::string_view body = text_.substr(token.end, limit - token.end);
+  std::string_view body = before_other_tags(text_.substr(token.end, limit - token.end), repairs);
   if (token.kind != CommandKind::finish) {
     body = base::trim(body);
     body = body.substr(0, body.find('\n'));
   }
   const bool reaches_end = body.data() + body.size() == text_.data() + text_.size();
-  command.name = clean_body(body, usual, repairs);
+  command.name = clean_body(body, token.kind, repairs);
   const bool is_name = command.name.find_first_of(" \t") == std::string::npos;
   if (!begins_line(token.begin) || (token.kind == CommandKind::show_tool && !is_name) ||
       (token.kind != CommandKind::finish && command.name.empty())) {
@@ -204,22 +227,14 @@ void Scanner::on_use_tool(const Token& token) {
     repairs_->add(Repair::mismatched_tag);
     return;
   }
+  if (token.mark == Mark::self_closing || !token.name.empty()) {
+    on_named_tag(token);
+    return;
+  }
   Repairs repairs;
   LenientReader input = reader(token.end, repairs);
   std::vector<ParsedCommand> calls;
-  bool read = false;
-  if (token.mark == Mark::self_closing || !token.name.empty()) {
-    repairs.add(token.mark == Mark::self_closing ? Repair::self_closing_tag
-                                                 : Repair::name_attribute);
-    auto arguments =
-        token.mark == Mark::self_closing ? std::optional(json::Object()) : read_arguments(input);
-    read = arguments.has_value() && !token.name.empty();
-    if (read) {
-      calls.push_back(command_named(base::valid_utf8(token.name), *std::move(arguments)));
-    }
-  } else if (budget_ > 0) {
-    read = read_calls(input, {.truncated = options_.truncated}, calls);
-  }
+  const bool read = budget_ > 0 && read_calls(input, {.truncated = options_.truncated}, calls);
   if (!read) {
     add_broken(token, input.position());
     return;
@@ -230,7 +245,43 @@ void Scanner::on_use_tool(const Token& token) {
     }
     add(std::move(call), repairs);
   }
-  if (token.mark == Mark::self_closing) {
+  close_after(token, input.position());
+}
+
+/// <use_tool name="x">{…}</use_tool>, <use_tool name="x" arguments='{…}'/>
+void Scanner::on_named_tag(const Token& token) {
+  const bool self_closing = token.mark == Mark::self_closing;
+  Repairs repairs;
+  repairs.add(self_closing ? Repair::self_closing_tag : Repair::name_attribute);
+  LenientReader input = reader(token.end, repairs);
+  std::optional<json::Object> arguments = json::Object();
+  if (!token.arguments.empty()) {
+    LenientReader inner(token.arguments, 0, repairs, {});
+    arguments = inner.object();
+    inner.skip_space();
+    arguments = inner.at_end() ? std::move(arguments) : std::nullopt;
+  } else if (!self_closing) {
+    arguments = read_arguments(input);
+  }
+  if (token.name.empty() || token.other_attributes || !arguments) {
+    add_broken(token, input.position());
+    return;
+  }
+  std::string name = clean_name(token.name, repairs);
+  // The body may be the whole call, its name said twice.
+  const json::Value* inner_name = arguments->if_contains("name");
+  const json::Value* inner_arguments = arguments->if_contains("arguments");
+  if (arguments->size() == 2 && inner_name != nullptr && inner_arguments != nullptr &&
+      *inner_name == json::Value(std::string_view(name)) && inner_arguments->is_object()) {
+    json::Object inner = inner_arguments->get_object();
+    arguments = std::move(inner);
+  }
+  ParsedCommand call = command_named(std::move(name), *std::move(arguments));
+  if (call.kind != CommandKind::use_tool) {
+    repairs.add(Repair::command_as_tool);
+  }
+  add(std::move(call), repairs);
+  if (self_closing) {
     cursor_ = input.position();
   } else {
     close_after(token, input.position());
@@ -267,7 +318,8 @@ void Scanner::on_call_list(const Token& token) {
   Repairs repairs;
   repairs.add(token.mark == Mark::tool_call       ? Repair::native_tool_call
               : token.mark == Mark::bracket_calls ? Repair::native_bracket_calls
-                                                  : Repair::native_python_tag);
+              : token.mark == Mark::python_tag    ? Repair::native_python_tag
+                                                  : Repair::native_other);
   LenientReader input = reader(token.end, repairs);
   std::vector<ParsedCommand> calls;
   const CallSyntax syntax{.list_expected = token.mark != Mark::tool_call,
@@ -288,10 +340,10 @@ void Scanner::on_function(const Token& token) {
   repairs.add(Repair::native_function_tag);
   LenientReader input = reader(token.end, repairs);
   std::string name(input.identifier());
-  const bool named = !name.empty() && input.consume(">");
+  // Small models leave the bracket out: <function=name{…}.
+  const bool named = !name.empty() && (input.consume(">") || input.peek() == '{');
   auto arguments = named ? read_arguments(input) : std::nullopt;
-  const bool complete = arguments && (!arguments->empty() || !options_.truncated);
-  if (!complete) {
+  if (!arguments) {
     add_broken(token, input.position());
     return;
   }
@@ -310,8 +362,7 @@ void Scanner::on_invoke(const Token& token) {
   }
   const bool named = name && !name->empty() && input.consume(">");
   auto arguments = named ? read_arguments(input) : std::nullopt;
-  const bool complete = arguments && (!arguments->empty() || !options_.truncated);
-  if (!complete) {
+  if (!arguments) {
     add_broken(token, input.position());
     return;
   }
@@ -327,8 +378,15 @@ void Scanner::on_native_single(const Token& token) {
     repairs.add(Repair::native_deepseek);
     call = read_deepseek(input);
   } else if (token.mark == Mark::kimi) {
-    repairs.add(Repair::native_kimi);
     call = read_kimi(input);
+    repairs.add(call ? Repair::native_kimi : Repair::native_deepseek);
+    if (!call) {
+      input.move_to(token.end);
+      call = read_deepseek(input);
+    }
+  } else if (token.mark == Mark::action) {
+    repairs.add(Repair::native_action);
+    call = read_action(input);
   } else {
     repairs.add(Repair::native_harmony);
     call = read_harmony(input);
@@ -381,11 +439,25 @@ const Token* Scanner::next_token(std::size_t from) const {
   return from < tokens_.size() ? &tokens_[from] : nullptr;
 }
 
+/// A command may stand after the marker of a list, emphasis, another tag or a colon.
 bool Scanner::begins_line(std::size_t at) const {
+  constexpr std::size_t kMarkerMax = 16;
+  constexpr std::string_view kMarkers = " \t\r-*+>#.()0123456789_\xEF\xBB\xBF";
   while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) {
     --at;
   }
-  return at == 0 || text_[at - 1] == '\n' || text_[at - 1] == '`' || text_[at - 1] == '>';
+  if (at == 0 || std::string_view("\n`>:").contains(text_[at - 1]) ||
+      text_.substr(0, at).ends_with("：")) {
+    return true;
+  }
+  const std::size_t from = at - std::min(at, kMarkerMax);
+  const std::string_view before = text_.substr(from, at - from);
+  const std::size_t line = before.rfind('\n');
+  if (line == std::string_view::npos && from > 0) {
+    return false;
+  }
+  return before.find_first_not_of(kMarkers, line == std::string_view::npos ? 0 : line + 1) ==
+         std::string_view::npos;
 }
 
 /// `<finish>` between backticks.
@@ -413,6 +485,21 @@ void Scanner::count_fences(std::size_t until) {
   fences_until_ = std::max(fences_until_, until);
 }
 
+/// Moves over close tags that lack their open one: serving stacks swallow those.
+void skip_close_tags(LenientReader& input) {
+  constexpr std::size_t kLengthMax = 40;
+  skip_leftovers(input);
+  while (input.rest().starts_with("</") || input.rest().starts_with("<|")) {
+    const std::size_t end = input.rest().substr(0, kLengthMax).find('>');
+    if (end == std::string_view::npos) {
+      return;
+    }
+    input.repairs().add(Repair::unopened_tag);
+    input.move_to(input.position() + end + 1);
+    input.skip_space();
+  }
+}
+
 bool Scanner::read_bare(std::string_view text, std::vector<ParsedCommand>& out) {
   Repairs repairs;
   LenientReader input(text, 0, repairs, {});
@@ -423,7 +510,7 @@ bool Scanner::read_bare(std::string_view text, std::vector<ParsedCommand>& out) 
   if (!read_calls(input, syntax, calls)) {
     return false;
   }
-  input.skip_space();
+  skip_close_tags(input);
   if (!input.at_end()) {
     return false;
   }
@@ -435,28 +522,64 @@ bool Scanner::read_bare(std::string_view text, std::vector<ParsedCommand>& out) 
 
 std::vector<ParsedCommand> Scanner::scan_bare() {
   std::vector<ParsedCommand> calls;
-  if (read_bare(text_, calls)) {
-    return calls;
+  if (!read_bare(text_, calls)) {
+    scan_fences(calls);
   }
-  std::size_t at = text_.find(kFence);
-  while (at != std::string_view::npos && calls.size() <= kCommandsMax) {
-    const std::size_t close = text_.find(kFence, at + kFence.size());
-    if (close == std::string_view::npos) {
-      break;
-    }
-    const std::string_view block = text_.substr(at, close - at);
-    const std::size_t line = block.find('\n');
-    if (line != std::string_view::npos && read_bare(block.substr(line), calls)) {
-      repairs_->add(Repair::code_fence);
-    }
-    at = text_.find(kFence, close + kFence.size());
+  if (calls.empty()) {
+    scan_lines(calls);
   }
   return calls;
 }
 
+void Scanner::scan_fences(std::vector<ParsedCommand>& out) {
+  std::size_t at = text_.find(kFence);
+  while (at != std::string_view::npos && out.size() <= kCommandsMax) {
+    const std::size_t close = text_.find(kFence, at + kFence.size());
+    if (close == std::string_view::npos) {
+      return;
+    }
+    const std::string_view block = text_.substr(at, close - at);
+    const std::size_t line = block.find('\n');
+    if (line != std::string_view::npos && read_bare(block.substr(line), out)) {
+      repairs_->add(Repair::code_fence);
+    }
+    at = text_.find(kFence, close + kFence.size());
+  }
+}
+
+/// Objects of calls that begin a line and end one, between lines of prose.
+void Scanner::scan_lines(std::vector<ParsedCommand>& out) {
+  constexpr std::string_view kBlank = " \t\r";
+  std::size_t line = 0;
+  while (line < text_.size() && out.size() <= kCommandsMax && budget_ > 0) {
+    const std::size_t begin = text_.find_first_not_of(kBlank, line);
+    const bool object = begin != std::string_view::npos && text_[begin] == '{';
+    std::size_t searched = line;
+    if (object) {
+      Repairs repairs;
+      LenientReader input(text_, begin, repairs, {});
+      auto read = input.object();
+      auto call = read ? call_from_object(*std::move(read), Shape::strict, repairs) : std::nullopt;
+      const std::size_t end = text_.find_first_not_of(kBlank, input.position());
+      if (call && (end == std::string_view::npos || text_[end] == '\n' || text_[end] == '<')) {
+        skip_close_tags(input);
+        repairs_->add(repairs);
+        repairs_->add(Repair::bare_call);
+        out.push_back(*std::move(call));
+        line = input.position();
+        continue;
+      }
+      budget_ -= std::min(budget_, input.position() - begin);
+      searched = begin;
+    }
+    const std::size_t next = text_.find('\n', searched);
+    line = next == std::string_view::npos ? text_.size() : next + 1;
+  }
+}
+
 /// One entry of the tool_calls field.
 ParsedCommand from_structured(const chat::ToolCall& call, Repairs& repairs) {
-  const std::string name = base::valid_utf8(base::trim(call.name));
+  const std::string name = clean_name(call.name, repairs);
   const std::string_view text = base::trim(call.arguments);
   std::optional<json::Object> arguments = json::Object();
   if (!text.empty()) {
@@ -480,6 +603,29 @@ void add_structured(std::span<const chat::ToolCall> calls, ParsedAnswer& out) {
   }
 }
 
+void read_visible(const chat::Answer& answer, ParsedAnswer& out) {
+  const Scanner::Options options{.truncated = answer.finish == chat::FinishReason::length};
+  const bool bare = answer.tool_calls.empty();
+  const auto read = [&](std::string_view text, Repairs& repairs) {
+    Scanner scanner(text, options, repairs);
+    auto commands = scanner.scan();
+    return commands.empty() && bare ? scanner.scan_bare() : std::move(commands);
+  };
+  out.commands = read(out.visible, out.repairs);
+  if (!out.commands.empty()) {
+    return;
+  }
+  // Nothing: perhaps the marks of the tags are written in another way.
+  Repairs repairs;
+  const std::string plain = plain_markup(out.visible, repairs);
+  if (!repairs.empty()) {
+    out.commands = read(plain, repairs);
+    if (!out.commands.empty()) {
+      out.repairs.add(repairs);
+    }
+  }
+}
+
 }  // namespace
 
 ParsedAnswer parse_answer(const chat::Answer& answer, ParserOptions options) {
@@ -488,11 +634,7 @@ ParsedAnswer parse_answer(const chat::Answer& answer, ParserOptions options) {
   ParsedAnswer out;
   out.visible = std::move(split.visible);
   if (!options.functions_offered || answer.tool_calls.empty()) {
-    Scanner scanner(out.visible, {.truncated = truncated}, out.repairs);
-    out.commands = scanner.scan();
-    if (out.commands.empty() && answer.tool_calls.empty()) {
-      out.commands = scanner.scan_bare();
-    }
+    read_visible(answer, out);
   }
   if (!answer.tool_calls.empty()) {
     if (!options.functions_offered) {

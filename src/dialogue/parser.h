@@ -18,7 +18,7 @@
 namespace sortie::dialogue {
 
 /// Changes whenever any answer could be understood in another way: part of a trial's key.
-inline constexpr std::string_view kParserVersion = "parser/1";
+inline constexpr std::string_view kParserVersion = "parser/2";
 
 /// Commands taken from one answer.
 inline constexpr std::size_t kCommandsMax = 8;

@@ -1,12 +1,16 @@
 #include "sortie/dialogue/parser.h"
 
+#include "sortie/base/text.h"
 #include "sortie/dialogue/control_tokens.h"
 #include "sortie/dialogue/markup.h"
+#include "sortie/dialogue/parser_cases.h"
 
+#include <cctype>
 #include <set>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -332,13 +336,44 @@ TEST(Parser, at_most_eight_commands_are_taken) {
   EXPECT_TRUE(answer.repairs.has(Repair::over_limit));
 }
 
+/// Letters and digits alone, in lower case: what a careless reader sees.
+std::string bare_letters(std::string_view text) {
+  std::string out = base::to_lower(text);
+  std::erase_if(out, [](char c) {
+    return static_cast<unsigned char>(c) < 0x80 && std::isalnum(static_cast<unsigned char>(c)) == 0;
+  });
+  return out;
+}
+
 TEST(Parser, own_tags_are_disjoint_from_what_model_families_own) {
   for (const std::string_view word : kCommandTags) {
-    for (const std::string& tag : {"<" + std::string(word) + ">", "</" + std::string(word) + ">"}) {
-      for (const std::string_view token : kControlTokens) {
-        EXPECT_EQ(token.find(tag), std::string_view::npos) << tag << " in " << token;
-        EXPECT_EQ(tag.find(token), std::string_view::npos) << token << " in " << tag;
+    for (const std::string_view token : kControlTokens) {
+      EXPECT_NE(bare_letters(token), bare_letters(word)) << token;
+      const std::string lower = base::to_lower(token);
+      for (const std::string& tag :
+           {fmt::format("<{}>", word), fmt::format("</{}>", word), fmt::format("<{}/>", word)}) {
+        EXPECT_EQ(lower.find(tag), std::string::npos) << tag << " in " << token;
+        EXPECT_EQ(tag.find(lower), std::string::npos) << token << " in " << tag;
       }
+    }
+  }
+}
+
+TEST(Parser, the_table_of_control_tokens_names_each_once_and_holds_every_mark_of_the_cases) {
+  const std::set<std::string_view> tokens(kControlTokens.begin(), kControlTokens.end());
+  EXPECT_EQ(tokens.size(), kControlTokens.size());
+  // Whatever looks like a control token in the table of answers is one that the table knows, is
+  // spelled in ASCII by a proxy, or is what a model made of one of our own tags.
+  const auto cases = load_parser_cases(SORTIE_PARSER_CASES);
+  ASSERT_TRUE(cases.has_value());
+  for (const ParserCase& one : *cases) {
+    if (one.family.contains("proxy")) {
+      continue;
+    }
+    const std::string& text = one.answer.text;
+    for (std::size_t at = text.find("<|"); at != std::string::npos; at = text.find("<|", at + 1)) {
+      const std::string token = text.substr(at, text.find("|>", at) + 2 - at);
+      EXPECT_TRUE(tokens.contains(token)) << one.id << ": " << token;
     }
   }
 }

@@ -16,6 +16,11 @@ enum class Repair : std::uint8_t {
   tag_spelling,          // <USE_TOOL>, <use-tool >
   self_closing_tag,      // <finish/>
   name_attribute,        // <use_tool name="x">{…}
+  unopened_tag,          // {…}</use_tool>: the open tag is missing
+  html_escaped,          // &lt;use_tool&gt;
+  fullwidth_marks,       // ＜use_tool＞, {“name”：…}
+  odd_space,             // a byte order mark or an invisible character where space may stand
+  quoted_body,           // <show_tool>"name"</show_tool>
   code_fence,            // the command stands in a code block
   json_body,             // <find_tool>{"query": …}
   name_only,             // a name without arguments
@@ -35,6 +40,7 @@ enum class Repair : std::uint8_t {
   unquoted_key,          // {name: …}
   raw_control,           // a line break inside a JSON string
   bad_escape,            // \d inside a JSON string
+  escaped_quotes,        // {\"name\": …}
   missing_bracket,       // the tag or the answer ends before the JSON does
   extra_bracket,         // }} for }
   invalid_utf8,          // bytes that are no text, replaced by U+FFFD
@@ -46,7 +52,9 @@ enum class Repair : std::uint8_t {
   native_deepseek,       // <｜tool▁call▁begin｜>…
   native_kimi,           // <|tool_call_begin|>…
   native_harmony,        // <|channel|>commentary to=functions.x …
-  bare_call,             // nothing but the JSON of a call
+  native_action,         // Action: name, Action Input: {…}
+  native_other,          // <TOOLCALL>, <|START_ACTION|>, functools[…], …
+  bare_call,             // the JSON of a call on lines of its own, without a tag
   structured_calls,      // the tool_calls field, nobody asked for
   from_reasoning,        // taken from the reasoning, since the visible part has none
   over_limit,            // more commands than are taken
