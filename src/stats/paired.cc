@@ -14,14 +14,18 @@ namespace {
 
 using Binomial = boost::math::binomial_distribution<double>;
 
-/// The largest smaller count that is still significant among `discordant` pairs; -1 when none is.
-std::int64_t critical_count(std::uint64_t discordant, double alpha) {
-  std::int64_t critical = -1;
-  for (std::uint64_t k = 0; 2 * k <= discordant; ++k) {
-    if (mcnemar_exact(k, discordant - k) > alpha) {
-      break;
+/// For each number of discordant pairs up to `pairs` the largest smaller count that is still
+/// significant; -1 where none is. One more discordant pair raises it by one at most.
+std::vector<std::int64_t> critical_counts(std::uint64_t pairs, double alpha) {
+  std::vector<std::int64_t> critical;
+  critical.reserve(pairs + 1);
+  std::int64_t last = -1;
+  for (std::uint64_t d = 0; d <= pairs; ++d) {
+    const auto next = static_cast<std::uint64_t>(last + 1);
+    if (2 * next <= d && mcnemar_exact(next, d - next) <= alpha) {
+      last = static_cast<std::int64_t>(next);
     }
-    critical = static_cast<std::int64_t>(k);
+    critical.push_back(last);
   }
   return critical;
 }
@@ -75,11 +79,7 @@ std::vector<double> holm(const std::vector<double>& p_values) {
 }
 
 double detectable_difference(const PowerQuestion& question) {
-  std::vector<std::int64_t> critical;
-  critical.reserve(question.tasks + 1);
-  for (std::uint64_t d = 0; d <= question.tasks; ++d) {
-    critical.push_back(critical_count(d, question.alpha));
-  }
+  const std::vector<std::int64_t> critical = critical_counts(question.tasks, question.alpha);
   if (power_of(critical, question, 1.0) < question.power) {
     return 1;
   }
