@@ -202,7 +202,8 @@ std::string cells_section(const ReportData& data) {
       "<th>model</th><th class=\"text\">scenarios</th><th class=\"text\">prompt</th><th "
       "class=\"text\">difficulty</th><th class=\"text\">protocol</th>"
       "<th>tool "
-      "rate†</th><th>realised</th><th>planned</th><th>n</th><th>success†</th><th>95&nbsp;% "
+      "rate†</th><th>realised</th><th>calls per "
+      "answer</th><th>planned</th><th>n</th><th>success†</th><th>95&nbsp;% "
       "interval</th><th>lost</th><th>all lost failed – succeeded</th><th>reference</th>"
       "<th class=\"text\">error labels†</th><th class=\"text\">times, "
       "diagnosis</th></tr></thead><tbody>\n";
@@ -213,12 +214,12 @@ std::string cells_section(const ReportData& data) {
                                 : 1 - static_cast<double>(tally.injected_failures) /
                                           static_cast<double>(tally.valid_calls);
     html += fmt::format(
-        "<tr><td>{}</td>{}<td>{:.3f}</td><td>{}</td><td>{}{}</td>{}<td>{}</td><td>{}</td><td>{}</"
-        "td>"
-        "<td class=\"text\">{}</td><td class=\"text\">{}</td></tr>\n",
+        "<tr><td>{}</td>{}<td>{:.3f}</td><td>{}</td><td>{}</td><td>{}{}</td>{}<td>{}</td>"
+        "<td>{}</td><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td></tr>\n",
         model_cell(cell.factors.model, cell.factors.simulated),
         factors_of(cell.factors),
         realised,
+        tally.calls_per_answer.has_value() ? fmt::format("{:.2f}", *tally.calls_per_answer) : "",
         cell.planned,
         tally.scored,
         cell.complete() ? "" : " <span class=\"mark\">incomplete</span>",

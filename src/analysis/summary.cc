@@ -41,6 +41,10 @@ class TallyBuilder {
     turns_ += trial.turns;
     repaired_ += trial.repaired;
     calls_ += trial.calls;
+    if (trial.calls_per_answer.has_value()) {
+      per_answer_ += *trial.calls_per_answer;
+      ++with_calls_;
+    }
     tally_.injected_failures += static_cast<std::uint64_t>(trial.injected);
     tally_.valid_calls += static_cast<std::uint64_t>(trial.injected + trial.calls_ok);
     if (!trial.success) {
@@ -62,6 +66,9 @@ class TallyBuilder {
       tally.calls = static_cast<double>(calls_) / n;
       tally.repaired_turns =
           turns_ == 0 ? 0 : static_cast<double>(repaired_) / static_cast<double>(turns_);
+      if (with_calls_ > 0) {
+        tally.calls_per_answer = per_answer_ / static_cast<double>(with_calls_);
+      }
       if (referenced_ == tally.scored) {
         tally.reference = reference_;
         for (double& mean : *tally.reference) {
@@ -79,6 +86,8 @@ class TallyBuilder {
   std::int64_t turns_ = 0;
   std::int64_t repaired_ = 0;
   std::int64_t calls_ = 0;
+  double per_answer_ = 0;
+  std::uint64_t with_calls_ = 0;
   std::array<double, std::size(score::kPolicies)> reference_{};
   std::uint64_t referenced_ = 0;
 };
@@ -251,6 +260,8 @@ json::Object tally_json(const Tally& tally) {
           {"tool_coverage", tally.tool_coverage},
           {"turns", tally.turns},
           {"calls", tally.calls},
+          {"calls_per_answer",
+           tally.calls_per_answer.has_value() ? json::Value(*tally.calls_per_answer) : nullptr},
           {"repaired_turns", tally.repaired_turns},
           {"injected_failures", tally.injected_failures},
           {"valid_calls", tally.valid_calls},

@@ -31,6 +31,8 @@ struct Tally {
   double turns = 0;           // mean
   double calls = 0;           // mean
   double repaired_turns = 0;  // share of turns
+  // Mean over the trials with a call, of answers with one; absent from older scorers.
+  std::optional<double> calls_per_answer;
   std::uint64_t injected_failures = 0;
   std::uint64_t valid_calls = 0;                // ok and injected: what luck was drawn for
   std::map<std::string, std::uint64_t> labels;  // of failures

@@ -72,6 +72,9 @@ TrialRow trial_row(std::span<const Cell> row) {
                               .other_tool = int_of(row[18]),
                               .no_further_call = int_of(row[19])};
   }
+  if (!is_null(row[20])) {
+    trial.calls_per_answer = double_of(row[20]);
+  }
   return trial;
 }
 
@@ -162,18 +165,28 @@ class RowReader {
 
   base::Status read_scores() {
     // Ledgers of earlier versions lack these columns.
-    TRY_ASSIGN(const std::int64_t known,
-               reader_.count("SELECT count(*) FROM sqlite_master WHERE name = 'score' AND sql LIKE "
-                             "'%flawed_places%' AND sql LIKE '%retry_none%'"));
+    constexpr std::string_view kAdded[] = {"flawed_places",
+                                           "followed_places",
+                                           "retry_same",
+                                           "retry_arguments",
+                                           "retry_tool",
+                                           "retry_none",
+                                           "calls_per_answer"};
+    std::string added;
+    for (const std::string_view column : kAdded) {
+      TRY_ASSIGN(const std::int64_t known,
+                 reader_.count(fmt::format("SELECT count(*) FROM sqlite_master WHERE name = "
+                                           "'score' AND instr(sql, ' {} ') > 0",
+                                           column)));
+      added += known > 0 ? fmt::format(", s.{}", column) : ", NULL";
+    }
     const std::string query = fmt::format(
         "SELECT t.cell, t.task, t.repeat, s.success, s.clean, s.level = 'partial', s.progress, "
         "s.tool_coverage, s.turns, s.turns_repaired, s.calls, s.calls_ok, s.calls_injected, "
-        "s.label, {} FROM trial AS t JOIN score AS s ON s.trial = t.id AND s.scorer = ?1 WHERE "
+        "s.label{} FROM trial AS t JOIN score AS s ON s.trial = t.id AND s.scorer = ?1 WHERE "
         "EXISTS (SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND o.outcome = 'scored') "
         "ORDER BY t.cell, t.task, t.repeat",
-        known > 0 ? "s.flawed_places, s.followed_places, s.retry_same, s.retry_arguments, "
-                    "s.retry_tool, s.retry_none"
-                  : "NULL, NULL, NULL, NULL, NULL, NULL");
+        added);
     const std::vector<std::string> scorer{rows_.scorer};
     return reader_.scan(query, scorer, [&](std::span<const Cell> row) {
       const auto cell = cell_by_id_.find(text_of(row[0]));

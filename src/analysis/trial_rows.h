@@ -73,6 +73,7 @@ struct TrialRow {
   std::string label;
   std::optional<ObedienceCounts> obedience;  // absent without a flaw and from older scorers
   std::optional<RetryCounts> retry;          // absent from older scorers
+  std::optional<double> calls_per_answer;    // of answers with a call; absent from older scorers
 };
 
 struct PlannedCell {
