@@ -4,6 +4,7 @@
 #include "sortie/base/hash.h"
 #include "sortie/base/random.h"
 #include "sortie/suite/catalog.h"
+#include "sortie/suite/flaws.h"
 #include "sortie/suite/plan_draft.h"
 #include "sortie/suite/sequences.h"
 #include "sortie/suite/task.h"
@@ -122,7 +123,11 @@ std::optional<Task> Generator::make_task(const Sequence& sequence,
     task.texts[level] = render_text(task.plan, sequence, difficulty, choice, false);
   }
   task.hash = content_hash(task);
-  if (!validate_task(catalog_, task).empty()) {
+  // The cheap half of the rules first: most drafts that fail have no place for one of the flaws.
+  const bool eligible = std::ranges::all_of(kPlanFlaws, [&](Flaw flaw) {
+    return flawed_plan(catalog_, task, flaw, Severity::severe).has_value();
+  });
+  if (!eligible || !validate_task(catalog_, task).empty()) {
     return std::nullopt;
   }
   return task;

@@ -78,7 +78,7 @@ constexpr Wordings kHardNext = {"On that basis, {clause}.",
                                 "That being so, {clause}.",
                                 "Building on this, {clause}."};
 constexpr Wordings kHardLast = {"In the end, {clause}.",
-                                "When all is said, {clause}.",
+                                "When all is said and done, {clause}.",
                                 "To round it off, {clause}.",
                                 "At the close, {clause}.",
                                 "Ultimately, {clause}.",

@@ -193,7 +193,12 @@ json::Value Draft::draw(const ToolSpec& tool,
   if (name == "format" && source != nullptr) {
     return json::Value(to_string(source->format));
   }
-  return sample_value(name, property, subject_, random_);
+  json::Value value = sample_value(name, property, subject_, random_);
+  // Texts say "the next {horizon} steps".
+  while (name == "horizon" && same_value(value, 1)) {
+    value = sample_value(name, property, subject_, random_);
+  }
+  return value;
 }
 
 bool Draft::add_step(std::size_t position) {

@@ -32,6 +32,14 @@ enum class Flaw : std::uint8_t {
 enum class Severity : std::uint8_t { light, medium, severe };
 enum class Protocol : std::uint8_t { text, native };
 
+/// Every flaw that a plan can have.
+inline constexpr std::array kPlanFlaws = {Flaw::sequence_disorder,
+                                          Flaw::tool_misuse,
+                                          Flaw::parameter_error,
+                                          Flaw::missing_step,
+                                          Flaw::redundant_operations,
+                                          Flaw::logical_inconsistency,
+                                          Flaw::semantic_drift};
 inline constexpr std::array kTaskTypes = {TaskType::simple_task,
                                           TaskType::basic_task,
                                           TaskType::data_pipeline,
