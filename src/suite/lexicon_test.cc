@@ -1,6 +1,7 @@
 #include "sortie/suite/lexicon.h"
 
 #include "sortie/base/json.h"
+#include "sortie/base/text.h"
 #include "sortie/suite/arguments.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/trial.h"
@@ -103,6 +104,31 @@ TEST(Lexicon, easy_names_every_operation) {
     for (const std::string_view wording : wordings_of(tool.name, Difficulty::easy)) {
       const std::string stem = tool.operation.substr(0, 3);
       EXPECT_NE(wording.find(stem), std::string_view::npos) << wording;
+    }
+  }
+}
+
+TEST(Lexicon, the_forbidden_stems_are_those_of_tool_names_and_of_the_words_that_easy_has_for_them) {
+  for (const ToolSpec& tool : ToolCatalog::pilot().tools()) {
+    for (const std::string_view part : base::split(tool.name, '_')) {
+      EXPECT_EQ(forbidden_word(part), part) << tool.name;
+    }
+    // What all six wordings of an operation share names it, or a value: its parameter or unit.
+    std::map<std::string, std::size_t> counts;
+    for (const std::string_view wording : wordings_of(tool.name, Difficulty::easy)) {
+      std::string plain;
+      slots(wording, &plain);
+      std::ranges::replace_if(plain, [](char c) { return c < 'a' || c > 'z'; }, ' ');
+      const auto words = base::split(plain, ' ');
+      for (const std::string_view word : std::set(words.begin(), words.end())) {
+        ++counts[std::string(word)];
+      }
+    }
+    for (const auto& [word, count] : counts) {
+      const bool value = property_of(tool, word) != nullptr || word == "steps";
+      if (count == kWordingsPerClause && word.size() > 2 && word != "the" && !value) {
+        EXPECT_EQ(forbidden_word(word), word) << tool.name;
+      }
     }
   }
 }
