@@ -43,10 +43,6 @@ bool follows(const ToolSpec& tool, std::string_view kind) {
   return !main_handle(tool).empty() && accepts_kind(*property_of(tool, main_handle(tool)), kind);
 }
 
-std::string_view kind_after(const ToolSpec& tool, std::string_view before) {
-  return tool.keeps_content ? before : std::string_view(tool.kind);
-}
-
 class Enumerator {
  public:
   explicit Enumerator(const ToolCatalog& catalog) : catalog_(catalog) {}
@@ -192,6 +188,10 @@ std::vector<Sequence> two_strands(const Enumerator& enumerator) {
 }
 
 }  // namespace
+
+std::string_view kind_after(const ToolSpec& tool, std::string_view before) {
+  return tool.keeps_content ? before : std::string_view(tool.kind);
+}
 
 std::vector<Sequence> sequences(const ToolCatalog& catalog, TaskType type) {
   const Enumerator enumerator(catalog);

@@ -4,6 +4,7 @@
 #include "sortie/suite/trial.h"
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 // Sequences of operations that a task type admits, by kinds alone.
@@ -20,6 +21,9 @@ struct Sequence {
 
   bool operator==(const Sequence&) const = default;
 };
+
+/// What the artifact of a tool counts as, made from one that counts as `before` ("" for a source).
+[[nodiscard]] std::string_view kind_after(const ToolSpec& tool, std::string_view before);
 
 /// Every chain (for multi_stage_pipeline: two strands, a join, a tail) that fits the kinds of the
 /// tools and the shape of the type, in a fixed order. No tool occurs twice except sources and

@@ -8,6 +8,7 @@
 #include "sortie/suite/content.h"
 #include "sortie/suite/execution.h"
 #include "sortie/suite/sampling.h"
+#include "sortie/suite/sequences.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/world.h"
 
@@ -47,18 +48,6 @@ std::string text_of(std::string_view tool, const json::Object& values) {
   return fmt::format("{}{}", tool, json::canonical(values));
 }
 
-/// Whether a call of a tool with these values is what a required operation asks for.
-bool carries_out(const Required& required, std::string_view tool, const json::Object& values) {
-  return required.tool == tool && std::ranges::all_of(required.values, [&](const auto& checked) {
-           const json::Value* given = values.if_contains(checked.key());
-           return given != nullptr && same_value(*given, checked.value());
-         });
-}
-
-std::string_view kind_after(const ToolSpec& tool, std::string_view before) {
-  return tool.keeps_content ? before : std::string_view(tool.kind);
-}
-
 // --- Solutions ---
 
 class SolutionSearch {
@@ -74,9 +63,9 @@ class SolutionSearch {
         continue;
       }
       Candidate candidate{.tool = tool, .values = call.values, .meets = {}};
-      const json::Object filled = values_of(*tool, call.values);
+      const CallValues filled{.tool = call.tool, .values = values_of(*tool, call.values)};
       for (std::size_t r = 0; r < task.goal.required.size(); ++r) {
-        if (carries_out(task.goal.required[r], call.tool, filled)) {
+        if (carries_out(task.goal.required[r], filled)) {
           candidate.meets.push_back(r);
         }
       }
@@ -279,7 +268,9 @@ json::Object ChainSearch::draw_values(const ToolSpec& tool) {
   json::Object values;
   for (const auto& [name, property] : *json::get_object(tool.parameters, "properties")) {
     if (accepted_kinds(property) == nullptr && is_required(tool, name)) {
-      values[name] = sample_value(name, property, subject_, random_);
+      const bool flag = json::get_string(property, "type") == "boolean";
+      values[name] = flag ? json::Value(random_.below(2) == 0)
+                          : sample_value(name, property, subject_, random_);
     }
   }
   return values;
@@ -357,6 +348,14 @@ std::vector<std::vector<Step>> ChainSearch::run() {
 
 }  // namespace
 
+bool carries_out(const Required& required, const CallValues& call) {
+  return required.tool == call.tool &&
+         std::ranges::all_of(required.values, [&](const auto& checked) {
+           const json::Value* given = call.values.if_contains(checked.key());
+           return given != nullptr && same_value(*given, checked.value());
+         });
+}
+
 std::vector<CallValues> calls_of(const ToolCatalog& catalog, const Task& task) {
   std::vector<CallValues> out;
   std::set<std::string> known;
@@ -374,7 +373,7 @@ std::vector<CallValues> calls_of(const ToolCatalog& catalog, const Task& task) {
   }
   for (const Required& required : task.goal.required) {
     const bool planned = std::ranges::any_of(
-        out, [&](const CallValues& call) { return carries_out(required, call.tool, call.values); });
+        out, [&](const CallValues& call) { return carries_out(required, call); });
     if (!planned) {
       add(required.tool, required.values);
     }

@@ -19,6 +19,9 @@ struct CallValues {
   json::Object values;
 };
 
+/// Whether a call with these values, defaults filled in, is what a required operation asks for.
+[[nodiscard]] bool carries_out(const Required& required, const CallValues& call);
+
 /// The distinct calls of a task's plan and goal, handles aside.
 [[nodiscard]] std::vector<CallValues> calls_of(const ToolCatalog& catalog, const Task& task);
 

@@ -158,14 +158,6 @@ std::string sequence_text(const std::vector<Step>& steps) {
   return fmt::format("{}", fmt::join(tools, " > "));
 }
 
-bool is_call(const Required& required, const CallValues& call) {
-  return required.tool == call.tool &&
-         std::ranges::all_of(required.values, [&](const auto& checked) {
-           const json::Value* given = call.values.if_contains(checked.key());
-           return given != nullptr && same_value(*given, checked.value());
-         });
-}
-
 /// The calls that every solution has, handles aside.
 std::vector<CallValues> shared_calls(const TaskCheck& check,
                                      const std::vector<std::vector<Step>>& solutions) {
@@ -174,8 +166,8 @@ std::vector<CallValues> shared_calls(const TaskCheck& check,
     return !std::ranges::all_of(solutions, [&](const std::vector<Step>& solution) {
       return std::ranges::any_of(solution, [&](const Step& step) {
         return step.tool == call.tool &&
-               is_call({.tool = call.tool, .values = call.values, .inputs = {}},
-                       {.tool = step.tool, .values = step.arguments});
+               carries_out({.tool = call.tool, .values = call.values, .inputs = {}},
+                           {.tool = step.tool, .values = step.arguments});
       });
     });
   });
@@ -186,15 +178,16 @@ void check_required(const TaskCheck& check, const std::vector<std::vector<Step>>
   const std::vector<CallValues> shared = shared_calls(check, solutions);
   for (const Required& required : check.task.goal.required) {
     if (std::ranges::none_of(shared,
-                             [&](const CallValues& call) { return is_call(required, call); })) {
+                             [&](const CallValues& call) { return carries_out(required, call); })) {
       check.add("complete",
                 fmt::format("the goal asks for {}, which not every shortest solution has",
                             required.tool));
     }
   }
   for (const CallValues& call : shared) {
-    if (std::ranges::none_of(check.task.goal.required,
-                             [&](const Required& required) { return is_call(required, call); })) {
+    if (std::ranges::none_of(check.task.goal.required, [&](const Required& required) {
+          return carries_out(required, call);
+        })) {
       check.add("complete",
                 fmt::format("every shortest solution has {}, which the goal does not ask for",
                             call.tool));
