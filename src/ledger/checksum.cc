@@ -11,13 +11,13 @@ namespace sortie::ledger {
 static_assert(std::endian::native == std::endian::little, "words are read as little-endian");
 
 void Checksum::real(double value) {
-  word(2);
+  begin(2);
   // SQLite keeps -0.0 as 0.0.
   word(std::bit_cast<std::uint64_t>(value == 0.0 ? 0.0 : value));
 }
 
 void Checksum::bytes(std::uint64_t tag, std::string_view value) {
-  word(tag);
+  begin(tag);
   word(value.size());
   std::size_t offset = 0;
   for (; offset + 8 <= value.size(); offset += 8) {

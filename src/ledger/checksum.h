@@ -13,10 +13,14 @@ class Checksum {
  public:
   explicit Checksum(std::string_view table) { text(table); }
 
-  void null() { word(0); }
+  void null() { begin(0); }
+
+  /// NULL in a column that a migration added: it enters only if a column behind it is not NULL, so
+  /// that the sums of rows from before the migration stay as they are.
+  void null_if_followed() { ++open_nulls_; }
 
   void integer(std::int64_t value) {
-    word(1);
+    begin(1);
     word(static_cast<std::uint64_t>(value));
   }
 
@@ -32,6 +36,13 @@ class Checksum {
   }
 
  private:
+  void begin(std::uint64_t tag) {
+    for (; open_nulls_ > 0; --open_nulls_) {
+      word(0);
+    }
+    word(tag);
+  }
+
   void word(std::uint64_t value) {
     state_ = (state_ ^ value) * 0x9E3779B97F4A7C15ULL;
     state_ ^= state_ >> 32U;
@@ -40,6 +51,7 @@ class Checksum {
   void bytes(std::uint64_t tag, std::string_view value);
 
   std::uint64_t state_ = 0;
+  int open_nulls_ = 0;
 };
 
 }  // namespace sortie::ledger

@@ -54,6 +54,27 @@ TEST(Checksum, takes_both_zeros_for_one_as_sqlite_does) {
   EXPECT_EQ(plus.value(), minus.value());
 }
 
+TEST(Checksum, columns_added_later_do_not_change_rows_that_have_none_of_them) {
+  Checksum before("score");
+  before.integer(7);
+  Checksum after("score");
+  after.integer(7);
+  after.null_if_followed();
+  after.null_if_followed();
+  EXPECT_EQ(after.value(), before.value());
+
+  Checksum second("score");
+  second.integer(7);
+  second.null_if_followed();
+  second.integer(1);
+  Checksum first("score");
+  first.integer(7);
+  first.integer(1);
+  first.null_if_followed();
+  EXPECT_NE(second.value(), before.value());
+  EXPECT_NE(second.value(), first.value());
+}
+
 // docs/design/ledger.md promises these values to other programs.
 TEST(Checksum, is_fixed_for_ever) {
   Checksum sum("event");

@@ -160,21 +160,23 @@ base::Error named(base::Error error, const std::string& path) {
 }
 
 base::Status prepare_writer(Connection& connection, const std::string& path) {
-  TRY(check_identity(connection));
+  TRY_ASSIGN(const std::int64_t version, check_identity(connection));
   TRY(check_whole(connection, path));
-  return connection.execute(
+  TRY(connection.execute(
       fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                   "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                   "PRAGMA wal_autocheckpoint = {}; PRAGMA cache_size = -{};",
                   kCheckpointPages,
-                  kWriterCacheKiB));
+                  kWriterCacheKiB)));
+  return migrate(connection, version);
 }
 
 base::Status prepare_reader(Connection& connection) {
-  TRY(check_identity(connection));
+  TRY_ASSIGN(const std::int64_t version, check_identity(connection));
+  TRY(connection.execute("PRAGMA temp_store = MEMORY"));
+  TRY(read_as_current(connection, version));
   TRY(connection.execute(
-      fmt::format("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-                  "PRAGMA cache_size = -{}",
+      fmt::format("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
                   kReaderCacheKiB)));
   return add_functions(connection);
 }

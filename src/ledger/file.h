@@ -17,13 +17,15 @@ namespace sortie::ledger {
 /// Makes the directory (0700) if it is not there, durably.
 [[nodiscard]] base::Status make_run_directory(const std::string& run_directory);
 
-/// Opens the ledger for writing and proves that it is one, creating it if the directory holds none.
+/// Opens the ledger for writing and proves that it is one, creating it if the directory holds none
+/// and migrating one of an older version.
 /// The caller holds the run's lock. Errors: integrity (says what was found and that nothing was
 /// changed), io.
 [[nodiscard]] base::Result<Connection> open_or_create(const std::string& run_directory,
                                                       base::WallTime now);
 
-/// Opens an existing ledger for reading and proves that it is one. Never waits for the writer.
+/// Opens an existing ledger for reading and proves that it is one. Never waits for the writer. One
+/// of an older version stays as it is and shows NULL for what it does not have.
 /// Errors: not_found, integrity, io.
 [[nodiscard]] base::Result<Connection> open_to_read(const std::string& run_directory);
 

@@ -4,8 +4,10 @@
 #include "sortie/base/hash.h"
 #include "sortie/ledger/checksum.h"
 #include "sortie/ledger/compression.h"
+#include "sortie/ledger/schema.h"
 #include "sortie/ledger/sqlite.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -61,7 +63,10 @@ void row_checksum(sqlite3_context* context, int count, sqlite3_value** values) {
     fail(context, "row_checksum() needs the name of a table");
     return;
   }
-  Checksum sum(bytes_of(values[0]));
+  const std::string_view name = bytes_of(values[0]);
+  const auto table = std::ranges::find(kFactTables, name, &FactTable::name);
+  const int added = table == kFactTables.end() ? 0 : table->added;
+  Checksum sum(name);
   for (int i = 1; i < count; ++i) {
     switch (sqlite3_value_type(values[i])) {
       case SQLITE_INTEGER:
@@ -77,7 +82,7 @@ void row_checksum(sqlite3_context* context, int count, sqlite3_value** values) {
         sum.blob(bytes_of(values[i]));
         break;
       default:
-        sum.null();
+        i + added < count ? sum.null() : sum.null_if_followed();
         break;
     }
   }

@@ -142,6 +142,14 @@ struct ScoreRecord {
   bool filtered = false;
   bool refused = false;
   bool context_full = false;
+  // Since schema version 2; scorers before it leave them out.
+  std::optional<std::int64_t> flawed_places{};    // of a flawed plan
+  std::optional<std::int64_t> followed_places{};  // of them
+  std::optional<std::int64_t> retry_same{};       // after an injected failure: the same call again
+  std::optional<std::int64_t> retry_arguments{};  // other arguments
+  std::optional<std::int64_t> retry_tool{};       // another tool
+  std::optional<std::int64_t> retry_none{};       // no further call
+  std::optional<double> calls_per_answer{};       // of answers with a call
 };
 
 /// Limit changes, breaker, route taken out, operator actions.

@@ -1,5 +1,6 @@
 #include "sortie/ledger/schema.h"
 
+#include "sortie/base/check.h"
 #include "sortie/base/error.h"
 #include "sortie/ledger/sqlite.h"
 
@@ -162,7 +163,10 @@ CREATE TABLE outcome (
   checksum   INTEGER NOT NULL,
   UNIQUE (trial, checksum)
 ) STRICT;
+)sql";
 
+// Version 1 of the table ended here.
+constexpr std::string_view kScoreColumns = R"sql(
 CREATE TABLE score (
   id                   INTEGER PRIMARY KEY,
   trial                INTEGER NOT NULL REFERENCES trial (id),
@@ -188,10 +192,24 @@ CREATE TABLE score (
   filtered             INTEGER NOT NULL CHECK (filtered IN (0, 1)),
   refused              INTEGER NOT NULL CHECK (refused IN (0, 1)),
   context_full         INTEGER NOT NULL CHECK (context_full IN (0, 1)),
-  checksum             INTEGER NOT NULL,
+)sql";
+
+constexpr std::string_view kScoreColumnsAdded =
+    R"sql(  flawed_places        INTEGER CHECK (flawed_places >= 0),    -- NULL: no flawed plan was shown
+  followed_places      INTEGER CHECK (followed_places BETWEEN 0 AND flawed_places),  -- of them, before the right step succeeded
+  retry_same           INTEGER CHECK (retry_same >= 0),       -- after an injected failure: the same call again
+  retry_arguments      INTEGER CHECK (retry_arguments >= 0),  -- other arguments
+  retry_tool           INTEGER CHECK (retry_tool >= 0),       -- another tool
+  retry_none           INTEGER CHECK (retry_none >= 0),       -- no further call
+  calls_per_answer     REAL,  -- of answers with a call; NULL: none had one
+)sql";
+
+constexpr std::string_view kScoreEnd = R"sql(  checksum             INTEGER NOT NULL,
   UNIQUE (trial, scorer)
 ) STRICT;
+)sql";
 
+constexpr std::string_view kEventTable = R"sql(
 CREATE TABLE event (
   id       INTEGER PRIMARY KEY,
   at       INTEGER NOT NULL,
@@ -204,19 +222,27 @@ CREATE TABLE event (
 CREATE INDEX attempt_by_turn ON attempt (trial, turn);
 )sql";
 
-constexpr std::string_view kViews = R"sql(
+constexpr std::string_view kTrialResult = R"sql(
 -- One row per trial that counts: its first scored outcome with the score of the newest scorer.
 CREATE VIEW trial_result AS
 SELECT t.id AS trial, t.key, t.cell, c.model, c.simulated, c.scenarios, c.prompt, c.flaw, c.severity, c.difficulty,
   c.protocol, c.tool_success_rate, c.max_turns, t.task, t.task_type, t.repeat, o.at, o.end_reason, s.scorer,
   s.success, s.clean, s.progress, s.level, s.order_score, s.tool_coverage, s.efficiency, s.calls, s.calls_ok,
   s.calls_rejected, s.calls_injected, s.turns, s.turns_repaired, s.turns_not_understood, s.label, s.label_turn,
-  s.empty, s.truncated, s.filtered, s.refused, s.context_full
+  s.empty, s.truncated, s.filtered, s.refused, s.context_full)sql";
+
+constexpr std::string_view kTrialResultAdded =
+    R"sql(, s.flawed_places, s.followed_places, s.retry_same, s.retry_arguments, s.retry_tool,
+  s.retry_none, s.calls_per_answer)sql";
+
+constexpr std::string_view kTrialResultFrom = R"sql(
 FROM trial t
 JOIN cell c ON c.id = t.cell
 JOIN outcome o ON o.id = (SELECT min(id) FROM outcome WHERE trial = t.id AND outcome = 'scored')
 JOIN score s ON s.trial = t.id AND s.scorer = (SELECT scorer FROM score ORDER BY id DESC LIMIT 1);
+)sql";
 
+constexpr std::string_view kViews = R"sql(
 -- The outcome that counts: the first scored one, else the latest, NULL while there is none.
 CREATE VIEW trial_state AS
 SELECT t.id AS trial, t.key, t.cell, t.task, t.task_type, t.repeat,
@@ -287,29 +313,75 @@ base::Result<Objects> objects_of(Connection& connection) {
   }
 }
 
+/// The tables that scores are in and shown by, as a version has them.
+std::string score_table(std::int64_t version) {
+  return fmt::format(
+      "{}{}{}", kScoreColumns, version == 1 ? std::string_view() : kScoreColumnsAdded, kScoreEnd);
+}
+
+std::string trial_result_view(std::int64_t version) {
+  return fmt::format("{}{}{}",
+                     kTrialResult,
+                     version == 1 ? std::string_view() : kTrialResultAdded,
+                     kTrialResultFrom);
+}
+
+/// Of a table of facts, in order, separated by commas.
+base::Result<std::string> columns_of(Connection& connection, std::string_view table) {
+  TRY_ASSIGN(Statement statement,
+             connection.prepare(fmt::format("PRAGMA main.table_info({})", table)));
+  std::string columns;
+  while (true) {
+    TRY_ASSIGN(const bool row, statement.step());
+    if (!row) {
+      return columns;
+    }
+    columns += fmt::format("{}{}", columns.empty() ? "" : ", ", statement.bytes(1));
+  }
+}
+
+/// Version 1's rows of `table` as rows of this version.
+base::Result<std::string> score_from_version_1(Connection& connection, std::string_view table) {
+  TRY_ASSIGN(std::string columns, columns_of(connection, "score"));
+  constexpr std::string_view kChecksum = "checksum";
+  CHECK(columns.ends_with(kChecksum));
+  columns.resize(columns.size() - kChecksum.size());
+  return fmt::format(
+      "SELECT {}NULL AS flawed_places, NULL AS followed_places, NULL AS retry_same, "
+      "NULL AS retry_arguments, NULL AS retry_tool, NULL AS retry_none, NULL AS calls_per_answer, "
+      "checksum FROM main.{}",
+      columns,
+      table);
+}
+
 std::unexpected<base::Error> foreign(std::string message) {
   return base::failure(base::Remedy::bad_input, base::ErrorCode::integrity, std::move(message));
 }
 
 }  // namespace
 
-std::string schema_sql() {
+std::string schema_sql(std::int64_t version) {
   std::string sql = fmt::format(
       "PRAGMA page_size = {};\nPRAGMA application_id = {};\nPRAGMA user_version = {};\n",
       kPageBytes,
       kApplicationId,
-      kSchemaVersion);
+      version);
   for (const std::string_view part :
-       {kRun, kPlanTables, kAttemptTables, kTurnTables, kResultTables, kViews, kRunTriggers}) {
+       {kRun, kPlanTables, kAttemptTables, kTurnTables, kResultTables}) {
     sql += part;
   }
+  sql += score_table(version);
+  sql += kEventTable;
+  sql += trial_result_view(version);
+  sql += kViews;
+  sql += kRunTriggers;
   for (const FactTable& table : kFactTables) {
     sql += append_only(table.name);
   }
   return sql;
 }
 
-base::Status check_identity(Connection& connection) {
+base::Result<std::int64_t> check_identity(Connection& connection) {
   TRY_ASSIGN(const std::int64_t application, connection.integer("PRAGMA application_id"));
   if (application != kApplicationId) {
     return foreign("this SQLite file is not a ledger of Sortie");
@@ -321,19 +393,57 @@ base::Status check_identity(Connection& connection) {
                     version,
                     kSchemaVersion));
   }
-  if (version < kSchemaVersion) {
+  if (version < kOldestSchemaVersion) {
     return foreign(fmt::format("the ledger has the unknown schema version {}", version));
   }
-  TRY_ASSIGN(const std::string difference, schema_difference(connection));
+  TRY_ASSIGN(const std::string difference, schema_difference(connection, version));
   if (!difference.empty()) {
     return foreign(fmt::format("the ledger's schema was changed: {}", difference));
   }
-  return {};
+  return version;
 }
 
-base::Result<std::string> schema_difference(Connection& connection) {
+base::Status migrate(Connection& connection, std::int64_t version) {
+  CHECK(version >= kOldestSchemaVersion && version <= kSchemaVersion);
+  if (version == kSchemaVersion) {
+    return {};
+  }
+  TRY_ASSIGN(const std::string rows, score_from_version_1(connection, "score_of_version_1"));
+  // The table is made anew, so that a migrated ledger's schema is that of a new one to the byte.
+  // Views and triggers go first: renaming would change their text.
+  const std::string sql =
+      "DROP VIEW trial_result;DROP TRIGGER score_keeps_rows;DROP TRIGGER score_keeps_values;"
+      "ALTER TABLE score RENAME TO score_of_version_1;" +
+      score_table(kSchemaVersion) + "INSERT INTO score " + rows +
+      ";DROP TABLE score_of_version_1;" + trial_result_view(kSchemaVersion) + append_only("score") +
+      fmt::format("PRAGMA user_version = {};", kSchemaVersion);
+  TRY(connection.execute("BEGIN IMMEDIATE"));
+  base::Status done = connection.execute(sql);
+  if (done) {
+    done = connection.execute("COMMIT");
+  }
+  if (!done) {
+    static_cast<void>(connection.execute("ROLLBACK").has_value());
+  }
+  return done;
+}
+
+base::Status read_as_current(Connection& connection, std::int64_t version) {
+  if (version == kSchemaVersion) {
+    return {};
+  }
+  TRY_ASSIGN(const std::string rows, score_from_version_1(connection, "score"));
+  TRY(connection.execute("CREATE TEMP VIEW score AS " + rows));
+  // A view sees tables of its own database first: this one has to be made again beside that one.
+  std::string view = trial_result_view(kSchemaVersion);
+  constexpr std::string_view kMade = "CREATE VIEW";
+  view.replace(view.find(kMade), kMade.size(), "CREATE TEMP VIEW");
+  return connection.execute(view);
+}
+
+base::Result<std::string> schema_difference(Connection& connection, std::int64_t version) {
   TRY_ASSIGN(Connection model, Connection::open(":memory:", OpenMode::create));
-  TRY(model.execute(schema_sql()));
+  TRY(model.execute(schema_sql(version)));
   TRY_ASSIGN(Objects expected, objects_of(model));
   TRY_ASSIGN(const Objects found, objects_of(connection));
   for (const auto& [name, sql] : found) {

@@ -15,37 +15,52 @@ namespace sortie::ledger {
 /// PRAGMA application_id: "Srti".
 inline constexpr std::int64_t kApplicationId = 0x53727469;
 /// PRAGMA user_version.
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
+/// The oldest version that is read, and migrated when a run goes on.
+inline constexpr std::int64_t kOldestSchemaVersion = 1;
 
 /// A table of facts. Its last column is `checksum`, over all columns before it; where the ledger
 /// chooses the row id
 /// (`id`, the first column), the checksum leaves that out, so that a repeated fact has the same
-/// one.
+/// one. Of the `added` columns before `checksum`, which came with a later version, NULLs at the end
+/// do not enter, so that older rows keep their checksums.
 struct FactTable {
   std::string_view name;
   bool chooses_id = false;
+  int added = 0;
 };
 
-inline constexpr std::array<FactTable, 11> kFactTables = {{{.name = "manifest", .chooses_id = true},
-                                                           {.name = "cell"},
-                                                           {.name = "trial"},
-                                                           {.name = "attempt"},
-                                                           {.name = "attempt_end"},
-                                                           {.name = "message"},
-                                                           {.name = "turn"},
-                                                           {.name = "outcome", .chooses_id = true},
-                                                           {.name = "score", .chooses_id = true},
-                                                           {.name = "call", .chooses_id = true},
-                                                           {.name = "event", .chooses_id = true}}};
+inline constexpr std::array<FactTable, 11> kFactTables = {
+    {{.name = "manifest", .chooses_id = true},
+     {.name = "cell"},
+     {.name = "trial"},
+     {.name = "attempt"},
+     {.name = "attempt_end"},
+     {.name = "message"},
+     {.name = "turn"},
+     {.name = "outcome", .chooses_id = true},
+     {.name = "score", .chooses_id = true, .added = 7},
+     {.name = "call", .chooses_id = true},
+     {.name = "event", .chooses_id = true}}};
 
 /// Every statement that makes an empty ledger, pragmas of the file included.
-[[nodiscard]] std::string schema_sql();
+[[nodiscard]] std::string schema_sql(std::int64_t version = kSchemaVersion);
 
-/// The file is a ledger of this version. Errors: integrity, with what was found.
-[[nodiscard]] base::Status check_identity(Connection& connection);
+/// The file is a ledger, of a version that this program knows: which. Errors: integrity, with what
+/// was found.
+[[nodiscard]] base::Result<std::int64_t> check_identity(Connection& connection);
 
-/// Nothing of the schema was added, removed or changed; the difference if something was. Errors:
-/// SQLite's own.
-[[nodiscard]] base::Result<std::string> schema_difference(Connection& connection);
+/// Brings a ledger of an older version to this one, in one transaction: whoever is killed meanwhile
+/// leaves the old version. No fact changes. Only for the owner of the run's lock.
+[[nodiscard]] base::Status migrate(Connection& connection, std::int64_t version);
+
+/// What makes queries of this version work on a connection that only reads an older one: views of
+/// that connection alone, with NULL for what the older version does not have.
+[[nodiscard]] base::Status read_as_current(Connection& connection, std::int64_t version);
+
+/// Nothing of a version's schema was added, removed or changed; the difference if something was.
+/// Errors: SQLite's own.
+[[nodiscard]] base::Result<std::string> schema_difference(Connection& connection,
+                                                          std::int64_t version = kSchemaVersion);
 
 }  // namespace sortie::ledger

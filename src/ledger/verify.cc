@@ -158,11 +158,12 @@ Check check_constraints(Reader& reader) {
   for (const auto& [table, sql] : tables) {
     for (const std::string& condition : conditions_in(sql)) {
       if (status) {
-        status = reader.scan(fmt::format("SELECT rowid FROM {} WHERE NOT ({})", table, condition),
-                             [&](std::span<const Cell> row) {
-                               finding.add(fmt::format("{} row {}", table, text_of(row[0])));
-                               return true;
-                             });
+        status =
+            reader.scan(fmt::format("SELECT rowid FROM main.{} WHERE NOT ({})", table, condition),
+                        [&](std::span<const Cell> row) {
+                          finding.add(fmt::format("{} row {}", table, text_of(row[0])));
+                          return true;
+                        });
       }
     }
   }
@@ -188,16 +189,18 @@ struct Total {
 base::Result<std::string> checksum_query(Reader& reader, const FactTable& table) {
   std::string arguments = fmt::format("'{}'", table.name);
   bool first = true;
-  TRY(reader.scan(fmt::format("PRAGMA table_info({})", table.name), [&](std::span<const Cell> row) {
-    const std::string column = text_of(row[1]);
-    const bool left_out = column == "checksum" || (table.chooses_id && first);
-    first = false;
-    if (!left_out) {
-      arguments += ", " + column;
-    }
-    return true;
-  }));
-  return fmt::format("SELECT rowid, checksum, row_checksum({}) FROM {}", arguments, table.name);
+  TRY(reader.scan(fmt::format("PRAGMA main.table_info({})", table.name),
+                  [&](std::span<const Cell> row) {
+                    const std::string column = text_of(row[1]);
+                    const bool left_out = column == "checksum" || (table.chooses_id && first);
+                    first = false;
+                    if (!left_out) {
+                      arguments += ", " + column;
+                    }
+                    return true;
+                  }));
+  return fmt::format(
+      "SELECT rowid, checksum, row_checksum({}) FROM main.{}", arguments, table.name);
 }
 
 base::Status check_rows(Reader& reader, const FactTable& table, Finding& finding, Total& total) {

@@ -57,7 +57,7 @@ constexpr std::array<Form, kFactTables.size()> kForms = {{{4, "generation = ?1 A
                                                           {6, "digest = ?1"},
                                                           {13, "attempt = ?1"},
                                                           {6, ""},
-                                                          {24, "trial = ?1 AND scorer = ?2"},
+                                                          {31, "trial = ?1 AND scorer = ?2"},
                                                           {11, "trial = ?1 AND n = ?2"},
                                                           {5, ""}}};
 
@@ -150,6 +150,17 @@ class Row {
       return add(*value);
     }
     sum_.null();
+    bind([&](Statement& s, int i) { s.bind_null(i); });
+    return *this;
+  }
+
+  /// A column that came with a later version of the schema (FactTable::added).
+  template <class T>
+  Row& add_later(const std::optional<T>& value) {
+    if (value) {
+      return add(*value);
+    }
+    sum_.null_if_followed();
     bind([&](Statement& s, int i) { s.bind_null(i); });
     return *this;
   }
@@ -529,6 +540,9 @@ base::Status RecordWriter::State::write(const ScoreRecord& score) {
   row.add(score.turns).add(score.turns_repaired).add(score.turns_not_understood);
   row.add(score.label).add(score.label_turn).add(score.empty).add(score.truncated);
   row.add(score.filtered).add(score.refused).add(score.context_full);
+  row.add_later(score.flawed_places).add_later(score.followed_places);
+  row.add_later(score.retry_same).add_later(score.retry_arguments);
+  row.add_later(score.retry_tool).add_later(score.retry_none).add_later(score.calls_per_answer);
   TRY_ASSIGN(const bool inserted, insert(table, row));
   if (inserted) {
     return {};
