@@ -24,15 +24,6 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::array kSeverities = {Severity::light, Severity::medium, Severity::severe};
-constexpr std::array kFlaws = {Flaw::sequence_disorder,
-                               Flaw::tool_misuse,
-                               Flaw::parameter_error,
-                               Flaw::missing_step,
-                               Flaw::redundant_operations,
-                               Flaw::logical_inconsistency,
-                               Flaw::semantic_drift};
-
 using Flaws = std::set<Flaw>;
 
 /// Plans by hand, from the example: read, parse, filter, aggregate, store.

@@ -8,7 +8,6 @@
 #include "sortie/suite/trial.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -20,15 +19,6 @@
 namespace sortie::suite {
 
 namespace {
-
-constexpr std::array kSeverities = {Severity::light, Severity::medium, Severity::severe};
-constexpr std::array kFlaws = {Flaw::sequence_disorder,
-                               Flaw::tool_misuse,
-                               Flaw::parameter_error,
-                               Flaw::missing_step,
-                               Flaw::redundant_operations,
-                               Flaw::logical_inconsistency,
-                               Flaw::semantic_drift};
 
 std::vector<std::size_t> steps_of(const FlawedPlan& plan) {
   std::vector<std::size_t> out;
