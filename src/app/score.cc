@@ -72,7 +72,8 @@ base::Result<Scored> score_run(const std::string& directory) {
     }
     TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));
     scores.emplace_back(engine::to_record(
-        state.id, score::score(trial.dialogue.transcript(), *trial.task, trial.params)));
+        state.id,
+        score::score(trial.dialogue.transcript(), *trial.task, trial.params, suite.catalog())));
   }
   scored.added = scores.size();
   // The writer is opened only when there is something to write: a finished run may be read-only.

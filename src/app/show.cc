@@ -132,7 +132,8 @@ base::Result<std::string> show_trial(const ShowOptions& options) {
   const dialogue::Rules rules(suite);
   TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
   TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));
-  const score::Score score = score::score(trial.dialogue.transcript(), *trial.task, trial.params);
+  const score::Score score =
+      score::score(trial.dialogue.transcript(), *trial.task, trial.params, suite.catalog());
   return options.json ? json::to_pretty_text(to_json(trial, score)) : to_text(trial, score);
 }
 

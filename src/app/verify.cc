@@ -1,15 +1,20 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/engine/records.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/ledger/records.h"
 #include "sortie/score/score.h"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -23,21 +28,58 @@ struct VerifyOptions {
   bool json = false;
 };
 
-struct StoredScore {
-  bool success = false;
-  double progress = 0;
-  std::string label;
-};
+// What follows from the answers alone, in the order of comparable().
+constexpr std::string_view kComparedColumns =
+    "success, clean, progress, level, order_score, tool_coverage, efficiency, label, label_turn, "
+    "flawed_places, followed_places, retry_same, retry_arguments, retry_tool, retry_none, "
+    "calls_per_answer";
 
-base::Result<std::map<std::int64_t, StoredScore>> stored_scores(ledger::Reader& reader) {
-  std::map<std::int64_t, StoredScore> scores;
+using Values = std::vector<std::string>;
+
+template <class T>
+std::string value_text(const std::optional<T>& value) {
+  return value ? fmt::format("{}", *value) : std::string();
+}
+
+Values comparable(const ledger::ScoreRecord& score) {
+  return {fmt::format("{}", score.success ? 1 : 0),
+          fmt::format("{}", score.clean ? 1 : 0),
+          fmt::format("{}", score.progress),
+          score.level,
+          value_text(score.order),
+          fmt::format("{}", score.tool_coverage),
+          value_text(score.efficiency),
+          score.label,
+          value_text(score.label_turn),
+          value_text(score.flawed_places),
+          value_text(score.followed_places),
+          value_text(score.retry_same),
+          value_text(score.retry_arguments),
+          value_text(score.retry_tool),
+          value_text(score.retry_none),
+          value_text(score.calls_per_answer)};
+}
+
+std::string cell_text(const ledger::Cell& cell) {
+  if (const auto* number = std::get_if<std::int64_t>(&cell)) {
+    return fmt::format("{}", *number);
+  }
+  if (const auto* real = std::get_if<double>(&cell)) {
+    return fmt::format("{}", *real);
+  }
+  return analysis::text_of(cell);
+}
+
+base::Result<std::map<std::int64_t, Values>> stored_scores(ledger::Reader& reader) {
+  std::map<std::int64_t, Values> scores;
   const std::vector<std::string> parameters{std::string(score::kScorerVersion)};
-  TRY(reader.scan("SELECT trial, success, progress, label FROM score WHERE scorer = ?1",
+  TRY(reader.scan(fmt::format("SELECT trial, {} FROM score WHERE scorer = ?1", kComparedColumns),
                   parameters,
                   [&](std::span<const ledger::Cell> row) {
-                    scores[analysis::int_of(row[0])] = {.success = analysis::int_of(row[1]) != 0,
-                                                        .progress = analysis::double_of(row[2]),
-                                                        .label = analysis::text_of(row[3])};
+                    Values& values = scores[analysis::int_of(row[0])];
+                    for (const ledger::Cell& cell : row.subspan(1)) {
+                      values.push_back(cell_text(cell));
+                    }
                     return true;
                   }));
   return scores;
@@ -60,14 +102,13 @@ base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   std::uint64_t wrong = 0;
   for (const ledger::TrialState& state : states) {
     const auto trial = replayer.replay(state);
-    const StoredScore& stored = scores.at(state.id);
-    bool same = trial.has_value();
-    if (same) {
-      const score::Score again =
-          score::score(trial->dialogue.transcript(), *trial->task, trial->params);
-      same = again.success == stored.success && again.progress == stored.progress &&
-             score::to_string(again.label) == stored.label;
-    }
+    const bool same =
+        trial.has_value() &&
+        comparable(engine::to_record(
+            state.id,
+            score::score(
+                trial->dialogue.transcript(), *trial->task, trial->params, suite.catalog()))) ==
+            scores.at(state.id);
     if (!same) {
       ++wrong;
       check.detail = fmt::format("{} of {} trials, e.g. trial {}", wrong, states.size(), state.id);

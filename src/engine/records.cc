@@ -91,6 +91,15 @@ ledger::ScoreRecord to_record(ledger::TrialId trial, const score::Score& score) 
   record.filtered = score.filtered;
   record.refused = score.refused;
   record.context_full = score.context_full;
+  if (score.flawed_places.has_value() && score.followed_places.has_value()) {
+    record.flawed_places = *score.flawed_places;
+    record.followed_places = *score.followed_places;
+  }
+  record.retry_same = score.retry.same;
+  record.retry_arguments = score.retry.arguments;
+  record.retry_tool = score.retry.tool;
+  record.retry_none = score.retry.none;
+  record.calls_per_answer = score.calls_per_answer;
   return record;
 }
 

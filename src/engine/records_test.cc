@@ -1,5 +1,7 @@
 #include "sortie/engine/records.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
 namespace sortie::engine {
@@ -22,6 +24,49 @@ TEST(Records, every_signal_has_an_outcome_of_the_closed_set) {
   EXPECT_EQ(outcome_of(SignalClass::broken), "connection");
   EXPECT_EQ(outcome_of(SignalClass::wrong_model), "wrong_model");
   EXPECT_EQ(outcome_of(SignalClass::overload), "provider_error");
+}
+
+// Was: 719 dialogues died of errors of an API and were counted as failures of the model.
+TEST(Records, nothing_that_the_infrastructure_does_is_an_outcome_that_counts) {
+  using quota::SignalClass;
+  for (const SignalClass kind : {SignalClass::throttle,
+                                 SignalClass::concurrency,
+                                 SignalClass::ramp,
+                                 SignalClass::daily_cap,
+                                 SignalClass::out_of_money,
+                                 SignalClass::auth,
+                                 SignalClass::stall,
+                                 SignalClass::not_processed,
+                                 SignalClass::broken,
+                                 SignalClass::wrong_model,
+                                 SignalClass::cancelled,
+                                 SignalClass::overload,
+                                 SignalClass::transient,
+                                 SignalClass::wrong_name,
+                                 SignalClass::bad_request}) {
+    EXPECT_NE(outcome_of(kind), "scored");
+  }
+}
+
+TEST(Records, a_score_is_stored_with_what_was_followed_and_retried) {
+  score::Score score;
+  score.retry = {.same = 4, .arguments = 3, .tool = 2, .none = 1};
+  const ledger::ScoreRecord without = to_record(7, score);
+  EXPECT_EQ(without.scorer, score::kScorerVersion);
+  EXPECT_EQ(without.flawed_places, std::nullopt);
+  EXPECT_EQ(without.followed_places, std::nullopt);
+  EXPECT_EQ(without.calls_per_answer, std::nullopt);
+  EXPECT_EQ(without.retry_same, 4);
+  EXPECT_EQ(without.retry_arguments, 3);
+  EXPECT_EQ(without.retry_tool, 2);
+  EXPECT_EQ(without.retry_none, 1);
+  score.flawed_places = 3;
+  score.followed_places = 0;
+  score.calls_per_answer = 1.5;
+  const ledger::ScoreRecord flawed = to_record(7, score);
+  EXPECT_EQ(flawed.flawed_places, 3);
+  EXPECT_EQ(flawed.followed_places, 0);
+  EXPECT_EQ(flawed.calls_per_answer, 1.5);
 }
 
 TEST(Records, calls_know_their_turn_and_their_origin) {

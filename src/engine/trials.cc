@@ -224,7 +224,8 @@ void Engine::Core::advance(sched::Ticket ticket) {
 void Engine::Core::close_scored(sched::Ticket ticket) {
   const OpenTrial& open = trial(ticket);
   const dialogue::Transcript& transcript = open.dialogue.transcript();
-  const score::Score score = score::score(transcript, *open.task, open.params);
+  const score::Score score =
+      score::score(transcript, *open.task, open.params, context_.suite->catalog());
   std::vector<ledger::Record> facts;
   facts.emplace_back(
       ledger::OutcomeRecord{.trial = open.id,

@@ -1,11 +1,19 @@
 #include "sortie/score/attempts.h"
 
 #include "sortie/base/json.h"
+#include "sortie/suite/arguments.h"
+#include "sortie/suite/execution.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <numeric>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace sortie::score {
 
@@ -22,18 +30,25 @@ struct Operation {
 /// Artifact → the operation whose successful call made it.
 using Makers = std::map<std::string, std::size_t, std::less<>>;
 
-bool is_reference(const json::Value& value) {
-  return json::find(value, "$step") != nullptr;
+/// What a call says for a parameter, else the parameter's default; nullptr if there is neither.
+const json::Value* given(const suite::ToolCatalog& catalog,
+                         const suite::CallRecord& call,
+                         std::string_view parameter) {
+  if (const json::Value* value = call.arguments.if_contains(parameter)) {
+    return value;
+  }
+  const suite::ToolSpec* tool = catalog.find(call.tool);
+  const json::Value* property = tool == nullptr ? nullptr : suite::property_of(*tool, parameter);
+  return property == nullptr ? nullptr : json::find(*property, "default");
 }
 
-bool equal(const json::Value& a, const json::Value& b) {
-  return json::canonical(a) == json::canonical(b);
-}
-
-std::size_t matching_values(const suite::CallRecord& call, const json::Object& values) {
+std::size_t matching_values(const suite::ToolCatalog& catalog,
+                            const suite::CallRecord& call,
+                            const json::Object& values) {
   return static_cast<std::size_t>(std::ranges::count_if(values, [&](const auto& member) {
-    const json::Value* given = call.arguments.if_contains(member.key());
-    return given != nullptr && !is_reference(member.value()) && equal(*given, member.value());
+    const json::Value* value = given(catalog, call, member.key());
+    return value != nullptr && suite::step_reference(member.value()) < 0 &&
+           suite::same_value(*value, member.value());
   }));
 }
 
@@ -51,85 +66,181 @@ std::size_t matching_inputs(const suite::CallRecord& call,
   }));
 }
 
-/// The operation a call attempted: of those with its tool the one with most matching values and
-/// inputs; between equals the first without a successful call yet, else the first.
-std::optional<std::size_t> operation_of(const suite::CallRecord& call,
-                                        const std::vector<Operation>& operations,
-                                        const std::vector<bool>& succeeded,
-                                        const Makers& makers) {
-  std::optional<std::size_t> best;
-  std::size_t best_matches = 0;
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (*operations[i].tool != call.tool) {
-      continue;
-    }
-    const std::size_t matches =
-        matching_values(call, *operations[i].values) + matching_inputs(call, operations[i], makers);
-    const bool better = !best || matches > best_matches ||
-                        (matches == best_matches && succeeded[*best] && !succeeded[i]);
-    if (better) {
-      best = i;
-      best_matches = matches;
-    }
-  }
-  return best;
-}
+/// Assigns calls to operations, one after the other.
+class Assignment {
+ public:
+  Assignment(const suite::ToolCatalog& catalog, const std::vector<Operation>& operations)
+      : catalog_(catalog), operations_(operations), succeeded_(operations.size()) {}
 
-std::vector<std::vector<std::size_t>> attempts(const dialogue::Transcript& transcript,
-                                               const std::vector<Operation>& operations) {
-  std::vector<std::vector<std::size_t>> all(operations.size());
-  std::vector<bool> succeeded(operations.size());
-  Makers makers;
-  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
-    const suite::CallRecord& call = transcript.calls[i];
-    const auto operation = operation_of(call, operations, succeeded, makers);
-    if (!operation) {
-      continue;
+  [[nodiscard]] CallsOf of(const dialogue::Transcript& transcript) {
+    CallsOf all(operations_.size());
+    for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+      const suite::CallRecord& call = transcript.calls[i];
+      const auto operation = operation_of(call);
+      if (!operation) {
+        continue;
+      }
+      all[*operation].push_back(i);
+      if (call.result.status == suite::CallStatus::ok) {
+        succeeded_[*operation] = true;
+        makers_.emplace(call.result.artifact, *operation);
+      }
     }
-    all[*operation].push_back(i);
-    if (call.result.status == suite::CallStatus::ok) {
-      succeeded[*operation] = true;
-      makers.emplace(call.result.artifact, *operation);
-    }
+    return all;
   }
-  return all;
-}
+
+ private:
+  /// The operation a call attempted: of those with its tool the one with most matching values and
+  /// inputs; between equals the first without a successful call yet, else the first.
+  [[nodiscard]] std::optional<std::size_t> operation_of(const suite::CallRecord& call) const {
+    std::optional<std::size_t> best;
+    std::size_t best_matches = 0;
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+      if (*operations_[i].tool != call.tool) {
+        continue;
+      }
+      const std::size_t matches = matching_values(catalog_, call, *operations_[i].values) +
+                                  matching_inputs(call, operations_[i], makers_);
+      const bool better = !best || matches > best_matches ||
+                          (matches == best_matches && succeeded_[*best] && !succeeded_[i]);
+      if (better) {
+        best = i;
+        best_matches = matches;
+      }
+    }
+    return best;
+  }
+
+  const suite::ToolCatalog& catalog_;
+  const std::vector<Operation>& operations_;
+  std::vector<bool> succeeded_;
+  Makers makers_;
+};
 
 }  // namespace
 
-std::vector<std::vector<std::size_t>> attempts_at_required(const dialogue::Transcript& transcript,
-                                                           const suite::Goal& goal) {
+CallsOf attempts_at_required(const suite::ToolCatalog& catalog,
+                             const dialogue::Transcript& transcript,
+                             const suite::Goal& goal) {
   std::vector<Operation> operations;
   operations.reserve(goal.required.size());
   for (const suite::Required& required : goal.required) {
     operations.push_back(
         {.tool = &required.tool, .values = &required.values, .inputs = required.inputs});
   }
-  return attempts(transcript, operations);
+  return Assignment(catalog, operations).of(transcript);
 }
 
-std::vector<std::optional<std::size_t>> first_attempts(const dialogue::Transcript& transcript,
-                                                       const std::vector<suite::Step>& plan) {
+CallsOf attempts_at_steps(const suite::ToolCatalog& catalog,
+                          const dialogue::Transcript& transcript,
+                          std::span<const suite::Step> plan) {
   std::vector<Operation> operations;
   operations.reserve(plan.size());
   for (const suite::Step& step : plan) {
     Operation& operation =
         operations.emplace_back(Operation{.tool = &step.tool, .values = &step.arguments});
     for (const auto& argument : step.arguments) {
-      if (const auto input = json::get_int(argument.value(), "$step"); input && *input >= 0) {
-        operation.inputs.push_back(static_cast<std::size_t>(*input));
+      if (const std::ptrdiff_t input = suite::step_reference(argument.value()); input >= 0) {
+        operation.inputs.push_back(static_cast<std::size_t>(input));
       }
     }
   }
+  return Assignment(catalog, operations).of(transcript);
+}
+
+std::vector<std::optional<std::size_t>> first_of(const CallsOf& calls) {
   std::vector<std::optional<std::size_t>> first;
-  for (const std::vector<std::size_t>& calls : attempts(transcript, operations)) {
-    first.push_back(calls.empty() ? std::nullopt : std::optional(calls.front()));
+  first.reserve(calls.size());
+  for (const std::vector<std::size_t>& own : calls) {
+    first.push_back(own.empty() ? std::nullopt : std::optional(own.front()));
   }
   return first;
 }
 
-bool has_checked_values(const suite::CallRecord& call, const suite::Required& required) {
-  return matching_values(call, required.values) == required.values.size();
+bool has_checked_values(const suite::ToolCatalog& catalog,
+                        const suite::CallRecord& call,
+                        const suite::Required& required) {
+  return matching_values(catalog, call, required.values) == required.values.size();
+}
+
+ArtifactMakers makers_of(const dialogue::Transcript& transcript) {
+  ArtifactMakers makers;
+  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+    if (transcript.calls[i].result.status == suite::CallStatus::ok) {
+      makers.emplace(transcript.calls[i].result.artifact, i);
+    }
+  }
+  return makers;
+}
+
+Completions::Completions(const suite::ToolCatalog& catalog,
+                         const dialogue::Transcript& transcript,
+                         const suite::Goal& goal)
+    : catalog_(catalog),
+      goal_(goal),
+      makers_(makers_of(transcript)),
+      through_(transcript.calls.size(), std::vector<bool>(goal.required.size())),
+      first_(goal.required.size()) {
+  // Inputs are made before what is made of them: one pass in order is enough.
+  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+    const suite::CallRecord& call = transcript.calls[i];
+    const suite::ToolSpec* tool = catalog.find(call.tool);
+    if (call.result.status != suite::CallStatus::ok || tool == nullptr) {
+      continue;
+    }
+    const auto inputs = inputs_of(call);
+    for (std::size_t operation = 0; operation < goal.required.size(); ++operation) {
+      const suite::Required& required = goal.required[operation];
+      const bool done = call.tool == required.tool && has_checked_values(catalog, call, required) &&
+                        takes_right_inputs(call, operation);
+      if (done && !first_[operation]) {
+        first_[operation] = i;
+      }
+      const bool keeps = tool->keeps_content && !inputs.empty() && inputs.front() &&
+                         through_[*inputs.front()][operation];
+      through_[i][operation] = done || keeps;
+    }
+  }
+}
+
+std::vector<std::optional<std::size_t>> Completions::inputs_of(
+    const suite::CallRecord& call) const {
+  std::vector<std::optional<std::size_t>> inputs;
+  const suite::ToolSpec* tool = catalog_.find(call.tool);
+  if (tool == nullptr) {
+    return inputs;
+  }
+  for (const std::string_view name : tool->handle_parameters()) {
+    const json::Value* handle = call.arguments.if_contains(name);
+    if (handle == nullptr) {
+      continue;
+    }
+    const auto maker =
+        handle->is_string() ? makers_.find(json::view(handle->get_string())) : makers_.end();
+    inputs.push_back(maker == makers_.end() ? std::nullopt : std::optional(maker->second));
+  }
+  return inputs;
+}
+
+bool Completions::takes_right_inputs(const suite::CallRecord& call, std::size_t operation) const {
+  const std::vector<std::size_t>& wanted = goal_.required[operation].inputs;
+  const auto inputs = inputs_of(call);
+  if (inputs.size() != wanted.size()) {
+    return false;
+  }
+  // In any order, as the goal has it.
+  std::vector<std::size_t> order(wanted.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  do {
+    bool fits = true;
+    for (std::size_t i = 0; i < inputs.size() && fits; ++i) {
+      fits = inputs[i].has_value() && through_[*inputs[i]][wanted[order[i]]];
+    }
+    if (fits) {
+      return true;
+    }
+  } while (std::ranges::next_permutation(order).found);
+  return false;
 }
 
 std::vector<std::size_t> turns_of_calls(const dialogue::Transcript& transcript) {

@@ -1,30 +1,79 @@
 #pragma once
 
 #include "sortie/dialogue/transcript.h"
+#include "sortie/suite/catalog.h"
 #include "sortie/suite/task.h"
+#include "sortie/suite/world.h"
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 // Which call of a dialogue meant which operation of its task. A tool that occurs once is recognised
-// by its name; where an operation shares its tool with others, by the checked values that a call
-// got right.
+// by its name; where an operation shares its tool with others, by the checked values and inputs
+// that a call got right.
 
 namespace sortie::score {
 
-/// Per required operation, the calls (positions in Transcript::calls) that attempted it, in order.
-/// A call belongs to at most one operation.
-[[nodiscard]] std::vector<std::vector<std::size_t>> attempts_at_required(
-    const dialogue::Transcript& transcript, const suite::Goal& goal);
+/// Per operation, calls as positions in Transcript::calls, in order.
+using CallsOf = std::vector<std::vector<std::size_t>>;
 
-/// Per step of the plan, the first call that attempted it, valid or rejected.
-[[nodiscard]] std::vector<std::optional<std::size_t>> first_attempts(
-    const dialogue::Transcript& transcript, const std::vector<suite::Step>& plan);
+/// Per required operation, the calls that attempted it, valid or rejected. A call belongs to at
+/// most one operation.
+[[nodiscard]] CallsOf attempts_at_required(const suite::ToolCatalog& catalog,
+                                           const dialogue::Transcript& transcript,
+                                           const suite::Goal& goal);
 
-/// The call has every value that the goal checks for this operation.
-[[nodiscard]] bool has_checked_values(const suite::CallRecord& call,
+/// The same per step of any plan.
+[[nodiscard]] CallsOf attempts_at_steps(const suite::ToolCatalog& catalog,
+                                        const dialogue::Transcript& transcript,
+                                        std::span<const suite::Step> plan);
+
+/// The first call of each operation, if it has any.
+[[nodiscard]] std::vector<std::optional<std::size_t>> first_of(const CallsOf& calls);
+
+/// The call has every value that the goal checks for this operation, defaults filled in.
+[[nodiscard]] bool has_checked_values(const suite::ToolCatalog& catalog,
+                                      const suite::CallRecord& call,
                                       const suite::Required& required);
+
+/// Artifact → the first call that made it.
+using ArtifactMakers = std::map<std::string, std::size_t, std::less<>>;
+
+[[nodiscard]] ArtifactMakers makers_of(const dialogue::Transcript& transcript);
+
+/// Which calls did what the goal requires: with its values, on results of the operations that it
+/// needs, directly or by way of steps that keep the content. Refers to what it is made from.
+class Completions {
+ public:
+  Completions(const suite::ToolCatalog& catalog,
+              const dialogue::Transcript& transcript,
+              const suite::Goal& goal);
+
+  /// The first call that did the operation, nullopt if none did.
+  [[nodiscard]] std::optional<std::size_t> first(std::size_t operation) const {
+    return first_[operation];
+  }
+
+  /// The call names, as inputs, results of exactly the operations that this one needs. Only for
+  /// calls whose handles the world knew.
+  [[nodiscard]] bool takes_right_inputs(const suite::CallRecord& call, std::size_t operation) const;
+
+ private:
+  /// Per input that a call names the call that made it, nullopt for what is no result.
+  [[nodiscard]] std::vector<std::optional<std::size_t>> inputs_of(
+      const suite::CallRecord& call) const;
+
+  const suite::ToolCatalog& catalog_;
+  const suite::Goal& goal_;
+  ArtifactMakers makers_;
+  std::vector<std::vector<bool>> through_;  // per call and operation
+  std::vector<std::optional<std::size_t>> first_;
+};
 
 /// Per call, the turn that made it.
 [[nodiscard]] std::vector<std::size_t> turns_of_calls(const dialogue::Transcript& transcript);

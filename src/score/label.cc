@@ -1,10 +1,14 @@
 #include "sortie/score/label.h"
 
 #include "sortie/score/attempts.h"
+#include "sortie/suite/arguments.h"
 #include "sortie/suite/world.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <ranges>
+#include <string_view>
 #include <vector>
 
 namespace sortie::score {
@@ -45,30 +49,22 @@ bool decided_by(const std::vector<Turn>& turns, auto predicate) {
 
 /// Everything a verdict on operations looks at.
 struct Evidence {
+  const suite::ToolCatalog& catalog;
   const dialogue::Transcript& transcript;
   const suite::Goal& goal;
-  std::vector<std::vector<std::size_t>> attempts;  // per required operation
-  std::vector<std::size_t> turn_of;                // per call
+  CallsOf attempts;  // per required operation
+  Completions completions;
+  std::vector<std::size_t> turn_of;  // per call
 
   [[nodiscard]] const suite::CallRecord& call(std::size_t index) const {
     return transcript.calls[index];
-  }
-
-  /// The first call that did this operation with its values.
-  [[nodiscard]] std::optional<std::size_t> first_success(std::size_t operation) const {
-    const auto& calls = attempts[operation];
-    const auto found = std::ranges::find_if(calls, [&](std::size_t index) {
-      return call(index).result.status == suite::CallStatus::ok &&
-             has_checked_values(call(index), goal.required[operation]);
-    });
-    return found == calls.end() ? std::nullopt : std::optional(*found);
   }
 
   /// The call from which on all inputs of an operation existed; nullopt if one never did.
   [[nodiscard]] std::optional<std::size_t> inputs_since(std::size_t operation) const {
     std::size_t since = 0;
     for (const std::size_t input : goal.required[operation].inputs) {
-      const auto done = first_success(input);
+      const auto done = completions.first(input);
       if (!done) {
         return std::nullopt;
       }
@@ -81,6 +77,13 @@ struct Evidence {
     return std::ranges::any_of(goal.required,
                                [&](const suite::Required& r) { return r.tool == tool; });
   }
+
+  /// A value of the call is missing, ill-typed or not the one that the goal checks.
+  [[nodiscard]] bool is_misparametrised(std::size_t index, std::size_t operation) const {
+    const suite::ToolSpec* tool = catalog.find(call(index).tool);
+    return !has_checked_values(catalog, call(index), goal.required[operation]) ||
+           (tool != nullptr && suite::check_arguments(*tool, call(index).arguments).has_value());
+  }
 };
 
 /// By the last attempt that the operation's own call decided.
@@ -91,16 +94,20 @@ std::optional<Verdict> judge_attempts(const Evidence& evidence, std::size_t oper
     if (call.result.status == suite::CallStatus::injected) {
       continue;
     }
-    const bool too_early = !since || index < *since;
-    const bool values = has_checked_values(call, evidence.goal.required[operation]);
     Verdict verdict{.turn = evidence.turn_of[index]};
-    if (call.rejection == suite::Rejection::parameter || !values) {
+    if (evidence.is_misparametrised(index, operation)) {
       verdict.label = Label::parameter_config;
-    } else if (call.rejection == suite::Rejection::other) {
-      continue;
-    } else {
-      // An unknown handle, a handle of the wrong kind, or a result made from the wrong input.
+    } else if (call.rejection == suite::Rejection::unknown_handle ||
+               call.rejection == suite::Rejection::wrong_kind ||
+               !evidence.completions.takes_right_inputs(call, operation)) {
+      // An unknown handle, or a result that is not the one to work on, whatever became of the call.
+      const bool too_early = !since || index < *since;
       verdict.label = too_early ? Label::sequence_order : Label::dependency;
+    } else if (call.rejection == suite::Rejection::parameter) {
+      // A value that the goal does not check, and the world refuses.
+      verdict.label = Label::parameter_config;
+    } else {
+      continue;
     }
     return verdict;
   }
@@ -121,9 +128,8 @@ std::optional<Verdict> judge_selection(const Evidence& evidence, std::size_t ope
 }
 
 std::optional<Verdict> judge_operations(const Evidence& evidence) {
-  const std::vector<bool>& done = evidence.transcript.required_done;
   for (std::size_t i = 0; i < evidence.goal.required.size(); ++i) {
-    if (i < done.size() && done[i]) {
+    if (evidence.completions.first(i)) {
       continue;
     }
     const auto verdict = judge_attempts(evidence, i);
@@ -135,7 +141,7 @@ std::optional<Verdict> judge_operations(const Evidence& evidence) {
 bool progressed_lately(const Evidence& evidence) {
   const std::size_t turns = evidence.transcript.turns.size();
   for (std::size_t i = 0; i < evidence.goal.required.size(); ++i) {
-    const auto done = evidence.first_success(i);
+    const auto done = evidence.completions.first(i);
     if (done && evidence.turn_of[*done] + kRecentTurns >= turns) {
       return true;
     }
@@ -154,7 +160,36 @@ Verdict judge_silence(const std::vector<Turn>& turns) {
 
 }  // namespace
 
-Verdict judge(const dialogue::Transcript& transcript, const suite::Task& task) {
+std::string_view legacy_label(Label label) {
+  switch (label) {
+    case Label::none:
+      return "";
+    case Label::no_command:
+    case Label::tool_call_format:
+      return "tool_call_format";
+    case Label::loop:
+    case Label::max_turns:
+      return "max_turns";
+    case Label::tool_selection:
+      return "tool_selection";
+    case Label::parameter_config:
+      return "parameter_config";
+    case Label::sequence_order:
+      return "sequence_order";
+    case Label::dependency:
+      return "dependency";
+    case Label::refused:
+    case Label::truncated:
+    case Label::early_finish:
+    case Label::other:
+      return "other";
+  }
+  return "other";
+}
+
+Verdict judge(const suite::ToolCatalog& catalog,
+              const dialogue::Transcript& transcript,
+              const suite::Task& task) {
   const std::vector<Turn>& turns = transcript.turns;
   if (transcript.calls.empty()) {
     return judge_silence(turns);
@@ -168,9 +203,11 @@ Verdict judge(const dialogue::Transcript& transcript, const suite::Task& task) {
   if (transcript.end == dialogue::End::loop) {
     return {.label = Label::loop, .turn = turns.size() - std::min(turns.size(), kLoopLength)};
   }
-  const Evidence evidence{.transcript = transcript,
+  const Evidence evidence{.catalog = catalog,
+                          .transcript = transcript,
                           .goal = task.goal,
-                          .attempts = attempts_at_required(transcript, task.goal),
+                          .attempts = attempts_at_required(catalog, transcript, task.goal),
+                          .completions = Completions(catalog, transcript, task.goal),
                           .turn_of = turns_of_calls(transcript)};
   if (const auto verdict = judge_operations(evidence)) {
     return *verdict;

@@ -2,12 +2,16 @@
 
 #include "sortie/score/attempts.h"
 #include "sortie/score/label.h"
+#include "sortie/score/obedience.h"
+#include "sortie/suite/arguments.h"
 #include "sortie/suite/world.h"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace sortie::score {
@@ -17,8 +21,10 @@ namespace {
 constexpr double kPartialProgressMin = 0.5;
 constexpr std::ptrdiff_t kPartialDoneMin = 2;
 
-std::optional<double> order_share(const dialogue::Transcript& transcript, const suite::Task& task) {
-  const auto first = first_attempts(transcript, task.plan);
+std::optional<double> order_share(const suite::ToolCatalog& catalog,
+                                  const dialogue::Transcript& transcript,
+                                  const suite::Task& task) {
+  const auto first = first_of(attempts_at_steps(catalog, transcript, task.plan));
   int attempted = 0;
   int in_order = 0;
   for (const auto& [before, after] : task.order) {
@@ -69,6 +75,51 @@ void count_calls(const dialogue::Transcript& transcript, Score& score) {
   }
 }
 
+bool same_call(const suite::ToolCatalog& catalog,
+               const suite::CallRecord& a,
+               const suite::CallRecord& b) {
+  const suite::ToolSpec* tool = catalog.find(a.tool);
+  if (a.tool != b.tool || tool == nullptr) {
+    return false;
+  }
+  return suite::same_value(suite::with_defaults(*tool, a.arguments),
+                           suite::with_defaults(*tool, b.arguments));
+}
+
+Retries count_retries(const suite::ToolCatalog& catalog, const dialogue::Transcript& transcript) {
+  Retries retries;
+  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+    const suite::CallRecord& failed = transcript.calls[i];
+    if (failed.result.status != suite::CallStatus::injected) {
+      continue;
+    }
+    if (i + 1 == transcript.calls.size()) {
+      ++retries.none;
+    } else if (same_call(catalog, failed, transcript.calls[i + 1])) {
+      ++retries.same;
+    } else if (failed.tool == transcript.calls[i + 1].tool) {
+      ++retries.arguments;
+    } else {
+      ++retries.tool;
+    }
+  }
+  return retries;
+}
+
+/// Calls that did not run because of one before them count: the model wrote them.
+std::optional<double> calls_per_answer(const dialogue::Transcript& transcript) {
+  std::ptrdiff_t calls = 0;
+  int answers = 0;
+  for (const dialogue::Turn& turn : transcript.turns) {
+    const auto own = std::ranges::count(
+        turn.commands, dialogue::CommandKind::use_tool, &dialogue::Command::kind);
+    calls += own;
+    answers += own > 0 ? 1 : 0;
+  }
+  return answers == 0 ? std::nullopt
+                      : std::optional(static_cast<double>(calls) / static_cast<double>(answers));
+}
+
 void count_turns(const dialogue::Transcript& transcript, Score& score) {
   score.turns = static_cast<int>(transcript.turns.size());
   for (const dialogue::Turn& turn : transcript.turns) {
@@ -117,25 +168,32 @@ std::string_view to_string(Label label) {
 
 Score score(const dialogue::Transcript& transcript,
             const suite::Task& task,
-            const suite::TrialParams& /*params*/) {
+            const suite::TrialParams& params,
+            const suite::ToolCatalog& catalog) {
   Score score;
   score.success = transcript.goal_met;
   score.clean = transcript.goal_met && transcript.clean;
   score.progress = transcript.goal_met ? 1 : transcript.progress;
   score.level = level_of(transcript);
-  score.order = order_share(transcript, task);
+  score.order = order_share(catalog, transcript, task);
   score.tool_coverage = coverage(transcript, task.goal);
   count_calls(transcript, score);
   count_turns(transcript, score);
   score.context_full = transcript.end == dialogue::End::context_full;
   score.end = transcript.end;
+  score.retry = count_retries(catalog, transcript);
+  score.calls_per_answer = calls_per_answer(transcript);
+  if (const auto followed = obedience(catalog, transcript, task, params)) {
+    score.flawed_places = followed->places;
+    score.followed_places = followed->followed;
+  }
   if (score.success) {
     const int counted = score.calls - score.calls_injected;
     score.efficiency =
         counted > 0 ? std::optional(static_cast<double>(task.plan.size()) / counted) : std::nullopt;
     return score;
   }
-  const Verdict verdict = judge(transcript, task);
+  const Verdict verdict = judge(catalog, transcript, task);
   score.label = verdict.label;
   if (verdict.turn) {
     score.label_turn = static_cast<int>(*verdict.turn);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/dialogue/transcript.h"
+#include "sortie/suite/catalog.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
@@ -14,7 +15,7 @@
 namespace sortie::score {
 
 /// Changes whenever any field can change for any transcript.
-inline constexpr std::string_view kScorerVersion = "pilot-scorer/1";
+inline constexpr std::string_view kScorerVersion = "pilot-scorer/2";
 
 enum class Level : std::uint8_t { full, partial, failure };
 
@@ -37,6 +38,14 @@ enum class Label : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(Level level);
 [[nodiscard]] std::string_view to_string(Label label);
+
+/// What came next after each injected failure.
+struct Retries {
+  int same = 0;       // the same call again
+  int arguments = 0;  // the same tool with other arguments
+  int tool = 0;       // another tool
+  int none = 0;       // no further call
+};
 
 struct Score {
   bool success = false;
@@ -62,10 +71,18 @@ struct Score {
   bool refused = false;
   bool context_full = false;
   dialogue::End end = dialogue::End::finish;
+  Retries retry;
+  std::optional<double> calls_per_answer;  // of answers with a call, run or not; none: absent
+  // Of a flawed plan alone: where it is flawed, and how many of these places the model followed.
+  std::optional<int> flawed_places;
+  std::optional<int> followed_places;
 };
 
+/// Always against the task, never against the plan that was shown. `catalog` is that of the task's
+/// suite.
 [[nodiscard]] Score score(const dialogue::Transcript& transcript,
                           const suite::Task& task,
-                          const suite::TrialParams& params);
+                          const suite::TrialParams& params,
+                          const suite::ToolCatalog& catalog);
 
 }  // namespace sortie::score
