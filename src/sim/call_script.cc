@@ -19,7 +19,7 @@ namespace sortie::sim {
 
 namespace {
 
-constexpr double kWrongValueShare = 0.6;  // of misread steps; the others take a wrong tool
+constexpr double kStaleShare = 0.5;  // of wrong inputs; the others name what does not exist
 
 std::optional<std::size_t> referenced_step(const json::Value& value) {
   const json::Object* object = value.if_object();
@@ -193,13 +193,21 @@ std::optional<suite::Step> with_wrong_value(const suite::ToolCatalog& catalog,
 
 suite::Step with_wrong_tool(const suite::ToolCatalog& catalog,
                             const suite::Step& step,
-                            const Mistake& mistake) {
+                            const Mistake& mistake,
+                            const std::vector<suite::Step>& plan) {
   const suite::ToolSpec* right = catalog.find(step.tool);
   std::vector<const suite::ToolSpec*> others;
+  std::vector<const suite::ToolSpec*> unused;
   for (const suite::ToolSpec& tool : catalog.tools()) {
     if (right != nullptr && tool.category == right->category && tool.name != right->name) {
       others.push_back(&tool);
+      if (std::ranges::find(plan, tool.name, &suite::Step::tool) == plan.end()) {
+        unused.push_back(&tool);
+      }
     }
+  }
+  if (!unused.empty()) {
+    others = std::move(unused);
   }
   if (others.empty()) {
     return step;
@@ -215,15 +223,31 @@ suite::Step with_wrong_tool(const suite::ToolCatalog& catalog,
   return out;
 }
 
-suite::Step misread(const suite::ToolCatalog& catalog,
-                    const suite::Step& step,
-                    const Mistake& mistake) {
-  if (mistake.kind < kWrongValueShare) {
-    if (auto wrong = with_wrong_value(catalog, step, mistake)) {
-      return std::move(*wrong);
+std::optional<suite::Step> with_stale_handle(const suite::Step& step, const Mistake& mistake) {
+  std::vector<std::string> inputs;
+  for (const auto& member : step.arguments) {
+    if (referenced_step(member.value()).has_value()) {
+      inputs.emplace_back(member.key());
     }
   }
-  return with_wrong_tool(catalog, step, mistake);
+  if (inputs.empty()) {
+    return std::nullopt;
+  }
+  const std::string& name = inputs[pick(mistake.place, inputs.size())];
+  const std::size_t meant = *referenced_step(step.arguments.at(name));
+  suite::Step out = step;
+  if (meant > 0 && mistake.choice < kStaleShare) {
+    out.arguments[name] = json::Object{{"$step", static_cast<std::int64_t>(meant) - 1}};
+  } else {
+    constexpr std::size_t kNumberMin = 20;  // beyond every result of a dialogue
+    constexpr std::size_t kNumbers = 80;
+    out.arguments[name] = fmt::format("result#{}", kNumberMin + pick(mistake.choice, kNumbers));
+  }
+  return out;
+}
+
+suite::Step without_arguments(const suite::Step& step) {
+  return {.tool = step.tool, .arguments = {}, .reason = step.reason};
 }
 
 }  // namespace sortie::sim

@@ -29,7 +29,6 @@ using Handles = std::vector<std::optional<std::string>>;
 
 /// Numbers in [0, 1) that decide how a step is misread.
 struct Mistake {
-  double kind = 0;    // wrong value or wrong tool
   double place = 0;   // which argument or tool
   double choice = 0;  // which value
 };
@@ -39,14 +38,20 @@ struct Mistake {
                                                           const suite::Step& step,
                                                           const Mistake& mistake);
 
-/// The step with another tool of the same category and those of its arguments that fit there.
+/// The step with another tool of the same category and those of its arguments that fit there. A
+/// tool that the plan does not use, where there is one: calling a tool that is needed elsewhere is
+/// a wrong order as much as a wrong tool.
 [[nodiscard]] suite::Step with_wrong_tool(const suite::ToolCatalog& catalog,
                                           const suite::Step& step,
-                                          const Mistake& mistake);
+                                          const Mistake& mistake,
+                                          const std::vector<suite::Step>& plan = {});
 
-/// One of the two.
-[[nodiscard]] suite::Step misread(const suite::ToolCatalog& catalog,
-                                  const suite::Step& step,
-                                  const Mistake& mistake);
+/// The step with an input that is another step's result, or no result at all; nullopt if it takes
+/// none.
+[[nodiscard]] std::optional<suite::Step> with_stale_handle(const suite::Step& step,
+                                                           const Mistake& mistake);
+
+/// The step without its arguments, which no tool accepts.
+[[nodiscard]] suite::Step without_arguments(const suite::Step& step);
 
 }  // namespace sortie::sim

@@ -53,8 +53,7 @@ TEST(Arguments, refer_to_steps_at_any_depth) {
 TEST(WrongValue, is_another_of_the_choices_and_never_a_reference) {
   const suite::ToolCatalog catalog = suite::ToolCatalog::pilot();
   EXPECT_TRUE(rc::check([&] {
-    const Mistake mistake{.kind = 0,
-                          .place = *rc::gen::inRange(0, 100) / 100.0,
+    const Mistake mistake{.place = *rc::gen::inRange(0, 100) / 100.0,
                           .choice = *rc::gen::inRange(0, 100) / 100.0};
     const auto wrong = with_wrong_value(catalog, parse_step(), mistake);
     RC_ASSERT(wrong.has_value());
@@ -73,7 +72,7 @@ TEST(WrongValue, of_a_path_stays_a_path) {
 TEST(WrongTool, is_of_the_same_category_and_keeps_the_arguments_that_fit) {
   const suite::ToolCatalog catalog = suite::ToolCatalog::pilot();
   EXPECT_TRUE(rc::check([&] {
-    const Mistake mistake{.kind = 1, .place = *rc::gen::inRange(0, 100) / 100.0, .choice = 0};
+    const Mistake mistake{.place = *rc::gen::inRange(0, 100) / 100.0, .choice = 0};
     const suite::Step wrong = with_wrong_tool(catalog, parse_step(), mistake);
     RC_ASSERT(wrong.tool != "data_processing_parser");
     RC_ASSERT(wrong.tool.starts_with("data_processing_"));
@@ -83,6 +82,23 @@ TEST(WrongTool, is_of_the_same_category_and_keeps_the_arguments_that_fit) {
       RC_ASSERT(json::get_object(tool->parameters, "properties")->contains(member.key()));
     }
   }));
+}
+
+TEST(StaleHandle, is_the_result_of_an_earlier_step_or_of_none) {
+  suite::Step step = parse_step();
+  step.arguments["source"] = json::Object{{"$step", 2}};
+  const auto stale = with_stale_handle(step, {.place = 0, .choice = 0.1});
+  ASSERT_TRUE(stale.has_value());
+  EXPECT_EQ(references(stale->arguments), std::vector<std::size_t>{1});
+  const auto unknown = with_stale_handle(step, {.place = 0, .choice = 0.9});
+  ASSERT_TRUE(unknown.has_value());
+  EXPECT_TRUE(references(unknown->arguments).empty());
+  EXPECT_TRUE(unknown->arguments.at("source").is_string());
+  EXPECT_EQ(unknown->arguments.at("format"), step.arguments.at("format"));
+}
+
+TEST(StaleHandle, needs_an_input) {
+  EXPECT_FALSE(with_stale_handle(read_step(), {}).has_value());
 }
 
 }  // namespace

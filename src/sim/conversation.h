@@ -3,6 +3,7 @@
 #include "sortie/sim/openai.h"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ enum class CallOutcome : std::uint8_t {
 
 struct PastCall {
   std::string_view tool;
-  std::string_view arguments;  // JSON text
+  std::string_view arguments;  // JSON text; empty: the model does not see them any more
   CallOutcome outcome = CallOutcome::not_run;
   std::string_view handle;  // of what was produced, if ok
 };
@@ -36,15 +37,10 @@ struct PastTurn {
 struct Conversation {
   std::string_view opening;  // the first user message
   std::vector<PastTurn> turns;
+  std::deque<std::string> respelled;  // what some views point into
 };
 
-/// The views point into the request.
+/// The views point into the request and into the conversation itself.
 [[nodiscard]] Conversation read_conversation(const ChatRequest& request);
-
-/// How the simulated model writes its commands under the text protocol.
-[[nodiscard]] std::string use_tool_text(std::string_view tool, std::string_view arguments);
-[[nodiscard]] std::string find_tool_text(std::string_view query);
-[[nodiscard]] std::string show_tool_text(std::string_view tool);
-[[nodiscard]] std::string finish_text(std::string_view result);
 
 }  // namespace sortie::sim

@@ -1,6 +1,7 @@
 #include "sortie/sim/conversation.h"
 
 #include "sortie/chat/message.h"
+#include "sortie/sim/forms.h"
 #include "sortie/sim/openai.h"
 #include "sortie/sim/play.h"
 

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kTrialDigits = 32;
 constexpr std::uint32_t kPurposes = 64;
-constexpr std::uint64_t kStepBase = 1ULL << 40U;  // beyond every index of a turn
+constexpr std::uint64_t kStepBase = 1ULL << 40U;    // beyond every index of a turn
+constexpr std::uint64_t kAnswerBase = 1ULL << 41U;  // and of a step
 
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
@@ -70,6 +71,10 @@ TrialDraws::TrialDraws(std::uint64_t seed, std::string_view model, const base::D
 
 double TrialDraws::of_turn(std::uint32_t turn, std::uint32_t purpose) const {
   return random_.uniform(static_cast<std::uint64_t>(turn) * kPurposes + purpose);
+}
+
+double TrialDraws::of_answer(std::uint32_t turn, std::uint32_t purpose) const {
+  return random_.uniform(kAnswerBase + static_cast<std::uint64_t>(turn) * kPurposes + purpose);
 }
 
 double TrialDraws::of_step(std::uint32_t step, std::uint32_t purpose) const {

@@ -35,6 +35,8 @@ class TrialDraws {
 
   /// In [0, 1). `purpose` < 64.
   [[nodiscard]] double of_turn(std::uint32_t turn, std::uint32_t purpose) const;
+  /// More chances of a turn, apart from the others. `purpose` < 64.
+  [[nodiscard]] double of_answer(std::uint32_t turn, std::uint32_t purpose) const;
   [[nodiscard]] double of_step(std::uint32_t step, std::uint32_t purpose) const;
 
  private:

@@ -118,6 +118,8 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
     case FaultKind::truncated_body:
     case FaultKind::wrong_model:
     case FaultKind::empty_answer:
+    case FaultKind::refusal:
+    case FaultKind::truncated_answer:
     case FaultKind::content_filter:
       return std::nullopt;
   }

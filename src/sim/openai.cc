@@ -282,29 +282,36 @@ std::expected<void, ApiError> parse_chat_request(std::string_view body, ChatRequ
 
 wire::Response encode_answer(const ChatAnswer& answer) {
   std::string body;
-  body.reserve(answer.text.size() + 512);
+  body.reserve(answer.text.size() + answer.reasoning.size() + 640);
   body += R"({"id":)";
   json::append_quoted(body, answer.id);
   body += fmt::format(R"(,"object":"chat.completion","created":{},"model":)", answer.created);
   json::append_quoted(body, answer.model);
   body += R"(,"choices":[{"index":0,"message":{"role":"assistant","content":)";
-  if (answer.text.empty() && !answer.calls.empty()) {
+  if (answer.text.empty() && (!answer.calls.empty() || !answer.refusal.empty())) {
     body += "null";
   } else {
     json::append_quoted(body, answer.text);
   }
+  if (!answer.reasoning.empty()) {
+    body += R"(,"reasoning_content":)";
+    json::append_quoted(body, answer.reasoning);
+  }
   if (!answer.calls.empty()) {
     append_calls(body, answer);
   }
-  body += R"(,"refusal":null},"logprobs":null,"finish_reason":)";
+  body += R"(,"refusal":)";
+  append_nullable(body, answer.refusal);
+  body += R"(},"logprobs":null,"finish_reason":)";
   json::append_quoted(body, answer.finish_reason);
   body +=
       fmt::format(R"(}}],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)",
                   answer.input_tokens,
                   answer.output_tokens,
                   answer.input_tokens + answer.output_tokens);
-  body +=
-      R"("prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},)";
+  body += fmt::format(
+      R"("prompt_tokens_details":{{"cached_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{}}}}},)",
+      answer.reasoning_tokens);
   body += R"("system_fingerprint":)";
   append_nullable(body, answer.fingerprint);
   body += "}";

@@ -74,10 +74,13 @@ struct ChatAnswer {
   std::string model;
   std::string fingerprint;
   std::string text;
-  std::vector<AnsweredCall> calls;
+  std::string reasoning{};  // reasoning_content
+  std::string refusal{};
+  std::vector<AnsweredCall> calls{};
   std::string_view finish_reason = "stop";
   std::int64_t input_tokens = 0;
-  std::int64_t output_tokens = 0;
+  std::int64_t output_tokens = 0;     // reasoning included
+  std::int64_t reasoning_tokens = 0;  // of the field
 };
 
 [[nodiscard]] wire::Response encode_answer(const ChatAnswer& answer);

@@ -106,6 +106,8 @@ chat::Answer decode(const wire::Response& response) {
   const json::Value& message = *json::find(choice, "message");
   chat::Answer answer;
   answer.text = json::get_string(message, "content").value_or("");
+  answer.reasoning = json::get_string(message, "reasoning_content").value_or("");
+  answer.refusal = json::get_string(message, "refusal").value_or("");
   answer.finish_text = json::get_string(choice, "finish_reason").value_or("");
   answer.finish = finish_of(answer.finish_text);
   answer.served_model = json::get_string(*body, "model").value_or("");
@@ -126,8 +128,9 @@ chat::Answer decode(const wire::Response& response) {
 Played play(SimulatedProvider& provider,
             const dialogue::Rules& rules,
             const suite::Task& task,
-            const Trial& trial) {
-  dialogue::Dialogue dialogue(rules, task, trial.params);
+            const Trial& trial,
+            dialogue::DialogueOptions options) {
+  dialogue::Dialogue dialogue(rules, task, trial.params, options);
   Played played;
   const bool functions = !dialogue.functions().empty();
   while (std::holds_alternative<dialogue::AskModel>(dialogue.need())) {

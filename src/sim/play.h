@@ -2,6 +2,7 @@
 
 #include "sortie/base/hash.h"
 #include "sortie/chat/message.h"
+#include "sortie/dialogue/dialogue.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/dialogue/transcript.h"
 #include "sortie/sim/profile.h"
@@ -54,7 +55,8 @@ struct Trial {
 [[nodiscard]] Played play(SimulatedProvider& provider,
                           const dialogue::Rules& rules,
                           const suite::Task& task,
-                          const Trial& trial);
+                          const Trial& trial,
+                          dialogue::DialogueOptions options = {});
 
 /// A provider of one model, without keys, limits, faults or latency.
 [[nodiscard]] ProviderProfile one_model(std::string_view name, const Skill& skill);

@@ -3,6 +3,7 @@
 #include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/skill.h"
 
 #include <cstdint>
 #include <optional>
@@ -15,42 +16,13 @@
 
 namespace sortie::sim {
 
-/// A log-normal law: exp(N(ln median, sigma)). Median 0 is the constant 0.
-struct LogNormal {
-  double median = 0;
-  double sigma = 0;
-};
-
-/// How a simulated model errs. Every field is a probability; `perfect` never errs.
-struct Skill {
-  double misread =
-      0;  // per step and trial, no plan in view, difficulty easy: believes a wrong call is right
-  double misread_with_plan = 0;  // the same with the plan in view
-  double gullibility = 0;        // per trial: takes a flawed plan literally
-  double search = 0;             // per step, no plan in view: searches for the tool first
-  double lookup = 0;             // per step, no plan in view: reads the tool's description first
-  double repair = 1;             // after a rejected call: sees the mistake
-  double persistence = 1;        // after an injected failure: repeats the same call
-  double slip = 0;  // per turn: an answer without a command, or a command without its closing tag
-  double early_finish = 0;  // per turn: finishes although steps remain
-  double batching = 0;      // per turn: sends two calls at once where two are ready
-
-  /// The one-number family: 1 is perfect, 0 is hopeless, monotone in between.
-  [[nodiscard]] static Skill of(double level);
-
-  /// "perfect", "plan_copier", "strong", "medium", "weak".
-  [[nodiscard]] static std::optional<Skill> named(std::string_view name);
-  [[nodiscard]] static std::vector<std::string> names();
-};
-
 struct ModelProfile {
   std::string name;       // what requests say
   std::string served_as;  // what answers say; empty: the name
   Skill skill;
   LogNormal ttft_ms{.median = 0, .sigma = 0};
   LogNormal ms_per_output_token{.median = 0, .sigma = 0};
-  LogNormal prose_tokens{.median = 30, .sigma = 0.5};  // words around the command
-  double price_input = 0;                              // US dollars per million tokens
+  double price_input = 0;  // US dollars per million tokens
   double price_output = 0;
 };
 
@@ -114,6 +86,8 @@ enum class FaultKind : std::uint8_t {
   key_revoked,         // 401
   wrong_model,         // another model answers and says so
   empty_answer,        // 200, finish_reason stop, no text
+  refusal,             // 200, a refusal instead of a text
+  truncated_answer,    // 200, finish_reason length, the answer cut within its command
   content_filter,      // 200, finish_reason content_filter, no text
   context_full,        // 400 context_length_exceeded
 };

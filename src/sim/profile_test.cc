@@ -172,19 +172,19 @@ TEST(Skill, every_chance_of_error_falls_as_the_level_rises) {
   EXPECT_GT(low.misread, high.misread);
   EXPECT_GT(low.misread_with_plan, high.misread_with_plan);
   EXPECT_GT(low.gullibility, high.gullibility);
-  EXPECT_GT(low.slip, high.slip);
+  EXPECT_GT(low.format.total(), high.format.total());
   EXPECT_GT(low.early_finish, high.early_finish);
   EXPECT_LT(low.repair, high.repair);
-  EXPECT_LT(low.persistence, high.persistence);
+  EXPECT_LT(low.retry.same, high.retry.same);
 }
 
 TEST(Skill, perfect_never_errs) {
   const Skill perfect = Skill::of(1);
-  EXPECT_EQ(perfect.misread + perfect.misread_with_plan + perfect.gullibility + perfect.slip +
-                perfect.early_finish,
+  EXPECT_EQ(perfect.misread + perfect.misread_with_plan + perfect.gullibility +
+                perfect.format.total() + perfect.early_finish,
             0);
   EXPECT_EQ(perfect.repair, 1);
-  EXPECT_EQ(perfect.persistence, 1);
+  EXPECT_EQ(perfect.retry.same, 1);
   EXPECT_FALSE(Skill::named("superb").has_value());
   for (const std::string& name : Skill::names()) {
     EXPECT_TRUE(Skill::named(name).has_value()) << name;

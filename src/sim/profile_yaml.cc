@@ -2,6 +2,8 @@
 #include "sortie/base/secret.h"
 #include "sortie/base/text.h"
 #include "sortie/sim/profile.h"
+#include "sortie/sim/skill.h"
+#include "sortie/sim/skill_yaml.h"
 #include "sortie/spec/file.h"
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
@@ -88,77 +90,17 @@ void read_word(Mapping& mapping,
   spec::report_unknown(key, {.text = *text, .mark = mapping.get(key)->mark}, names, problems);
 }
 
-/// "200" or {median: 200, sigma: 0.4}.
-void read_law(Mapping& mapping, std::string_view key, LogNormal& law, Problems& problems) {
-  const Node* node = mapping.get(key);
-  if (node == nullptr) {
-    return;
-  }
-  if (node->kind != Node::Kind::mapping) {
-    law = {.median = spec::read_number(*node, key, kNotNegative, problems).value_or(0), .sigma = 0};
-    return;
-  }
-  Mapping inner(*node, std::string(key), problems);
-  assign(law.median, inner.number("median", kNotNegative));
-  constexpr double kSigmaMax = 5;
-  law.sigma = inner.number("sigma", {.min = 0, .max = kSigmaMax}).value_or(0);
-  inner.finish();
-}
-
-Skill named_skill(const std::string& name, spec::Mark mark, Problems& problems) {
-  if (const auto skill = Skill::named(name)) {
-    return *skill;
-  }
-  spec::report_unknown("skill profile", {.text = name, .mark = mark}, Skill::names(), problems);
-  return {};
-}
-
-/// A number, a profile's name, or {level | profile, and single probabilities that replace its own}.
-Skill read_skill(const Node& node, Problems& problems) {
-  if (node.kind == Node::Kind::scalar) {
-    double level = 0;
-    const auto [end, error] =
-        std::from_chars(node.text.data(), node.text.data() + node.text.size(), level);
-    if (error == std::errc{} && end == node.text.data() + node.text.size() && !node.quoted) {
-      return Skill::of(spec::read_number(node, "skill", kShare, problems).value_or(1));
-    }
-    return named_skill(node.text, node.mark, problems);
-  }
-  Mapping mapping(node, "skill", problems);
-  Skill skill = Skill::of(mapping.number("level", kShare).value_or(1));
-  if (const auto name = mapping.text("profile")) {
-    skill = named_skill(*name, mapping.get("profile")->mark, problems);
-  }
-  const std::array<std::pair<std::string_view, double*>, 10> fields = {{
-      {"misread", &skill.misread},
-      {"misread_with_plan", &skill.misread_with_plan},
-      {"gullibility", &skill.gullibility},
-      {"search", &skill.search},
-      {"lookup", &skill.lookup},
-      {"repair", &skill.repair},
-      {"persistence", &skill.persistence},
-      {"slip", &skill.slip},
-      {"early_finish", &skill.early_finish},
-      {"batching", &skill.batching},
-  }};
-  for (const auto& [key, target] : fields) {
-    assign(*target, mapping.number(key, kShare));
-  }
-  mapping.finish();
-  return skill;
-}
-
-ModelProfile read_model(const NodeEntry& entry, Problems& problems) {
+ModelProfile read_model(const NodeEntry& entry, const SkillBook& book, Problems& problems) {
   ModelProfile model;
   model.name = entry.key;
   Mapping mapping(entry.value, fmt::format("model '{}'", entry.key), problems);
   assign(model.served_as, mapping.text("served_as"));
   if (const Node* skill = mapping.require("skill")) {
-    model.skill = read_skill(*skill, problems);
+    model.skill = read_skill(*skill, book, problems);
   }
   read_law(mapping, "ttft_ms", model.ttft_ms, problems);
   read_law(mapping, "ms_per_output_token", model.ms_per_output_token, problems);
-  read_law(mapping, "prose_tokens", model.prose_tokens, problems);
+  read_law(mapping, "prose_tokens", model.skill.verbosity, problems);
   assign(model.price_input, mapping.number("price_input", kNotNegative));
   assign(model.price_output, mapping.number("price_output", kNotNegative));
   mapping.finish();
@@ -392,7 +334,7 @@ std::vector<std::string> names_of(const std::vector<Profile>& profiles) {
   return names;
 }
 
-ProviderProfile read_provider(const NodeEntry& entry, Problems& problems) {
+ProviderProfile read_provider(const NodeEntry& entry, const SkillBook& book, Problems& problems) {
   ProviderProfile provider;
   provider.name = entry.key;
   Mapping mapping(entry.value, fmt::format("provider '{}'", entry.key), problems);
@@ -402,7 +344,7 @@ ProviderProfile read_provider(const NodeEntry& entry, Problems& problems) {
   assign(provider.token_bias, mapping.number("token_bias", {.min = -kBiasMax, .max = kBiasMax}));
   if (const Node* models = mapping.require("models")) {
     for (const NodeEntry& model : named_entries(*models, "models", problems)) {
-      provider.models.push_back(read_model(model, problems));
+      provider.models.push_back(read_model(model, book, problems));
     }
     if (models->kind == Node::Kind::mapping && models->entries.empty()) {
       problems.add(models->mark, "models: expected at least one model");
@@ -448,9 +390,13 @@ base::Result<Profile> parse_profile(const std::string& source, std::string_view 
       if (const auto seed = top.integer("seed", 0, std::numeric_limits<std::int64_t>::max())) {
         profile.seed = static_cast<std::uint64_t>(*seed);
       }
+      SkillBook book = shipped_skills();
+      if (const Node* skills = top.get("skills")) {
+        read_skill_book(*skills, book, problems);
+      }
       if (const Node* providers = top.require("providers")) {
         for (const NodeEntry& entry : named_entries(*providers, "providers", problems)) {
-          profile.providers.push_back(read_provider(entry, problems));
+          profile.providers.push_back(read_provider(entry, book, problems));
         }
         if (providers->kind == Node::Kind::mapping && providers->entries.empty()) {
           problems.add(providers->mark, "providers: expected at least one provider");

@@ -95,6 +95,7 @@ struct SimulatedProvider::Exchange {
   Demand demand;
   Holding holding;
   ChatAnswer answer;
+  std::size_t command_at = 0;  // in the answer's text
   const FaultProfile* fault = nullptr;
   Duration latency{};
 
@@ -198,29 +199,64 @@ void SimulatedProvider::compose(Exchange& exchange) {
                                       .situation = situations_.recognise(conversation.opening),
                                       .conversation = conversation,
                                       .skill = model.skill,
-                                      .prose_tokens = model.prose_tokens,
                                       .draws = draws,
                                       .functions = request.functions});
+  exchange.answer.model = model.served_as.empty() ? model.name : model.served_as;
+  exchange.answer.input_tokens =
+      tokens_of(request.characters()) + kTokensPerRequest +
+      kTokensPerMessage * static_cast<std::int64_t>(request.messages.size());
+  write_down(exchange, std::move(said));
+}
+
+void SimulatedProvider::write_down(Exchange& exchange, AgentAnswer said) const {
   ChatAnswer& answer = exchange.answer;
+  exchange.command_at = said.command_at;
   answer.text = std::move(said.text);
+  answer.reasoning = std::move(said.reasoning);
+  answer.refusal = std::move(said.refusal);
   answer.calls = std::move(said.calls);
   answer.finish_reason = answer.calls.empty() ? "stop" : "tool_calls";
-  answer.model = model.served_as.empty() ? model.name : model.served_as;
-  std::size_t characters = answer.text.size();
+  std::size_t characters = answer.text.size() + answer.reasoning.size() + answer.refusal.size();
   for (const AnsweredCall& call : answer.calls) {
     characters += call.name.size() + call.arguments.size();
   }
-  answer.input_tokens = tokens_of(request.characters()) + kTokensPerRequest +
-                        kTokensPerMessage * static_cast<std::int64_t>(request.messages.size());
   answer.output_tokens = tokens_of(characters);
-  if (request.max_tokens.has_value() && answer.output_tokens > *request.max_tokens) {
-    answer.output_tokens = *request.max_tokens;
+  answer.reasoning_tokens = tokens_of(answer.reasoning.size());
+  const std::int64_t limit = exchange.request.max_tokens.value_or(answer.output_tokens);
+  if (said.truncated || answer.output_tokens > limit) {
     answer.finish_reason = "length";
+  }
+  if (answer.output_tokens > limit) {
+    answer.output_tokens = limit;
+    answer.reasoning_tokens = std::min(answer.reasoning_tokens, limit);
     answer.calls.clear();
-    answer.text.resize(
-        std::min(answer.text.size(),
-                 static_cast<std::size_t>(static_cast<double>(*request.max_tokens) *
-                                          kBytesPerToken / (1.0 + profile_.token_bias))));
+    // What is thought comes first.
+    std::size_t left = static_cast<std::size_t>(static_cast<double>(limit) * kBytesPerToken /
+                                                (1.0 + profile_.token_bias));
+    answer.reasoning.resize(std::min(answer.reasoning.size(), left));
+    left -= answer.reasoning.size();
+    answer.text.resize(std::min(answer.text.size(), left));
+  }
+}
+
+/// Faults that change what the model said.
+void SimulatedProvider::distort(Exchange& exchange, FaultKind kind) const {
+  ChatAnswer& answer = exchange.answer;
+  AgentAnswer said;
+  if (kind == FaultKind::refusal) {
+    sim::refuse(said);
+  } else if (kind == FaultKind::truncated_answer) {
+    said.text = std::move(answer.text);
+    said.reasoning = std::move(answer.reasoning);
+    said.calls = std::move(answer.calls);
+    said.command_at = exchange.command_at;
+    const RequestIdentity& identity = exchange.entry.identity;
+    const TrialDraws draws(seed_, exchange.model->name, identity.trial);
+    cut(said, draws.of_turn(identity.turn, static_cast<std::uint32_t>(TurnPurpose::truncated_at)));
+  }
+  write_down(exchange, std::move(said));
+  if (kind == FaultKind::content_filter) {
+    answer.finish_reason = "content_filter";
   }
 }
 
@@ -312,11 +348,9 @@ void SimulatedProvider::deliver(Exchange& exchange, Instant now) {
   };
   if (is(FaultKind::wrong_model)) {
     answer.model = exchange.fault->served_as;
-  } else if (is(FaultKind::empty_answer) || is(FaultKind::content_filter)) {
-    answer.text.clear();
-    answer.calls.clear();
-    answer.output_tokens = 0;
-    answer.finish_reason = is(FaultKind::content_filter) ? "content_filter" : "stop";
+  } else if (is(FaultKind::empty_answer) || is(FaultKind::content_filter) ||
+             is(FaultKind::refusal) || is(FaultKind::truncated_answer)) {
+    distort(exchange, exchange.fault->kind);
   } else if (is(FaultKind::truncated_body)) {
     reply.delivery = Reply::Delivery::truncated;
   } else if (exchange.fault != nullptr && deliver_fault(exchange)) {

@@ -2,6 +2,7 @@
 
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/agent.h"
 #include "sortie/sim/audit.h"
 #include "sortie/sim/draws.h"
 #include "sortie/sim/openai.h"
@@ -93,6 +94,8 @@ class SimulatedProvider {
   /// Of a client that does not say which attempt a request is.
   [[nodiscard]] RequestIdentity identify(const ChatRequest& request);
   void compose(Exchange& exchange);
+  void write_down(Exchange& exchange, AgentAnswer said) const;
+  void distort(Exchange& exchange, FaultKind kind) const;
   void choose_fault(Exchange& exchange);
   [[nodiscard]] bool refuse(Exchange& exchange, base::Instant now);
   void deliver(Exchange& exchange, base::Instant now);

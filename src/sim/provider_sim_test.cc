@@ -125,7 +125,7 @@ TEST_F(Provider, latency_is_first_token_plus_tokens_and_depends_on_the_attempt) 
 
 TEST_F(Provider, max_tokens_cuts_the_answer) {
   ProviderProfile profile = one_model("m", Skill::of(1));
-  profile.models[0].prose_tokens = {.median = 500, .sigma = 0};
+  profile.models[0].skill.verbosity = {.median = 500, .sigma = 0};
   SimulatedProvider provider(profile, 1, suite_);
   const std::string body =
       R"({"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": "Talk."}]})";
