@@ -190,7 +190,7 @@ TEST(EndpointsFile, names_a_route_by_its_model_too_where_a_deployment_serves_two
   const auto topology = parse_endpoints(R"(version: 1
 models: {cool: {sampling: {temperature: 0}}, warm: {sampling: {temperature: 1}}}
 endpoints:
-  e: {dialect: openai, base_url: "https://h", routes: [{model: cool, api_name: x}, {model: warm, api_name: x}]}
+  e: {dialect: openai, base_url: "https://h", routes: [{model: cool, api_name: x}, {model: warm, api_name: x, served_as: x}]}
 )",
                                         "e.yaml");
   ASSERT_TRUE(topology) << topology.error().message;
@@ -387,6 +387,39 @@ endpoints:
             "e.yaml:8:25: api_name: must not be empty");
   EXPECT_EQ(endpoints_error(with_routes("[m, {model: m}]")),
             "e.yaml:8:17: route: key 'key-1' already serves 'm' as 'm'");
+}
+
+TEST(EndpointsFile, refuses_to_send_another_models_name) {
+  const auto with_route = [](std::string_view route) {
+    return fmt::format(R"(version: 1
+models: {{acme-7b: , acme-72b: , large: {{size_b: 72.7}}}}
+endpoints:
+  e:
+    dialect: openai
+    base_url: https://h/v1
+    routes:
+      - {{model: acme-72b, api_name: big}}
+      - {}
+)",
+                       route);
+  };
+  EXPECT_EQ(
+      endpoints_error(with_route("{model: acme-7b, api_name: Acme-72B}")),
+      "e.yaml:9:26: route: sends 'Acme-72B' for 'acme-7b', which is what 'acme-72b' is served "
+      "under; if that is meant, say which name the answers state: served_as: [Acme-72B]");
+  EXPECT_EQ(endpoints_error(with_route("{model: acme-7b, api_name: big}")),
+            "e.yaml:9:26: route: sends 'big' for 'acme-7b', which is what 'acme-72b' is served "
+            "under; if that is meant, say which name the answers state: served_as: [big]");
+  EXPECT_EQ(endpoints_error(with_route("{model: large, api_name: other-7B-chat}")),
+            "e.yaml:9:24: route: sends 'other-7B-chat' for 'large', a model of 7 billion "
+            "parameters by its name instead of 72.7; if that is meant, say which name the answers "
+            "state: served_as: [other-7B-chat]");
+  for (const char* fine : {"{model: acme-7b, api_name: Acme-72B, served_as: acme-7b}",
+                           "{model: acme-7b, api_name: acme2.5-7.6b-chat-1B2}",
+                           "{model: large, api_name: prod-8x7b}",
+                           "{model: acme-7b, api_name: ACME-7B}"}) {
+    EXPECT_TRUE(parse_endpoints(with_route(fine), "e.yaml").has_value()) << fine;
+  }
 }
 
 TEST(EndpointsFile, refuses_a_model_that_is_simulated_here_and_real_there) {

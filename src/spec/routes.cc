@@ -1,14 +1,18 @@
 #include "sortie/spec/routes.h"
 
+#include "sortie/base/text.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/node.h"
 #include "sortie/spec/reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -24,6 +28,7 @@ struct Declared {
   Mark mark;
   std::size_t model = 0;
   std::string api_name;
+  Mark api_name_mark;
   std::vector<std::size_t> keys;
   std::vector<std::string> served_as;
 };
@@ -92,8 +97,9 @@ std::optional<Declared> read_route(const Node& node,
   const Node* keys = mapping.get("keys");
   declared.keys = keys != nullptr ? keys_named(*keys, endpoint, problems) : all_keys(endpoint);
   const std::optional<std::string> api_name = mapping.text("api_name");
+  declared.api_name_mark = mapping.mark_of("api_name");
   if (api_name && api_name->empty()) {
-    problems.add(mapping.mark_of("api_name"), "api_name: must not be empty");
+    problems.add(declared.api_name_mark, "api_name: must not be empty");
   }
   if (const Node* served_as = mapping.get("served_as")) {
     for (Name& name : read_names(*served_as, "served_as", problems)) {
@@ -177,6 +183,78 @@ void check_simulated(const Declared& declared,
   }
 }
 
+/// Billions of parameters that a model's name states: 72 in "acme-72b-chat".
+std::optional<double> size_in(std::string_view name) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_word = [&](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    if (!is_digit(name[at]) || (at > 0 && (is_word(name[at - 1]) || name[at - 1] == '.'))) {
+      continue;
+    }
+    double size = 0;
+    const char* last = name.data() + name.size();
+    const auto [end, error] =
+        std::from_chars(name.data() + at, last, size, std::chars_format::fixed);
+    const bool billions = error == std::errc{} && end != last && (*end == 'b' || *end == 'B');
+    if (billions && (end + 1 == last || !is_word(end[1]))) {
+      return size;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Another model that the name sent by a route belongs to: the one of that name, or the one that
+/// the same endpoint serves under it.
+const Model* owner_of(const Declared& declared, std::size_t endpoint, const Topology& topology) {
+  const auto sent = [&](std::string_view name) {
+    return base::equals_ignoring_case(name, declared.api_name);
+  };
+  for (const Model& model : topology.models) {
+    if (sent(model.name)) {
+      return &model;
+    }
+  }
+  for (const Route& route : topology.routes) {
+    if (route.endpoint == endpoint && route.model != declared.model && sent(route.api_name)) {
+      return &topology.models[route.model];
+    }
+  }
+  return nullptr;
+}
+
+/// What is sent decides who answers, and a server states the name that it was sent: under another
+/// model's name that model would answer, and nothing later could tell. Allowed where the file says
+/// which name the answers will state.
+void check_name_sent(const Declared& declared,
+                     std::size_t endpoint,
+                     const Topology& topology,
+                     Problems& problems) {
+  const Model& model = topology.models[declared.model];
+  if (!declared.served_as.empty() || base::equals_ignoring_case(declared.api_name, model.name)) {
+    return;
+  }
+  std::string why;
+  constexpr double kSameSize = 1.5;  // "7b" is 7.6, never 14
+  const std::optional<double> size = size_in(declared.api_name);
+  const std::optional<double> own = model.size_b ? model.size_b : size_in(model.name);
+  if (const Model* owner = owner_of(declared, endpoint, topology)) {
+    why = fmt::format("which is what '{}' is served under", owner->name);
+  } else if (size && own && std::max(*size, *own) > kSameSize * std::min(*size, *own)) {
+    why = fmt::format("a model of {} billion parameters by its name instead of {}", *size, *own);
+  } else {
+    return;
+  }
+  problems.add(declared.api_name_mark,
+               fmt::format("route: sends '{}' for '{}', {}; if that is meant, say which name the "
+                           "answers state: served_as: [{}]",
+                           declared.api_name,
+                           model.name,
+                           why,
+                           declared.api_name));
+}
+
 }  // namespace
 
 void read_routes(const Node& node, std::size_t endpoint, Topology& topology, Problems& problems) {
@@ -191,6 +269,7 @@ void read_routes(const Node& node, std::size_t endpoint, Topology& topology, Pro
         read_route(item, topology.endpoints[endpoint], topology, problems);
     if (declared) {
       check_simulated(*declared, endpoint, topology, problems);
+      check_name_sent(*declared, endpoint, topology, problems);
       add_routes(*declared, endpoint, topology, problems);
     }
   }
