@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -109,6 +110,27 @@ ResultTable models_table(const TableContext& context, const std::vector<Line>& l
   return table;
 }
 
+/// False: the line has no trials of this type.
+bool add_type_rates(const TableContext& context,
+                    const Line& line,
+                    const std::string& type,
+                    Row& row) {
+  bool any = false;
+  for (const std::optional<std::size_t> cell : line.cells) {
+    const Estimate estimate =
+        cell.has_value() ? estimate_success_of_type(context.rows(), *cell, type) : Estimate{};
+    if (estimate.n == 0) {
+      row.values.resize(row.values.size() + 3);
+      continue;
+    }
+    any = true;
+    row.values.push_back(count_value(estimate.n));
+    row.values.push_back(share_value(estimate.rate()));
+    row.values.push_back(interval_value(estimate.interval));
+  }
+  return any;
+}
+
 ResultTable types_table(const TableContext& context, const std::vector<Line>& lines) {
   ResultTable table = context.table_named("task_types", "5.1 Task types, descriptive");
   table.columns = {{.key = "model", .title = "model"}, {.key = "task_type", .title = "task type"}};
@@ -126,20 +148,10 @@ ResultTable types_table(const TableContext& context, const std::vector<Line>& li
   for (const Line& line : lines) {
     for (const std::string& type : types) {
       Row row{.values = {text_value(line.model), text_value(type)}, .marks = {"descriptive"}};
-      bool any = false;
-      for (const std::optional<std::size_t> cell : line.cells) {
-        const Estimate estimate =
-            cell.has_value() ? estimate_success_of_type(context.rows(), *cell, type) : Estimate{};
-        any = any || estimate.n > 0;
-        const bool known = estimate.n > 0;
-        row.values.push_back(known ? count_value(estimate.n) : Value{});
-        row.values.push_back(known ? share_value(estimate.rate()) : Value{});
-        row.values.push_back(known ? interval_value(estimate.interval) : Value{});
-      }
       if (line.simulated) {
         row.marks.emplace_back("simulated");
       }
-      if (any) {
+      if (add_type_rates(context, line, type, row)) {
         table.rows.push_back(std::move(row));
       }
     }

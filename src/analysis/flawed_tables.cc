@@ -2,6 +2,7 @@
 #include "sortie/base/hash.h"
 #include "sortie/stats/bootstrap.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,6 +26,12 @@ struct Obedience {
   std::uint64_t recovered = 0;  // successes among them
 };
 
+void add_to(stats::TaskResult& result, const TaskInfo& task, double score) {
+  result.stratum = task.stratum;
+  result.sum += score;
+  result.count += 1;
+}
+
 Obedience obedience_of(const RunRows& rows, std::size_t cell) {
   Obedience result;
   std::vector<stats::TaskResult> shares(rows.tasks.size());
@@ -38,15 +45,10 @@ Obedience obedience_of(const RunRows& rows, std::size_t cell) {
     const bool none = trial.obedience->followed == 0;
     ++result.n;
     result.mean += share;
-    result.resistant += none ? 1U : 0U;
-    result.obedient += none ? 0U : 1U;
+    ++(none ? result.resistant : result.obedient);
     result.recovered += !none && trial.success ? 1U : 0U;
-    for (auto* tasks : {&shares, &resistant}) {
-      stats::TaskResult& task = (*tasks)[trial.task];
-      task.stratum = rows.tasks[trial.task].stratum;
-      task.sum += tasks == &shares ? share : (none ? 1 : 0);
-      task.count += 1;
-    }
+    add_to(shares[trial.task], rows.tasks[trial.task], share);
+    add_to(resistant[trial.task], rows.tasks[trial.task], none ? 1 : 0);
   }
   if (result.n == 0) {
     return result;
@@ -56,12 +58,11 @@ Obedience obedience_of(const RunRows& rows, std::size_t cell) {
                                                     .field("cell", rows.cells[cell].factors.id)
                                                     .finish()};
   result.interval = stats::bootstrap_mean(shares, options);
-  std::uint64_t tasks = 0;
-  for (const stats::TaskResult& task : resistant) {
-    tasks += task.count > 0 ? 1U : 0U;
-  }
-  result.resistance = tasks == result.n ? stats::wilson(result.resistant, result.n)
-                                        : stats::bootstrap_mean(resistant, options);
+  const auto tasks = std::ranges::count_if(
+      resistant, [](const stats::TaskResult& task) { return task.count > 0; });
+  result.resistance = static_cast<std::uint64_t>(tasks) == result.n
+                          ? stats::wilson(result.resistant, result.n)
+                          : stats::bootstrap_mean(resistant, options);
   return result;
 }
 

@@ -84,6 +84,16 @@ stats::Interval retry_interval(const RunRows& rows, std::size_t cell, const Retr
                                             .finish()});
 }
 
+RetryCounts retries_of(const RunRows& rows, std::size_t cell) {
+  RetryCounts sum;
+  for (const TrialRow& trial : rows.of_cell(cell)) {
+    for (const RetryShare& share : kRetries) {
+      sum.*share.count += trial.retry.value_or(RetryCounts{}).*share.count;
+    }
+  }
+  return sum;
+}
+
 ResultTable retry_table(const TableContext& context) {
   ResultTable table = context.table_named("retry", "5.4 After an injected failure");
   table.columns = {{.key = "model", .title = "model"},
@@ -96,12 +106,7 @@ ResultTable retry_table(const TableContext& context) {
   }
   for (const Entrant& entrant : context.entrants()) {
     for (const std::size_t cell : by_rate(context, entrant)) {
-      RetryCounts sum;
-      for (const TrialRow& trial : context.rows().of_cell(cell)) {
-        for (const RetryShare& share : kRetries) {
-          sum.*share.count += trial.retry.has_value() ? (*trial.retry).*share.count : 0;
-        }
-      }
+      const RetryCounts sum = retries_of(context.rows(), cell);
       if (sum.total() == 0) {
         continue;
       }

@@ -51,6 +51,15 @@ Value size_value(std::optional<double> size) {
   return size.has_value() ? text_value(fmt::format("{}", *size)) : Value{};
 }
 
+Value per_root_value(const TableContext& context,
+                     std::optional<std::size_t> cell,
+                     std::optional<double> size) {
+  if (!cell.has_value() || !size.has_value() || context.cell(*cell).tally.scored == 0) {
+    return {};
+  }
+  return number_value(context.cell(*cell).tally.success_rate() / std::sqrt(*size));
+}
+
 ResultTable cells_table(const TableContext& context) {
   const LineLayout layout{.name = "cells",
                           .title = "5.2 Model scale",
@@ -73,11 +82,7 @@ ResultTable cells_table(const TableContext& context) {
       }
       Row row = context.row_of(line, layout);
       row.values.push_back(size_value(size));
-      const bool rated = size.has_value() && line.cells[0].has_value() &&
-                         context.cell(*line.cells[0]).tally.scored > 0;
-      row.values.push_back(
-          rated ? number_value(context.cell(*line.cells[0]).tally.success_rate() / std::sqrt(*size))
-                : Value{});
+      row.values.push_back(per_root_value(context, line.cells[0], size));
       table.rows.push_back(std::move(row));
       lines.push_back(std::move(line));
     }

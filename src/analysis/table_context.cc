@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -170,40 +171,43 @@ Row TableContext::row_of(const Line& line, const LineLayout& layout) const {
   return row;
 }
 
-void TableContext::append_agents(ResultTable& table, const std::vector<Line>& lines) const {
-  for (const ReferenceRates& agent : inputs_.agents) {
-    // By labels in their order of appearance; every model has the same trials.
-    std::vector<std::pair<std::vector<std::string>, std::vector<const ReferenceRate*>>> found;
-    for (const Line& line : lines) {
-      auto entry = std::ranges::find(found, line.labels, [](const auto& e) { return e.first; });
-      if (entry == found.end()) {
-        found.emplace_back(line.labels, std::vector<const ReferenceRate*>(line.cells.size()));
-        entry = found.end() - 1;
-      }
-      for (std::size_t i = 0; i < line.cells.size(); ++i) {
-        const auto rate = line.cells[i].has_value()
-                              ? agent.by_cell.find(cell(*line.cells[i]).factors.id)
-                              : agent.by_cell.end();
-        if (rate != agent.by_cell.end() && entry->second[i] == nullptr) {
-          entry->second[i] = &rate->second;
-        }
+std::vector<TableContext::AgentLine> TableContext::agent_lines(
+    const ReferenceRates& agent, const std::vector<Line>& lines) const {
+  // By labels in their order of appearance; every model has the same trials.
+  std::vector<AgentLine> found;
+  for (const Line& line : lines) {
+    auto entry = std::ranges::find(found, line.labels, &AgentLine::labels);
+    if (entry == found.end()) {
+      found.push_back({.labels = line.labels, .rates = {}});
+      entry = found.end() - 1;
+      entry->rates.resize(line.cells.size());
+    }
+    for (std::size_t i = 0; i < line.cells.size(); ++i) {
+      const std::optional<std::size_t> index = line.cells[i];
+      if (index.has_value() && entry->rates[i].n == 0) {
+        const auto rate = agent.by_cell.find(cell(*index).factors.id);
+        entry->rates[i] = rate == agent.by_cell.end() ? ReferenceRate{} : rate->second;
       }
     }
-    for (const auto& [labels, rates] : found) {
-      if (std::ranges::all_of(rates, [](const ReferenceRate* rate) { return rate == nullptr; })) {
-        continue;
-      }
+  }
+  std::erase_if(found, [](const AgentLine& line) {
+    return std::ranges::all_of(line.rates, [](const ReferenceRate& rate) { return rate.n == 0; });
+  });
+  return found;
+}
+
+void TableContext::append_agents(ResultTable& table, const std::vector<Line>& lines) const {
+  for (const ReferenceRates& agent : inputs_.agents) {
+    for (const AgentLine& line : agent_lines(agent, lines)) {
       Row row{.values = {text_value(agent.agent)}, .marks = {"scripted"}};
-      for (const std::string& label : labels) {
-        row.values.push_back(text_value(label));
-      }
-      for (const ReferenceRate* rate : rates) {
-        const bool known = rate != nullptr && rate->n > 0;
-        row.values.push_back(known ? count_value(rate->n) : Value{});
-        row.values.push_back(
-            known ? share_value(static_cast<double>(rate->successes) / static_cast<double>(rate->n))
-                  : Value{});
-        row.values.resize(row.values.size() + kRateColumns - 2);
+      std::ranges::transform(line.labels, std::back_inserter(row.values), text_value);
+      for (const ReferenceRate& rate : line.rates) {
+        if (rate.n > 0) {
+          row.values.push_back(count_value(rate.n));
+          row.values.push_back(
+              share_value(static_cast<double>(rate.successes) / static_cast<double>(rate.n)));
+        }
+        row.values.resize(row.values.size() + (rate.n > 0 ? kRateColumns - 2 : kRateColumns));
       }
       row.values.resize(table.columns.size());
       table.rows.push_back(std::move(row));

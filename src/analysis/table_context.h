@@ -86,6 +86,15 @@ class TableContext {
   using FactorKey =
       std::tuple<std::string, std::string, std::string, std::string, std::string, double, long>;
   [[nodiscard]] static FactorKey key_of(const CellFactors& factors);
+
+  /// What one agent achieved under one combination of labels; n is 0 where it has no rate.
+  struct AgentLine {
+    std::vector<std::string> labels;
+    std::vector<ReferenceRate> rates;
+  };
+
+  [[nodiscard]] std::vector<AgentLine> agent_lines(const ReferenceRates& agent,
+                                                   const std::vector<Line>& lines) const;
   void add_rate(Row& row, std::optional<std::size_t> cell, const std::string& name) const;
 
   const TableInputs& inputs_;
