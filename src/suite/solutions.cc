@@ -28,7 +28,7 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::size_t kStatesMax = 100'000;
+constexpr std::size_t kStatesMax = 20'000;
 constexpr std::size_t kChainsMax = 20'000;
 constexpr int kDrawsMax = 8;
 
@@ -76,6 +76,7 @@ class SolutionSearch {
 
   Solutions run() {
     extend();
+    found_.states = seen_.size();
     return std::move(found_);
   }
 
@@ -388,7 +389,9 @@ Solutions shortest_solutions(const ToolCatalog& catalog,
   Solutions found;
   for (std::size_t length = 1; length <= length_max && found.shortest.empty() && found.finished;
        ++length) {
+    const std::size_t before = found.states;
     found = SolutionSearch(catalog, task, calls, length).run();
+    found.states += before;
   }
   return found;
 }

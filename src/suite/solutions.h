@@ -27,7 +27,8 @@ struct CallValues {
 
 struct Solutions {
   std::vector<std::vector<Step>> shortest;  // each a set of calls, in an order in which they run
-  bool finished = true;  // false: the limit of states was reached, there may be more
+  bool finished = true;    // false: the limit of states was reached, there may be more
+  std::size_t states = 0;  // sets of calls looked at
 };
 
 /// Every shortest solution of at most `length_max` calls, each call being one of `calls` with any

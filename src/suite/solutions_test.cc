@@ -135,6 +135,21 @@ TEST_F(ShortestSolutions, of_a_goal_that_no_call_reaches_are_none) {
   EXPECT_EQ(solutions(task).shortest.size(), 1U);
 }
 
+TEST_F(ShortestSolutions, of_a_long_plan_are_not_searched_without_end) {
+  std::vector<Step> plan = {read("data/orders/a.csv"), parse(0)};
+  for (const std::string_view operation : {"sort_ascending", "sort_descending", "rank"}) {
+    for (const std::string_view field : {"amount", "quantity", "region"}) {
+      plan.push_back({.tool = "data_processing_transformer",
+                      .arguments = {{"source", make_reference(plan.size() - 1)},
+                                    {"operation", operation},
+                                    {"field", field}},
+                      .reason = "r"});
+    }
+  }
+  const Solutions found = solutions(task_of(std::move(plan)));
+  EXPECT_FALSE(found.finished);
+}
+
 TEST_F(ShortestSolutions, are_all_that_a_search_over_every_tool_finds) {
   // What makes a search over the task's own calls exhaustive (solutions.h): here all 30 tools are
   // called with any handle, with the task's values and with other ones, and nothing is given up.

@@ -116,6 +116,7 @@ TEST_F(Validator, the_pilot_suite_as_a_whole_is_large_diverse_and_without_twins)
     std::size_t tasks = 0;
     std::size_t most = 0;
     std::vector<std::size_t> others;
+    std::size_t states = 0;
     for (const auto& [sequence, count] : counts) {
       tasks += count;
       most = std::max(most, count);
@@ -124,17 +125,21 @@ TEST_F(Validator, the_pilot_suite_as_a_whole_is_large_diverse_and_without_twins)
       const Task& task = suite_.tasks()[i];
       if (task.type == type && (i % 10 == 0 || std::getenv("SORTIE_FULL") != nullptr)) {
         others.push_back(other_chains(suite_.catalog(), task, 100).size());
+        const auto calls = calls_of(suite_.catalog(), task);
+        const Solutions found = shortest_solutions(suite_.catalog(), task, calls, task.plan.size());
+        states = std::max(states, found.states);
       }
     }
     fmt::print(
         "{}: {} tasks, {} sequences, at most {:.1f} % of the tasks each; other chains of a "
-        "task (counted up to 100): least {}, median {}\n",
+        "task (counted up to 100): least {}, median {}; at most {} sets of calls searched\n",
         to_string(type),
         tasks,
         counts.size(),
         100.0 * static_cast<double>(most) / static_cast<double>(tasks),
         std::ranges::min(others),
-        median(others));
+        median(others),
+        states);
     EXPECT_GE(tasks, 100U);
     EXPECT_GE(suite_.eligible(type), 80U);
     EXPECT_GE(counts.size(), 25U);
