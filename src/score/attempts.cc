@@ -196,16 +196,15 @@ Completions::Completions(const suite::ToolCatalog& catalog,
       if (done && !first_[operation]) {
         first_[operation] = i;
       }
-      const bool keeps = tool->keeps_content && !inputs.empty() && inputs.front() &&
-                         through_[*inputs.front()][operation];
+      const bool keeps =
+          tool->keeps_content && !inputs.empty() && through(inputs.front(), operation);
       through_[i][operation] = done || keeps;
     }
   }
 }
 
-std::vector<std::optional<std::size_t>> Completions::inputs_of(
-    const suite::CallRecord& call) const {
-  std::vector<std::optional<std::size_t>> inputs;
+std::vector<std::size_t> Completions::inputs_of(const suite::CallRecord& call) const {
+  std::vector<std::size_t> inputs;
   const suite::ToolSpec* tool = catalog_.find(call.tool);
   if (tool == nullptr) {
     return inputs;
@@ -217,7 +216,8 @@ std::vector<std::optional<std::size_t>> Completions::inputs_of(
     }
     const auto maker =
         handle->is_string() ? makers_.find(json::view(handle->get_string())) : makers_.end();
-    inputs.push_back(maker == makers_.end() ? std::nullopt : std::optional(maker->second));
+    // What is no result is made by no call.
+    inputs.push_back(maker == makers_.end() ? through_.size() : maker->second);
   }
   return inputs;
 }
@@ -234,7 +234,7 @@ bool Completions::takes_right_inputs(const suite::CallRecord& call, std::size_t 
   do {
     bool fits = true;
     for (std::size_t i = 0; i < inputs.size() && fits; ++i) {
-      fits = inputs[i].has_value() && through_[*inputs[i]][wanted[order[i]]];
+      fits = through(inputs[i], wanted[order[i]]);
     }
     if (fits) {
       return true;

@@ -64,9 +64,13 @@ class Completions {
   [[nodiscard]] bool takes_right_inputs(const suite::CallRecord& call, std::size_t operation) const;
 
  private:
-  /// Per input that a call names the call that made it, nullopt for what is no result.
-  [[nodiscard]] std::vector<std::optional<std::size_t>> inputs_of(
-      const suite::CallRecord& call) const;
+  /// Per input that a call names, the call that made it.
+  [[nodiscard]] std::vector<std::size_t> inputs_of(const suite::CallRecord& call) const;
+
+  /// What a call made is the result of the operation.
+  [[nodiscard]] bool through(std::size_t call, std::size_t operation) const {
+    return call < through_.size() && through_[call][operation];
+  }
 
   const suite::ToolCatalog& catalog_;
   const suite::Goal& goal_;

@@ -41,6 +41,13 @@ std::optional<std::size_t> operation_of(const suite::Task& task, std::size_t ste
              : std::optional(static_cast<std::size_t>(found - required.begin()));
 }
 
+/// A place that can be followed.
+struct Watched {
+  const suite::Sighting& sighting;
+  std::size_t shown;  // the step whose attempt follows the plan there
+  std::size_t input;  // the shown step that matters beside it
+};
+
 /// A dialogue beside the plan that was shown in it.
 class Reading {
  public:
@@ -90,9 +97,9 @@ class Reading {
                                [&](std::size_t index) { return index < before && wanted(index); });
   }
 
-  [[nodiscard]] bool has_wrong_value(std::size_t index, const suite::Sighting& sighting) const;
+  [[nodiscard]] bool has_wrong_value(std::size_t index, const Watched& watched) const;
   [[nodiscard]] bool takes_result_of(std::size_t index, std::size_t shown) const;
-  [[nodiscard]] bool repeated(const suite::Sighting& sighting) const;
+  [[nodiscard]] bool repeated(const Watched& watched) const;
 
   const suite::ToolCatalog& catalog_;
   const dialogue::Transcript& transcript_;
@@ -105,9 +112,9 @@ class Reading {
 };
 
 /// As shown where the plan is wrong: the same wrong value, or none where the plan shows none.
-bool Reading::has_wrong_value(std::size_t index, const suite::Sighting& sighting) const {
-  const json::Object& shown = shown_[*sighting.shown].arguments;
-  return std::ranges::any_of(sighting.parameters, [&](const std::string& name) {
+bool Reading::has_wrong_value(std::size_t index, const Watched& watched) const {
+  const json::Object& shown = shown_[watched.shown].arguments;
+  return std::ranges::any_of(watched.sighting.parameters, [&](const std::string& name) {
     const json::Value* wrong = shown.if_contains(name);
     const json::Value* said = call(index).arguments.if_contains(name);
     return wrong == nullptr ? said == nullptr : said != nullptr && suite::same_value(*said, *wrong);
@@ -139,36 +146,40 @@ bool Reading::takes_result_of(std::size_t index, std::size_t shown) const {
 
 /// Again after the step had succeeded, and before what is shown next had. Repeating a call that
 /// failed is no obedience.
-bool Reading::repeated(const suite::Sighting& sighting) const {
-  const std::size_t extra = *sighting.shown;
+bool Reading::repeated(const Watched& watched) const {
+  const std::size_t extra = watched.shown;
   const std::size_t next =
       extra + 1 < shown_.size() ? first_ok(attempts_[extra + 1]) : transcript_.calls.size();
-  return right_success(sighting.place.step) < first_attempt(extra) && first_attempt(extra) < next;
+  return right_success(watched.sighting.place.step) < first_attempt(extra) &&
+         first_attempt(extra) < next;
 }
 
 bool Reading::followed(const suite::Sighting& sighting) const {
   if (!sighting.shown) {
     return false;
   }
+  const Watched watched{.sighting = sighting,
+                        .shown = *sighting.shown,
+                        .input = sighting.input.value_or(*sighting.shown)};
   const std::size_t success = right_success(sighting.place.step);
   switch (sighting.flaw) {
     case suite::Flaw::none:
       break;
     case suite::Flaw::sequence_disorder:
-      return first_attempt(*sighting.shown) < first_attempt(*sighting.input);
+      return first_attempt(watched.shown) < first_attempt(watched.input);
     case suite::Flaw::tool_misuse:
     case suite::Flaw::missing_step:
     case suite::Flaw::semantic_drift:
-      return first_attempt(*sighting.shown) < success;
+      return first_attempt(watched.shown) < success;
     case suite::Flaw::parameter_error:
-      return attempted(*sighting.shown, success, [&](std::size_t index) {
-        return has_wrong_value(index, sighting);
+      return attempted(watched.shown, success, [&](std::size_t index) {
+        return has_wrong_value(index, watched);
       });
     case suite::Flaw::redundant_operations:
-      return repeated(sighting);
+      return repeated(watched);
     case suite::Flaw::logical_inconsistency:
-      return attempted(*sighting.shown, success, [&](std::size_t index) {
-        return takes_result_of(index, *sighting.input);
+      return attempted(watched.shown, success, [&](std::size_t index) {
+        return takes_result_of(index, watched.input);
       });
   }
   return false;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,12 +24,20 @@ namespace sortie::suite {
 
 namespace {
 
-using Position = std::optional<std::size_t>;
 using Plan = std::span<const Step>;
+using Positions = std::vector<std::size_t>;
 
-Position reference_of(const json::Value& value) {
+// For positions: there is none.
+constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
+
+/// The step whose result a value stands for.
+std::size_t reference_of(const json::Value& value) {
   const std::ptrdiff_t reference = step_reference(value);
-  return reference < 0 ? std::nullopt : Position(static_cast<std::size_t>(reference));
+  return reference < 0 ? kNowhere : static_cast<std::size_t>(reference);
+}
+
+bool is_reference(const json::Value& value) {
+  return reference_of(value) != kNowhere;
 }
 
 /// A step's values without its inputs, defaults filled in.
@@ -37,7 +46,7 @@ json::Object plain_values(const ToolCatalog& catalog, const Step& step) {
   json::Object out;
   for (const auto& [name, value] :
        tool == nullptr ? step.arguments : with_defaults(*tool, step.arguments)) {
-    if (!reference_of(value)) {
+    if (!is_reference(value)) {
       out[name] = value;
     }
   }
@@ -58,10 +67,10 @@ class Recipes {
     open_[step] = true;
     json::Object whole = plain_values(catalog_, plan_[step]);
     for (const auto& [name, value] : plan_[step].arguments) {
-      if (const Position input = reference_of(value)) {
+      if (const std::size_t input = reference_of(value); input != kNowhere) {
         // A step that needs itself, or one that is not there, has no recipe.
-        const bool known = *input < plan_.size() && !open_[*input];
-        whole[name] = json::Object{{"$made", known ? json::Value(of(*input)) : json::Value()}};
+        const bool known = input < plan_.size() && !open_[input];
+        whole[name] = json::Object{{"$made", known ? json::Value(of(input)) : json::Value()}};
       }
     }
     open_[step] = false;
@@ -82,22 +91,22 @@ struct Alignment {
   const std::vector<Step>& right;
   Plan shown;
   // Per shown step: the right step that it is; that it repeats; in whose place it stands.
-  std::vector<Position> is;
-  std::vector<Position> again;
-  std::vector<Position> instead;
+  Positions is;
+  Positions again;
+  Positions instead;
   // Per right step: where it is shown first; where another step stands in its place.
-  std::vector<Position> at;
-  std::vector<Position> replaced;
+  Positions at;
+  Positions replaced;
 
   Alignment(const ToolCatalog& tools, const Task& task, Plan plan)
       : catalog(tools),
         right(task.plan),
         shown(plan),
-        is(plan.size()),
-        again(plan.size()),
-        instead(plan.size()),
-        at(task.plan.size()),
-        replaced(task.plan.size()) {
+        is(plan.size(), kNowhere),
+        again(plan.size(), kNowhere),
+        instead(plan.size(), kNowhere),
+        at(task.plan.size(), kNowhere),
+        replaced(task.plan.size(), kNowhere) {
     match_recipes();
     match_rest();
     match_copies();
@@ -113,6 +122,18 @@ struct Alignment {
   void match_recipes();
   void match_rest();
   void match_copies();
+
+  [[nodiscard]] bool is_shown(std::size_t right_step) const { return at[right_step] != kNowhere; }
+
+  [[nodiscard]] bool is_replaced(std::size_t right_step) const {
+    return replaced[right_step] != kNowhere;
+  }
+
+  /// A shown step that is neither a right one nor a copy nor in the place of one.
+  [[nodiscard]] bool is_unexplained(std::size_t shown_step) const {
+    return is[shown_step] == kNowhere && again[shown_step] == kNowhere &&
+           instead[shown_step] == kNowhere;
+  }
 };
 
 std::string_view Alignment::kind_of(std::size_t step) const {
@@ -126,11 +147,7 @@ std::string_view Alignment::kind_of(std::size_t step) const {
     }
     const json::Value* source =
         shown[step].arguments.if_contains(tool->handle_parameters().front());
-    const Position input = source == nullptr ? std::nullopt : reference_of(*source);
-    if (!input) {
-      return {};
-    }
-    step = *input;
+    step = source == nullptr ? kNowhere : reference_of(*source);
   }
   return {};
 }
@@ -158,28 +175,22 @@ void Alignment::match_recipes() {
       continue;
     }
     const std::size_t i = found->second;
-    (at[i] ? again[k] : is[k]) = i;
-    at[i] = at[i].value_or(k);
+    if (is_shown(i)) {
+      again[k] = i;
+    } else {
+      is[k] = i;
+      at[i] = k;
+    }
   }
 }
 
-/// The others by the cheapest explanation that keeps their order: a step is taken for another one,
-/// left out or put in.
-void Alignment::match_rest() {
-  constexpr int kGap = 2;
-  std::vector<std::size_t> mine;
-  std::vector<std::size_t> theirs;
-  for (std::size_t k = 0; k < shown.size(); ++k) {
-    if (!is[k] && !again[k]) {
-      mine.push_back(k);
-    }
-  }
-  for (std::size_t i = 0; i < right.size(); ++i) {
-    if (!at[i]) {
-      theirs.push_back(i);
-    }
-  }
-  // best[k][i]: of what is left from there on
+/// What it costs to leave a right step out, or to put one in.
+constexpr int kGap = 2;
+
+/// best[k][i]: the cheapest explanation of what is left from mine[k] and theirs[i] on.
+std::vector<std::vector<int>> best_costs(const Alignment& plans,
+                                         const Positions& mine,
+                                         const Positions& theirs) {
   std::vector<std::vector<int>> best(mine.size() + 1, std::vector<int>(theirs.size() + 1));
   for (std::size_t k = mine.size() + 1; k-- > 0;) {
     for (std::size_t i = theirs.size() + 1; i-- > 0;) {
@@ -187,21 +198,43 @@ void Alignment::match_rest() {
         best[k][i] = kGap * static_cast<int>(mine.size() - k + theirs.size() - i);
         continue;
       }
-      best[k][i] = std::min({cost(mine[k], theirs[i]) + best[k + 1][i + 1],
+      best[k][i] = std::min({plans.cost(mine[k], theirs[i]) + best[k + 1][i + 1],
                              kGap + best[k + 1][i],
                              kGap + best[k][i + 1]});
     }
   }
-  for (std::size_t k = 0, i = 0; k < mine.size() && i < theirs.size();) {
-    const int taken = cost(mine[k], theirs[i]);
-    if (best[k][i] == taken + best[k + 1][i + 1]) {
+  return best;
+}
+
+/// The others by the cheapest explanation that keeps their order: a step is taken for another one,
+/// left out or put in.
+void Alignment::match_rest() {
+  Positions mine;
+  Positions theirs;
+  for (std::size_t k = 0; k < shown.size(); ++k) {
+    if (is_unexplained(k)) {
+      mine.push_back(k);
+    }
+  }
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    if (!is_shown(i)) {
+      theirs.push_back(i);
+    }
+  }
+  const auto best = best_costs(*this, mine, theirs);
+  std::size_t k = 0;
+  std::size_t i = 0;
+  while (k < mine.size() && i < theirs.size()) {
+    if (best[k][i] == cost(mine[k], theirs[i]) + best[k + 1][i + 1]) {
       const bool same = shown[mine[k]].tool == right[theirs[i]].tool;
       (same ? is : instead)[mine[k]] = theirs[i];
       (same ? at : replaced)[theirs[i]] = mine[k];
       ++k;
       ++i;
+    } else if (best[k][i] == kGap + best[k + 1][i]) {
+      ++k;
     } else {
-      (best[k][i] == kGap + best[k + 1][i] ? k : i) += 1;
+      ++i;
     }
   }
 }
@@ -209,8 +242,8 @@ void Alignment::match_rest() {
 /// Of what is still unexplained: the same call once more.
 void Alignment::match_copies() {
   for (std::size_t k = 0; k < shown.size(); ++k) {
-    for (std::size_t j = 0; j < k && !is[k] && !again[k] && !instead[k]; ++j) {
-      if (is[j] && shown[j].tool == shown[k].tool &&
+    for (std::size_t j = 0; j < k && is_unexplained(k); ++j) {
+      if (is[j] != kNowhere && shown[j].tool == shown[k].tool &&
           json::canonical(shown[j].arguments) == json::canonical(shown[k].arguments)) {
         again[k] = is[j];
       }
@@ -227,12 +260,12 @@ void detect_disorder(const Alignment& plans, Sightings& out) {
   for (std::size_t step = 0; step < plans.right.size(); ++step) {
     std::set<std::size_t> inputs;
     for (const auto& argument : plans.right[step].arguments) {
-      if (const Position input = reference_of(argument.value())) {
-        inputs.insert(*input);
+      if (is_reference(argument.value())) {
+        inputs.insert(reference_of(argument.value()));
       }
     }
     for (const std::size_t input : inputs) {
-      if (plans.at[step] && plans.at[input] && *plans.at[step] < *plans.at[input]) {
+      if (plans.is_shown(step) && plans.is_shown(input) && plans.at[step] < plans.at[input]) {
         out.push_back({.flaw = Flaw::sequence_disorder,
                        .place = {.step = step, .before = input},
                        .shown = plans.at[step],
@@ -252,7 +285,7 @@ void detect_disorder(const Alignment& plans, Sightings& out) {
 /// Another tool of the same category stands in place of the right one.
 void detect_misuse(const Alignment& plans, Sightings& out) {
   for (std::size_t step = 0; step < plans.right.size(); ++step) {
-    if (plans.replaced[step] && same_category(plans, *plans.replaced[step], step)) {
+    if (plans.is_replaced(step) && same_category(plans, plans.replaced[step], step)) {
       out.push_back({.flaw = Flaw::tool_misuse,
                      .place = Place::of(step),
                      .shown = plans.replaced[step],
@@ -273,7 +306,7 @@ std::vector<std::string> wrong_parameters(const Alignment& plans,
   const json::Object wanted = plain_values(plans.catalog, plans.right[right]);
   for (const auto& [name, value] : plans.right[right].arguments) {
     const json::Value* input = given.if_contains(name);
-    if (reference_of(value) && (input == nullptr || !reference_of(*input))) {
+    if (is_reference(value) && (input == nullptr || !is_reference(*input))) {
       wrong.emplace_back(name);
     }
   }
@@ -295,10 +328,10 @@ std::vector<std::string> wrong_parameters(const Alignment& plans,
 /// The right tool with a value that is missing, ill-typed or wrong.
 void detect_parameters(const Alignment& plans, Sightings& out) {
   for (std::size_t step = 0; step < plans.right.size(); ++step) {
-    if (!plans.at[step]) {
+    if (!plans.is_shown(step)) {
       continue;
     }
-    std::vector<std::string> wrong = wrong_parameters(plans, *plans.at[step], step);
+    std::vector<std::string> wrong = wrong_parameters(plans, plans.at[step], step);
     if (!wrong.empty()) {
       out.push_back({.flaw = Flaw::parameter_error,
                      .place = Place::of(step),
@@ -315,8 +348,8 @@ std::vector<bool> dependents(const std::vector<Step>& plan, std::size_t of) {
   needs[of] = true;
   for (std::size_t i = of + 1; i < plan.size(); ++i) {
     needs[i] = std::ranges::any_of(plan[i].arguments, [&](const auto& argument) {
-      const Position input = reference_of(argument.value());
-      return input && *input < i && needs[*input];
+      const std::size_t input = reference_of(argument.value());
+      return input < i && needs[input];
     });
   }
   needs[of] = false;
@@ -326,19 +359,17 @@ std::vector<bool> dependents(const std::vector<Step>& plan, std::size_t of) {
 /// A right step is not shown, and nothing stands in its place.
 void detect_missing(const Alignment& plans, Sightings& out) {
   for (std::size_t step = 0; step < plans.right.size(); ++step) {
-    if (plans.at[step] || plans.replaced[step]) {
+    if (plans.is_shown(step) || plans.is_replaced(step)) {
       continue;
     }
     const std::vector<bool> needs = dependents(plans.right, step);
-    Position next;
+    std::size_t next = kNowhere;
     for (std::size_t i = 0; i < plans.right.size(); ++i) {
-      if (needs[i] && plans.at[i] && (!next || *plans.at[i] < *next)) {
-        next = plans.at[i];
-      }
+      next = needs[i] ? std::min(next, plans.at[i]) : next;
     }
     out.push_back({.flaw = Flaw::missing_step,
                    .place = Place::of(step),
-                   .shown = next,
+                   .shown = next == kNowhere ? std::nullopt : std::optional(next),
                    .input = {},
                    .parameters = {}});
   }
@@ -347,9 +378,9 @@ void detect_missing(const Alignment& plans, Sightings& out) {
 /// A step that does again what an earlier one did to the same things.
 void detect_redundancy(const Alignment& plans, Sightings& out) {
   for (std::size_t k = 0; k < plans.shown.size(); ++k) {
-    if (plans.again[k]) {
+    if (plans.again[k] != kNowhere) {
       out.push_back({.flaw = Flaw::redundant_operations,
-                     .place = Place::of(*plans.again[k]),
+                     .place = Place::of(plans.again[k]),
                      .shown = k,
                      .input = {},
                      .parameters = {}});
@@ -362,21 +393,21 @@ void detect_redundancy(const Alignment& plans, Sightings& out) {
 void detect_inconsistency(const Alignment& plans, Sightings& out) {
   for (std::size_t step = 0; step < plans.right.size(); ++step) {
     const ToolSpec* tool = plans.catalog.find(plans.right[step].tool);
-    if (!plans.at[step] || tool == nullptr) {
+    if (!plans.is_shown(step) || tool == nullptr) {
       continue;
     }
     for (const auto& [name, value] : plans.right[step].arguments) {
-      const Position before = reference_of(value);
-      const json::Value* shown = plans.shown[*plans.at[step]].arguments.if_contains(name);
-      const Position taken = shown == nullptr ? std::nullopt : reference_of(*shown);
-      if (!before || !taken || !plans.at[*before] || *taken >= plans.shown.size() ||
-          plans.is[*taken] == before || plans.again[*taken] == before) {
+      const std::size_t before = reference_of(value);
+      const json::Value* shown = plans.shown[plans.at[step]].arguments.if_contains(name);
+      const std::size_t taken = shown == nullptr ? kNowhere : reference_of(*shown);
+      if (before == kNowhere || !plans.is_shown(before) || taken >= plans.shown.size() ||
+          plans.is[taken] == before || plans.again[taken] == before) {
         continue;
       }
       const json::Value* property = property_of(*tool, name);
-      if (property != nullptr && !accepts_kind(*property, plans.kind_of(*taken))) {
+      if (property != nullptr && !accepts_kind(*property, plans.kind_of(taken))) {
         out.push_back({.flaw = Flaw::logical_inconsistency,
-                       .place = {.step = step, .before = *before},
+                       .place = {.step = step, .before = before},
                        .shown = plans.at[step],
                        .input = taken,
                        .parameters = {}});
@@ -400,8 +431,9 @@ bool follows_previous(const Alignment& plans, std::size_t shown) {
 /// it, of other categories than the right ones.
 void detect_drift(const Alignment& plans, Sightings& out) {
   for (std::size_t step = plans.right.size(); step-- > 0;) {
-    const Position stands = plans.replaced[step];
-    if (!stands || same_category(plans, *stands, step) || !follows_previous(plans, *stands)) {
+    const std::size_t stands = plans.replaced[step];
+    if (stands == kNowhere || same_category(plans, stands, step) ||
+        !follows_previous(plans, stands)) {
       return;
     }
     out.push_back({.flaw = Flaw::semantic_drift,
