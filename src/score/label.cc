@@ -95,17 +95,18 @@ std::optional<Verdict> judge_attempts(const Evidence& evidence, std::size_t oper
       continue;
     }
     Verdict verdict{.turn = evidence.turn_of[index]};
-    if (evidence.is_misparametrised(index, operation)) {
+    // Otherwise the input is an unknown handle, or a result that is not the one to work on,
+    // whatever became of the call.
+    const bool right_inputs = call.rejection != suite::Rejection::unknown_handle &&
+                              call.rejection != suite::Rejection::wrong_kind &&
+                              evidence.completions.takes_right_inputs(call, operation);
+    // On the right inputs the world refuses values that the goal does not check.
+    if (evidence.is_misparametrised(index, operation) ||
+        (right_inputs && call.rejection == suite::Rejection::parameter)) {
       verdict.label = Label::parameter_config;
-    } else if (call.rejection == suite::Rejection::unknown_handle ||
-               call.rejection == suite::Rejection::wrong_kind ||
-               !evidence.completions.takes_right_inputs(call, operation)) {
-      // An unknown handle, or a result that is not the one to work on, whatever became of the call.
+    } else if (!right_inputs) {
       const bool too_early = !since || index < *since;
       verdict.label = too_early ? Label::sequence_order : Label::dependency;
-    } else if (call.rejection == suite::Rejection::parameter) {
-      // A value that the goal does not check, and the world refuses.
-      verdict.label = Label::parameter_config;
     } else {
       continue;
     }
