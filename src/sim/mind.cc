@@ -142,18 +142,21 @@ Mind::Belief Mind::belief_about(std::size_t k) const {
   const Mistakes& kinds = input_->skill.mistakes;
   const Mistake mistake{.place = step(k, StepPurpose::place),
                         .choice = step(k, StepPurpose::choice)};
-  double kind = step(k, StepPurpose::kind);
+  const double kind = step(k, StepPurpose::kind);
+  const double tools_from = kinds.wrong_value;
+  const double orders_from = tools_from + kinds.wrong_tool;
+  const double handles_from = orders_from + kinds.wrong_order;
   std::optional<suite::Step> wrong;
-  if (kind < kinds.wrong_value) {
+  if (kind < tools_from) {
     wrong = with_wrong_value(input_->catalog, right, mistake);
     if (!wrong.has_value() && kinds.wrong_tool > 0) {
       wrong = with_wrong_tool(input_->catalog, right, mistake, task_->plan);
     }
-  } else if ((kind -= kinds.wrong_value) < kinds.wrong_tool) {
+  } else if (kind < orders_from) {
     wrong = with_wrong_tool(input_->catalog, right, mistake, task_->plan);
-  } else if ((kind -= kinds.wrong_tool) < kinds.wrong_order) {
+  } else if (kind < handles_from) {
     return {.wrong = {}, .early = needs_something(k)};
-  } else if (kind - kinds.wrong_order < kinds.stale_handle) {
+  } else {
     wrong = with_stale_handle(right, mistake);
   }
   return wrong.has_value() ? Belief{.wrong = std::move(*wrong), .misread = true} : Belief{};

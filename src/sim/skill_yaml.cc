@@ -289,8 +289,8 @@ void read_skill_book(const Node& node, SkillBook& book, Problems& problems) {
 }
 
 const SkillBook& shipped_skills() {
-  static const SkillBook kBook = read_shipped();
-  return kBook;
+  static const SkillBook book = read_shipped();
+  return book;
 }
 
 std::optional<Skill> Skill::named(std::string_view name) {
