@@ -224,17 +224,16 @@ suite::Step with_wrong_tool(const suite::ToolCatalog& catalog,
 }
 
 std::optional<suite::Step> with_stale_handle(const suite::Step& step, const Mistake& mistake) {
-  std::vector<std::string> inputs;
+  std::vector<std::pair<std::string, std::size_t>> inputs;
   for (const auto& member : step.arguments) {
-    if (referenced_step(member.value()).has_value()) {
-      inputs.emplace_back(member.key());
+    if (const auto meant = referenced_step(member.value())) {
+      inputs.emplace_back(member.key(), *meant);
     }
   }
   if (inputs.empty()) {
     return std::nullopt;
   }
-  const std::string& name = inputs[pick(mistake.place, inputs.size())];
-  const std::size_t meant = *referenced_step(step.arguments.at(name));
+  const auto& [name, meant] = inputs[pick(mistake.place, inputs.size())];
   suite::Step out = step;
   if (meant > 0 && mistake.choice < kStaleShare) {
     out.arguments[name] = json::Object{{"$step", static_cast<std::int64_t>(meant) - 1}};
