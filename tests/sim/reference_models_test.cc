@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,6 +31,32 @@ constexpr std::array<suite::Prompt, 3> kPrompts = {
     {{.style = suite::PromptStyle::baseline, .flaw = suite::Flaw::none},
      {.style = suite::PromptStyle::optimal, .flaw = suite::Flaw::none},
      {.style = suite::PromptStyle::flawed, .flaw = suite::Flaw::parameter_error}}};
+
+constexpr std::array kBranches = {"repair unclosed_tag",
+                                  "repair code_fence",
+                                  "repair single_quotes",
+                                  "repair trailing_comma",
+                                  "repair call_syntax",
+                                  "repair bare_call",
+                                  "repair native_tool_call",
+                                  "repair native_python_tag",
+                                  "repair native_deepseek",
+                                  "repair structured_calls",
+                                  "repair from_reasoning",
+                                  "no command",
+                                  "unreadable",
+                                  "several calls",
+                                  "not run",
+                                  "empty",
+                                  "refused",
+                                  "truncated",
+                                  "early finish",
+                                  "end finish",
+                                  "end loop",
+                                  "same call after a failure",
+                                  "other arguments after a failure",
+                                  "other tool after a failure",
+                                  "gave up after a failure"};
 
 /// How often something was seen, by its name.
 using Seen = std::map<std::string, std::size_t>;
@@ -70,19 +97,11 @@ void note_retries(const dialogue::Transcript& transcript, Seen& seen) {
   }
 }
 
-TEST(ReferenceModels, together_exercise_every_branch_of_a_dialogue) {
-  const auto profile = sim::load_profile(SORTIE_SOURCE_DIR "/examples/pilot/providers.yaml");
-  ASSERT_TRUE(profile.has_value()) << profile.error().message;
-  ASSERT_EQ(profile->providers.size(), 1U);
-  const sim::ProviderProfile& shipped = profile->providers.front();
-  EXPECT_EQ(shipped.name, "sim");
-  EXPECT_EQ(shipped.port, 18810);
-  EXPECT_EQ(shipped.path, "/v1");
-  EXPECT_EQ(shipped.models.size(), 14U);
-  EXPECT_TRUE(shipped.limits.empty());
+/// Every model of the provider at the same trials.
+Seen play_all(const sim::ProviderProfile& shipped, std::uint64_t seed) {
   const suite::Suite pilot = suite::Suite::pilot().value();
   const dialogue::Rules rules(pilot);
-  sim::SimulatedProvider provider(shipped, profile->seed, pilot);
+  sim::SimulatedProvider provider(shipped, seed, pilot);
   std::vector<std::size_t> tasks;
   for (const suite::TaskType type : suite::kTaskTypes) {
     const auto drawn = pilot.draw(1, type, 12);
@@ -106,35 +125,25 @@ TEST(ReferenceModels, together_exercise_every_branch_of_a_dialogue) {
           played.transcript.end == dialogue::End::finish && !played.transcript.goal_met ? 1U : 0U;
     }
   }
+  return seen;
+}
+
+TEST(ReferenceModels, together_exercise_every_branch_of_a_dialogue) {
+  const auto profile = sim::load_profile(SORTIE_SOURCE_DIR "/examples/pilot/providers.yaml");
+  ASSERT_TRUE(profile.has_value()) << profile.error().message;
+  ASSERT_EQ(profile->providers.size(), 1U);
+  const sim::ProviderProfile& shipped = profile->providers.front();
+  EXPECT_EQ(shipped.name, "sim");
+  EXPECT_EQ(shipped.port, 18810);
+  EXPECT_EQ(shipped.path, "/v1");
+  EXPECT_EQ(shipped.models.size(), 14U);
+  EXPECT_TRUE(shipped.limits.empty());
+  Seen seen = play_all(shipped, profile->seed);
   std::string counts;
   for (const auto& [what, count] : seen) {
     counts += fmt::format("{}: {}\n", what, count);
   }
-  for (const char* branch : {"repair unclosed_tag",
-                             "repair code_fence",
-                             "repair single_quotes",
-                             "repair trailing_comma",
-                             "repair call_syntax",
-                             "repair bare_call",
-                             "repair native_tool_call",
-                             "repair native_python_tag",
-                             "repair native_deepseek",
-                             "repair structured_calls",
-                             "repair from_reasoning",
-                             "no command",
-                             "unreadable",
-                             "several calls",
-                             "not run",
-                             "empty",
-                             "refused",
-                             "truncated",
-                             "early finish",
-                             "end finish",
-                             "end loop",
-                             "same call after a failure",
-                             "other arguments after a failure",
-                             "other tool after a failure",
-                             "gave up after a failure"}) {
+  for (const char* branch : kBranches) {
     EXPECT_GT(seen[branch], 0U) << branch << " is missing among\n" << counts;
   }
 }
