@@ -631,25 +631,29 @@ std::optional<ParsedCommand> read_deepseek(LenientReader& reader) {
   constexpr std::array<std::string_view, 3> kSeparators = {
       "<｜tool▁sep｜>", "<|tool▁sep|>", "<|tool_sep|>"};
   const std::string_view rest = reader.rest().substr(0, kNameMax);
+  std::optional<std::string_view> before;
   for (const std::string_view separator : kSeparators) {
-    if (rest.find(separator) == std::string_view::npos) {
-      continue;
+    if (rest.contains(separator)) {
+      before = text_until(reader, separator, kNameMax);
+      break;
     }
-    std::string name = clean_name(*text_until(reader, separator, kNameMax), reader.repairs());
-    reader.skip_space();
-    if (reader.peek() != '{' && reader.peek() != '`') {
-      // The older form names the kind first: function<｜tool▁sep｜>name.
-      name = clean_name(reader.identifier(), reader.repairs());
-    }
-    skip_fence(reader);
-    auto arguments = reader.object();
-    if (name.empty() || !arguments) {
-      return std::nullopt;
-    }
-    skip_leftovers(reader);
-    return command_named(std::move(name), *std::move(arguments));
   }
-  return std::nullopt;
+  if (!before) {
+    return std::nullopt;
+  }
+  std::string name = clean_name(*before, reader.repairs());
+  reader.skip_space();
+  if (reader.peek() != '{' && reader.peek() != '`') {
+    // The older form names the kind first: function<｜tool▁sep｜>name.
+    name = clean_name(reader.identifier(), reader.repairs());
+  }
+  skip_fence(reader);
+  auto arguments = reader.object();
+  if (name.empty() || !arguments) {
+    return std::nullopt;
+  }
+  skip_leftovers(reader);
+  return command_named(std::move(name), *std::move(arguments));
 }
 
 std::optional<ParsedCommand> read_kimi(LenientReader& reader) {

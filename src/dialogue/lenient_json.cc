@@ -340,7 +340,7 @@ bool LenientReader::at_string() const {
          typographic_quotes(rest()) != nullptr;
 }
 
-std::optional<std::string> LenientReader::checked(std::string text) {
+std::optional<std::string> LenientReader::checked(std::string_view text) {
   std::string valid = base::valid_utf8(text);
   if (valid != text) {
     repairs_->add(Repair::invalid_utf8);
@@ -360,7 +360,7 @@ std::optional<std::string> LenientReader::escaped_string() {
   repairs_->add(Repair::escaped_quotes);
   std::string out(text_.substr(at_, stop - at_));
   at_ = stop + kEscapedQuote.size();
-  return checked(std::move(out));
+  return checked(out);
 }
 
 /// “text”, taken as it stands.
@@ -378,7 +378,7 @@ std::optional<std::string> LenientReader::typographic_string() {
     return std::nullopt;
   }
   repairs_->add(Repair::fullwidth_marks);
-  return checked(std::move(out));
+  return checked(out);
 }
 
 std::optional<std::string> LenientReader::string() {
@@ -417,7 +417,7 @@ std::optional<std::string> LenientReader::string() {
       return std::nullopt;
     }
   }
-  return checked(std::move(out));
+  return checked(out);
 }
 
 std::optional<unsigned> LenientReader::hex4() {

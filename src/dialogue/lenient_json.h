@@ -77,7 +77,7 @@ class LenientReader {
   std::optional<std::string> key();
   std::optional<std::string> escaped_string();
   std::optional<std::string> typographic_string();
-  std::optional<std::string> checked(std::string text);
+  std::optional<std::string> checked(std::string_view text);
   bool escape(std::string& out);
   bool consume_mark(std::string_view usual, std::string_view fullwidth);
   std::optional<unsigned> hex4();

@@ -104,6 +104,7 @@ class Scanner {
 
   [[nodiscard]] const Token* next_token(std::size_t from) const;
   [[nodiscard]] bool begins_line(std::size_t at) const;
+  [[nodiscard]] bool follows_marker(std::size_t at) const;
   [[nodiscard]] bool is_mention(const Token& token) const;
   [[nodiscard]] bool opens_another(const Token& token) const;
 
@@ -202,9 +203,14 @@ void Scanner::on_text_command(const Token& token) {
     add(std::move(command), repairs);
     return;
   }
-  // Unclosed: in the middle of a sentence it is talk about the command, not the command.
+  // Unclosed: in the middle of a sentence it is talk about the command, not the command. So it is
+  // in a list of the commands, where a space stands behind each.
   const std::size_t limit = next == nullptr ? text_.size() : next->begin;
   std::string_view body = before_other_tags(text_.substr(token.end, limit - token.end), repairs);
+  const bool touches = !body.empty() && !std::string_view(" \t\r\n").contains(body.front());
+  if (!begins_line(token.begin) && !(touches && follows_marker(token.begin))) {
+    return;
+  }
   if (token.kind != CommandKind::finish) {
     body = base::trim(body);
     body = body.substr(0, body.find('\n'));
@@ -212,7 +218,7 @@ void Scanner::on_text_command(const Token& token) {
   const bool reaches_end = body.data() + body.size() == text_.data() + text_.size();
   command.name = clean_body(body, token.kind, repairs);
   const bool is_name = command.name.find_first_of(" \t") == std::string::npos;
-  if (!begins_line(token.begin) || (token.kind == CommandKind::show_tool && !is_name) ||
+  if ((token.kind == CommandKind::show_tool && !is_name) ||
       (token.kind != CommandKind::finish && command.name.empty())) {
     return;
   }
@@ -439,19 +445,27 @@ const Token* Scanner::next_token(std::size_t from) const {
   return from < tokens_.size() ? &tokens_[from] : nullptr;
 }
 
-/// A command may stand after the marker of a list, emphasis, another tag or a colon.
 bool Scanner::begins_line(std::size_t at) const {
-  constexpr std::size_t kMarkerMax = 16;
-  constexpr std::string_view kMarkers = " \t\r-*+>#.()0123456789_\xEF\xBB\xBF";
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) {
     --at;
   }
-  if (at == 0 || std::string_view("\n`>:").contains(text_[at - 1]) ||
-      text_.substr(0, at).ends_with("：")) {
-    return true;
+  return at == 0 || text_[at - 1] == '\n' || text_[at - 1] == '`' || text_[at - 1] == '>' ||
+         text_.substr(0, at) == kByteOrderMark;
+}
+
+/// After the marker of a list, emphasis or a colon.
+bool Scanner::follows_marker(std::size_t at) const {
+  constexpr std::size_t kMarkerMax = 16;
+  constexpr std::string_view kMarkers = " \t\r-*+>#.()0123456789_";
+  while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) {
+    --at;
   }
   const std::size_t from = at - std::min(at, kMarkerMax);
   const std::string_view before = text_.substr(from, at - from);
+  if (before.ends_with(':') || before.ends_with("：")) {
+    return true;
+  }
   const std::size_t line = before.rfind('\n');
   if (line == std::string_view::npos && from > 0) {
     return false;

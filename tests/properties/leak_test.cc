@@ -216,8 +216,15 @@ json::Array odd_values() {
   return values;
 }
 
+/// What the calls of a plan have yielded.
+struct Results {
+  std::vector<std::string> handles;
+  std::string field = "amount";  // of a table: the last one, which holds numbers
+};
+
 /// Something that fits the schema.
-json::Value fitting(const json::Value& property, const std::vector<std::string>& handles) {
+json::Value fitting(const json::Value& property, const Results& results) {
+  const std::vector<std::string>& handles = results.handles;
   if (suite::accepted_kinds(property) != nullptr) {
     for (const std::string& handle : handles) {
       const std::string kind = handle.substr(0, handle.find('#'));
@@ -240,17 +247,16 @@ json::Value fitting(const json::Value& property, const std::vector<std::string>&
   if (format == "url") {
     return "https://api.example.com/v1/orders";
   }
-  return format.empty() ? json::Value(1) : json::Value("amount");
+  return format.empty() ? json::Value(1) : json::Value(std::string_view(results.field));
 }
 
 /// Everything wrong with a call of `tool` that one parameter can show.
-std::vector<json::Object> wrong_calls(const suite::ToolSpec& tool,
-                                      const std::vector<std::string>& handles) {
+std::vector<json::Object> wrong_calls(const suite::ToolSpec& tool, const Results& results) {
   const json::Object& properties = *json::get_object(tool.parameters, "properties");
   json::Object base;
   for (const auto& property : properties) {
     if (suite::is_required(tool, property.key())) {
-      base[property.key()] = fitting(property.value(), handles);
+      base[property.key()] = fitting(property.value(), results);
     }
   }
   std::vector<json::Object> calls = {base, {}};
@@ -262,7 +268,7 @@ std::vector<json::Object> wrong_calls(const suite::ToolSpec& tool,
     without.erase(property.key());
     calls.push_back(without);
     json::Array values = odd_values();
-    for (const std::string& handle : handles) {
+    for (const std::string& handle : results.handles) {
       values.emplace_back(std::string_view(handle));
     }
     if (const json::Array* choices = json::get_array(property.value(), "enum")) {
@@ -283,21 +289,49 @@ struct Seen {
   std::set<std::string> codes;
 };
 
+/// The text between `open` and the next quote.
+std::string member_of(std::string_view text, std::string_view open) {
+  const std::size_t at = text.find(open);
+  if (at == std::string_view::npos) {
+    return {};
+  }
+  const std::string_view rest = text.substr(at + open.size());
+  return std::string(rest.substr(0, rest.find('"')));
+}
+
 /// Follows the plan, then makes every wrong call of every tool.
 void provoke(const suite::Task& task, Protocol protocol, Seen& seen) {
   suite::TrialParams params = params_of(suite::PromptStyle::baseline, protocol);
   params.max_turns = 1'000'000;
   Dialogue dialogue(rules(), task, params);
-  std::vector<std::string> handles;
+  Results results;
   for (const suite::Step& step : task.plan) {
-    const std::string told =
-        told_after(dialogue, call_of(protocol, step.tool, suite::bound_arguments(step, handles)));
+    const std::string told = told_after(
+        dialogue, call_of(protocol, step.tool, suite::bound_arguments(step, results.handles)));
     ASSERT_TRUE(leaks(told, step.tool).empty()) << told;
-    const std::size_t at = told.find(R"("artifact":")") + 12;
-    handles.push_back(told.substr(at, told.find('"', at) - at));
+    results.handles.push_back(member_of(told, R"("artifact":")"));
+    if (step.tool == "data_processing_parser") {
+      const std::string fields = told.substr(told.find(R"("fields":[)"));
+      const std::string last = fields.substr(0, fields.find("\"]"));
+      results.field = last.substr(last.rfind('"') + 1);
+    }
+  }
+  // A table without rows, first of all handles: what cannot be computed.
+  const auto table = std::ranges::find_if(
+      results.handles, [](const std::string& handle) { return handle.starts_with("table#"); });
+  if (table != results.handles.end()) {
+    const std::string told = told_after(dialogue,
+                                        call_of(protocol,
+                                                "data_processing_filter",
+                                                {{"source", std::string_view(*table)},
+                                                 {"field", std::string_view(results.field)},
+                                                 {"operator", ">"},
+                                                 {"value", 1e15}}));
+    ASSERT_TRUE(told.contains(R"("artifact":")")) << told;
+    results.handles.insert(results.handles.begin(), member_of(told, R"("artifact":")"));
   }
   for (const suite::ToolSpec& tool : pilot().catalog().tools()) {
-    for (const json::Object& arguments : wrong_calls(tool, handles)) {
+    for (const json::Object& arguments : wrong_calls(tool, results)) {
       const std::string told = told_after(dialogue, call_of(protocol, tool.name, arguments));
       ASSERT_TRUE(leaks(told, tool.name).empty()) << told;
       ASSERT_TRUE(is_open(dialogue));
@@ -344,8 +378,11 @@ TEST(Leaks, no_rejection_and_no_not_run_message_names_a_tool_that_the_model_did_
       EXPECT_TRUE(kinds.contains(suite::Rejection::wrong_kind)) << tool.name;
     }
   }
-  for (const std::string_view code :
-       {"INVALID_INPUT", "FILE_NOT_FOUND", "PERMISSION_DENIED", "INVALID_RESPONSE"}) {
+  for (const std::string_view code : {"INVALID_INPUT",
+                                      "FILE_NOT_FOUND",
+                                      "PERMISSION_DENIED",
+                                      "INVALID_RESPONSE",
+                                      "CALCULATION_ERROR"}) {
     EXPECT_TRUE(seen.codes.contains(std::string(code))) << code;
   }
   fmt::print("{} tasks, {} replies, codes {}\n", tasks, seen.replies, fmt::join(seen.codes, " "));
