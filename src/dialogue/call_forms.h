@@ -46,14 +46,6 @@ struct CallSyntax {
                               CallSyntax syntax,
                               std::vector<ParsedCommand>& out);
 
-/// Arguments alone: an object, <parameter=k>v</parameter>, <parameter name="k">v</parameter> or
-/// <arg_key>k</arg_key><arg_value>v</arg_value>; nothing gives no arguments. In an answer that was
-/// cut, what is not an object has to be followed by a close tag: more could have come.
-[[nodiscard]] std::optional<json::Object> read_arguments(LenientReader& reader);
-
-/// Moves over a closing fence, brackets too many, and nothing else.
-void skip_leftovers(LenientReader& reader);
-
 /// What follows the opening marker of DeepSeek's, Kimi's and gpt-oss's forms, and "Action:".
 [[nodiscard]] std::optional<ParsedCommand> read_deepseek(LenientReader& reader);
 [[nodiscard]] std::optional<ParsedCommand> read_kimi(LenientReader& reader);

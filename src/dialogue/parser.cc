@@ -4,6 +4,7 @@
 #include "sortie/dialogue/call_forms.h"
 #include "sortie/dialogue/lenient_json.h"
 #include "sortie/dialogue/markup.h"
+#include "sortie/dialogue/tagged_arguments.h"
 
 #include <algorithm>
 #include <iterator>
