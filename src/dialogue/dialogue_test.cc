@@ -323,6 +323,19 @@ TEST(Dialogue, silence_is_a_loop_too) {
   EXPECT_EQ(dialogue.turns_done(), 5);
 }
 
+TEST(Dialogue, equal_answers_with_different_replies_are_no_loop) {
+  const World world;
+  Dialogue dialogue = world.start();
+  bool cut = false;
+  while (std::holds_alternative<AskModel>(dialogue.need())) {
+    chat::Answer answer = says("I do not know.");
+    answer.finish = cut ? chat::FinishReason::length : chat::FinishReason::stop;
+    cut = !cut;
+    dialogue.step(Answered{answer});
+  }
+  EXPECT_EQ(dialogue.transcript().end, End::max_turns);
+}
+
 TEST(Dialogue, it_ends_after_its_turns) {
   World world;
   world.params.max_turns = 3;
@@ -432,6 +445,22 @@ TEST(Dialogue, reasoning_is_not_sent_again) {
   answer.reasoning = "more secrets";
   dialogue.step(Answered{answer});
   EXPECT_EQ(dialogue.history()[2].text, "I search. <find_tool>csv</find_tool>");
+}
+
+TEST(Dialogue, a_command_in_thought_runs_for_a_model_known_for_it_and_is_not_sent_again) {
+  const World world;
+  chat::Answer answer;
+  answer.reasoning = "Perhaps " + kRead + " or rather <find_tool>csv</find_tool>";
+  Dialogue strict = world.start();
+  strict.step(Answered{answer});
+  EXPECT_FALSE(strict.transcript().turns[0].understood);
+  EXPECT_TRUE(last(strict).starts_with("No command was understood"));
+  Dialogue tolerant = world.start({.commands_from_reasoning = true});
+  tolerant.step(Answered{answer});
+  ASSERT_EQ(tolerant.transcript().turns[0].commands.size(), 1U);
+  EXPECT_EQ(tolerant.transcript().turns[0].repairs, std::vector<std::string>{"from_reasoning"});
+  EXPECT_TRUE(last(tolerant).starts_with("[1] find_tool \"csv\": "));
+  EXPECT_EQ(tolerant.history()[2].text, "(no text)");
 }
 
 TEST(Dialogue, structured_calls_nobody_asked_for_go_back_as_commands) {

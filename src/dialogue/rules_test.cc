@@ -147,6 +147,14 @@ TEST(Rules, tell_what_was_found) {
       << *rules.show_tool("data_processing_filter");
 }
 
+TEST(Rules, a_search_without_a_hit_lists_the_six_categories) {
+  const suite::ToolCatalog catalog = suite::ToolCatalog::pilot();
+  const Rules rules(catalog);
+  EXPECT_EQ(rules.find_tool("xylophone"),
+            "nothing found. The categories of the catalog are: file_operations, data_processing, "
+            "network, computation, integration, utility");
+}
+
 TEST(Rules, the_version_follows_the_catalog) {
   const auto catalog_of = [](std::string_view description) {
     const json::Value tools = {{"suite", "t/1"},
