@@ -24,6 +24,9 @@ namespace {
 /// a trial's identity.
 constexpr std::string_view kWorldRules = "world/1";
 
+/// The same for the tools of users' suites.
+constexpr std::string_view kDeclaredRules = "declared/1";
+
 constexpr std::string_view kNetwork = "network";
 constexpr std::size_t kSynonymsMin = 5;
 
@@ -67,6 +70,14 @@ base::Status check_schema(const json::Value& schema, std::string_view where) {
   return {};
 }
 
+std::vector<std::string> injected_codes(const ToolSpec& tool) {
+  std::vector<std::string> codes = {"OPERATION_FAILED", "TIMEOUT"};
+  if (tool.category == kNetwork) {
+    codes.emplace_back("NETWORK_ERROR");
+  }
+  return codes;
+}
+
 base::Result<ToolSpec> tool_from(const json::Value& value, std::string_view where) {
   ToolSpec tool;
   TRY_ASSIGN(tool.name, text_member(value, "name", where));
@@ -98,22 +109,32 @@ base::Result<ToolSpec> tool_from(const json::Value& value, std::string_view wher
   tool.keeps_content = json::get_bool(value, "keeps_content").value_or(false);
 
   // Injected failures use codes that the world itself never returns.
-  std::vector<std::string> injected = {"OPERATION_FAILED", "TIMEOUT"};
-  if (tool.category == kNetwork) {
-    injected.emplace_back("NETWORK_ERROR");
-  }
-  for (const std::string& code : injected) {
+  for (const std::string& code : injected_codes(tool)) {
     if (std::ranges::find(tool.error_codes, code) != tool.error_codes.end()) {
       return base::bad_input(
           fmt::format("{}: {} is an injected code, the world may not return it", where, code));
     }
   }
-  tool.injected_codes = injected.size();
-  std::ranges::move(injected, std::back_inserter(tool.error_codes));
+  add_injected_codes(tool);
   return tool;
 }
 
+/// What only tools of users' suites have.
+void add_declared_members(const ToolSpec& tool, json::Object& content) {
+  content["category"] = tool.category;
+  content["operation"] = tool.operation;
+  content["unknown_source"] = tool.unknown_source;
+  // The order of what a call returns is seen, too.
+  content["returns"] = json::to_text(tool.returns);
+}
+
 }  // namespace
+
+void add_injected_codes(ToolSpec& tool) {
+  std::vector<std::string> injected = injected_codes(tool);
+  tool.injected_codes = injected.size();
+  std::ranges::move(injected, std::back_inserter(tool.error_codes));
+}
 
 std::vector<std::string_view> ToolSpec::handle_parameters() const {
   std::vector<std::string_view> out;
@@ -147,6 +168,13 @@ base::Result<ToolCatalog> ToolCatalog::from_text(std::string_view source, std::s
   return catalog;
 }
 
+ToolCatalog ToolCatalog::of_declared(std::vector<ToolSpec> tools) {
+  ToolCatalog catalog;
+  catalog.tools_ = std::move(tools);
+  catalog.version_ = digest_of(catalog.tools_);
+  return catalog;
+}
+
 ToolCatalog ToolCatalog::pilot() {
   auto catalog = from_text("pilot/tools.json", embedded_tools());
   CHECK(catalog.has_value());
@@ -171,6 +199,9 @@ std::vector<std::string> ToolCatalog::categories() const {
 base::Digest ToolCatalog::digest_of(const std::vector<ToolSpec>& tools) {
   base::FieldHasher hasher("sortie.tools.v1");
   hasher.field("rules", kWorldRules);
+  if (std::ranges::any_of(tools, &ToolSpec::declared)) {
+    hasher.field("declared_rules", kDeclaredRules);
+  }
   for (const ToolSpec& tool : tools) {
     json::Object content;
     content["name"] = tool.name;
@@ -184,6 +215,9 @@ base::Digest ToolCatalog::digest_of(const std::vector<ToolSpec>& tools) {
     // The order of parameters is what a reader of show_tool sees, so it counts: stored order, not
     // canonical.
     content["parameters"] = json::to_text(tool.parameters);
+    if (tool.declared) {
+      add_declared_members(tool, content);
+    }
     hasher.field("tool", json::canonical(content));
   }
   return hasher.finish();

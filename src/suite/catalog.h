@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-// The tools of a suite, as data: suites/<name>/tools.json. What they do is the world's business
-// (world.h).
+// The tools of a suite, as data: suites/<name>/tools.json for the built-in ones, whose work is the
+// world's business (world.h), or a user's own (declared_tool.h).
 
 namespace sortie::suite {
 
@@ -27,6 +27,9 @@ struct ToolSpec {
   bool effect = false;         // changes something outside: a file, a message, a place in a queue
   bool keeps_content = false;  // the artifact has the content of the first input, unchanged
   std::size_t injected_codes = 0;  // how many of error_codes, at its end, are injected
+  bool declared = false;           // of a user's suite: does what the next two say
+  std::string unknown_source;      // the code for a source that the task does not name
+  json::Value returns;             // what a call returns, with arguments filled in; null: an echo
 
   /// Names of the parameters that take handles, in schema order.
   [[nodiscard]] std::vector<std::string_view> handle_parameters() const;
@@ -43,7 +46,13 @@ class ToolCatalog {
   [[nodiscard]] static base::Result<ToolCatalog> from_text(std::string_view source,
                                                            std::string_view text);
 
+  /// The tools of a user's suite; names are unique.
+  [[nodiscard]] static ToolCatalog of_declared(std::vector<ToolSpec> tools);
+
   [[nodiscard]] const std::vector<ToolSpec>& tools() const { return tools_; }
+
+  /// Whether these are the tools of a user's suite.
+  [[nodiscard]] bool declared() const { return !tools_.empty() && tools_.front().declared; }
 
   [[nodiscard]] const ToolSpec* find(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> categories() const;
@@ -58,5 +67,8 @@ class ToolCatalog {
   std::vector<ToolSpec> tools_;
   base::Digest version_;
 };
+
+/// Appends the codes of injected failures, which the world itself never returns.
+void add_injected_codes(ToolSpec& tool);
 
 }  // namespace sortie::suite

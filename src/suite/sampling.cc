@@ -103,8 +103,11 @@ std::optional<json::Value> other_choice(const json::Array& choices,
 }  // namespace
 
 json::Value sample_number(const json::Value& property, base::RandomStream& random) {
-  const double low = json::get_double(property, "minimum").value_or(0);
-  const double high = json::get_double(property, "maximum").value_or(100);
+  constexpr double kWidth = 100;  // where only one end is given
+  const auto minimum = json::get_double(property, "minimum");
+  const auto maximum = json::get_double(property, "maximum");
+  const double low = minimum.value_or(maximum ? std::min(0.0, *maximum - kWidth) : 0);
+  const double high = maximum.value_or(std::max(kWidth, low + kWidth));
   CHECK(low <= high);
   double step = 1;
   // About a hundred choices: 1, 10, 100, … as the range grows.
@@ -112,6 +115,9 @@ json::Value sample_number(const json::Value& property, base::RandomStream& rando
     step *= 10;
   }
   const double first = std::ceil(low / step) * step;
+  if (first > high) {
+    return number_value(low);  // no whole number lies between them
+  }
   const auto steps = static_cast<std::uint64_t>(std::floor((high - first) / step));
   return number_value(first + step * static_cast<double>(random.below(steps + 1)));
 }
@@ -147,6 +153,9 @@ json::Value sample_value(std::string_view parameter,
   if (json::get_string(property, "type") == "string") {
     return json::Value(fmt::format("item-{}", number));
   }
+  if (json::get_string(property, "type") == "boolean") {
+    return json::Value(random.below(2) == 0);
+  }
   return sample_number(property, random);
 }
 
@@ -159,6 +168,9 @@ std::optional<json::Value> other_value(const json::Value& property,
   }
   if (const std::optional<double> number = json::as_number(value)) {
     return other_number(property, *number, random);
+  }
+  if (value.is_bool()) {
+    return json::Value(!value.get_bool());
   }
   if (!value.is_string()) {
     return std::nullopt;

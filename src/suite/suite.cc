@@ -26,11 +26,37 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::string_view kPilotName = "pilot/1";
-
 // Among this many drawn tasks of a type no sequence of operations occurs more often than that.
 constexpr std::size_t kBlock = 20;
 constexpr std::size_t kPerBlockMax = 3;
+
+struct Candidate {
+  std::uint64_t rank;
+  std::size_t position;
+  std::string sequence;
+};
+
+/// Draws until `count` are drawn or no candidate is left. `uses` counts by sequence.
+void draw_from(std::vector<Candidate>& candidates,
+               std::size_t count,
+               std::unordered_map<std::string, std::size_t>& uses,
+               std::vector<std::size_t>& drawn) {
+  std::ranges::sort(
+      candidates, {}, [](const Candidate& c) { return std::pair(c.rank, c.position); });
+  while (drawn.size() < count && !candidates.empty()) {
+    const std::size_t cap = kPerBlockMax * (drawn.size() / kBlock + 1);
+    auto next = std::ranges::find_if(candidates,
+                                     [&](const Candidate& c) { return uses[c.sequence] < cap; });
+    if (next == candidates.end()) {
+      // Every sequence left is over its share: the least used one does the least harm.
+      next = std::ranges::min_element(
+          candidates, {}, [&](const Candidate& c) { return uses[c.sequence]; });
+    }
+    ++uses[next->sequence];
+    drawn.push_back(next->position);
+    candidates.erase(next);
+  }
+}
 
 }  // namespace
 
@@ -38,7 +64,7 @@ Suite::Suite(std::string name, ToolCatalog catalog)
     : name_(std::move(name)), catalog_(std::move(catalog)) {}
 
 base::Result<Suite> Suite::pilot() {
-  Suite suite{std::string(kPilotName), ToolCatalog::pilot()};
+  Suite suite{std::string(kBuiltInSuite), ToolCatalog::pilot()};
   for (const EmbeddedFile& file : embedded_tasks()) {
     TRY(suite.add_tasks(file.name, file.text));
   }
@@ -76,6 +102,14 @@ base::Status Suite::add_tasks(std::string_view source, std::string_view text) {
   return {};
 }
 
+bool Suite::add_task(Task task) {
+  if (!positions_.emplace(task.id, tasks_.size()).second) {
+    return false;
+  }
+  tasks_.push_back(std::move(task));
+  return true;
+}
+
 const Task* Suite::find(std::string_view id) const {
   const auto found = positions_.find(id);
   return found == positions_.end() ? nullptr : &tasks_[found->second];
@@ -86,16 +120,18 @@ std::size_t Suite::eligible(TaskType type) const {
       tasks_, [type](const Task& task) { return task.type == type && task.eligible; }));
 }
 
-std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::size_t count) const {
-  struct Candidate {
-    std::uint64_t rank;
-    std::size_t position;
-    std::string sequence;
-  };
+std::size_t Suite::available(TaskType type) const {
+  return catalog_.declared()
+             ? static_cast<std::size_t>(std::ranges::count(tasks_, type, &Task::type))
+             : eligible(type);
+}
 
-  std::vector<Candidate> candidates;
+std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::size_t count) const {
+  CHECK(count <= available(type));
+  std::vector<Candidate> eligible;
+  std::vector<Candidate> others;
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    if (tasks_[i].type != type || !tasks_[i].eligible) {
+    if (tasks_[i].type != type) {
       continue;
     }
     const base::Digest rank = base::FieldHasher("sortie.draw.v1")
@@ -103,28 +139,14 @@ std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::siz
                                   .field("type", to_string(type))
                                   .field("task", tasks_[i].id)
                                   .finish();
-    candidates.push_back(
-        {.rank = rank.low64(), .position = i, .sequence = operation_sequence(tasks_[i])});
+    (tasks_[i].eligible ? eligible : others)
+        .push_back(
+            {.rank = rank.low64(), .position = i, .sequence = operation_sequence(tasks_[i])});
   }
-  CHECK(count <= candidates.size());
-  std::ranges::sort(
-      candidates, {}, [](const Candidate& c) { return std::pair(c.rank, c.position); });
-
   std::vector<std::size_t> drawn;
   std::unordered_map<std::string, std::size_t> uses;
-  while (drawn.size() < count) {
-    const std::size_t cap = kPerBlockMax * (drawn.size() / kBlock + 1);
-    auto next = std::ranges::find_if(candidates,
-                                     [&](const Candidate& c) { return uses[c.sequence] < cap; });
-    if (next == candidates.end()) {
-      // Every sequence left is over its share: the least used one does the least harm.
-      next = std::ranges::min_element(
-          candidates, {}, [&](const Candidate& c) { return uses[c.sequence]; });
-    }
-    ++uses[next->sequence];
-    drawn.push_back(next->position);
-    candidates.erase(next);
-  }
+  draw_from(eligible, count, uses, drawn);
+  draw_from(others, count, uses, drawn);
   return drawn;
 }
 

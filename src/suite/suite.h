@@ -16,6 +16,9 @@
 
 namespace sortie::suite {
 
+/// The name of the suite in the binary.
+inline constexpr std::string_view kBuiltInSuite = "pilot/1";
+
 /// A named, versioned set of tasks over a tool catalog. Immutable after loading; shared by
 /// reference.
 class Suite {
@@ -30,7 +33,13 @@ class Suite {
   /// names it in errors.
   base::Status add_tasks(std::string_view source, std::string_view text);
 
+  /// Adds a task whose hash is filled in. False if its id is taken.
+  [[nodiscard]] bool add_task(Task task);
+
   [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// Whether this is the suite of that name in the binary; other suites cannot have the name.
+  [[nodiscard]] bool built_in() const { return name_ == kBuiltInSuite; }
 
   [[nodiscard]] const ToolCatalog& catalog() const { return catalog_; }
 
@@ -42,10 +51,14 @@ class Suite {
   /// How many eligible tasks a type has.
   [[nodiscard]] std::size_t eligible(TaskType type) const;
 
+  /// How many tasks of a type a campaign can draw: the eligible ones; of a user's suite all, since
+  /// its tasks need not have flaws.
+  [[nodiscard]] std::size_t available(TaskType type) const;
+
   /// Positions in tasks() of the first `count` tasks of a permutation keyed by (seed, type) alone,
-  /// eligible tasks only, balanced over operation sequences: among 20 drawn tasks no sequence
-  /// occurs more than 3 times while that is possible. A larger count contains the smaller. count ≤
-  /// eligible(type).
+  /// eligible tasks before all others, balanced over operation sequences: among 20 drawn tasks no
+  /// sequence occurs more than 3 times while that is possible. A larger count contains the smaller.
+  /// count ≤ available(type).
   [[nodiscard]] std::vector<std::size_t> draw(std::uint64_t seed,
                                               TaskType type,
                                               std::size_t count) const;

@@ -122,7 +122,7 @@ TEST(SuiteFile, broken_files_are_refused_with_file_task_and_what_was_expected) {
             "not lead to the last one");
   EXPECT_EQ(problem("{\"format\": \"csv\"}, \"inputs\"", "{\"fmt\": \"csv\"}, \"inputs\""),
             "own.json: task 1: example-001: goal operation 2: data_processing_parser has no "
-            "parameter 'fmt'");
+            "parameter 'fmt'; expected one of: source, format");
 }
 
 TEST(SuiteFile, a_wrong_suite_a_syntax_error_and_a_taken_id_are_refused_and_add_nothing) {

@@ -12,8 +12,8 @@
 #include <vector>
 
 // A task as data: what is asked at five levels of wording, the goal, and one reference plan. Task
-// files are JSON in suites/<name>/; task content never depends on the model, the prompt or the
-// time.
+// files are JSON in suites/<name>/, or a user's own (declared_task.h); task content never depends
+// on the model, the prompt or the time.
 
 namespace sortie::suite {
 
@@ -51,6 +51,7 @@ struct Task {
   bool eligible = true;  // all seven flaws apply at severe
   base::Digest hash;     // of everything above, in canonical form
 
+  /// "" where a user's task has no text at this level.
   [[nodiscard]] const std::string& text(Difficulty difficulty) const {
     return texts[static_cast<std::size_t>(difficulty)];
   }

@@ -6,7 +6,8 @@
 #include "sortie/base/text.h"
 #include "sortie/suite/arguments.h"
 #include "sortie/suite/catalog.h"
-#include "sortie/suite/execution.h"
+#include "sortie/suite/declared_tool.h"
+#include "sortie/suite/plan_check.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
@@ -27,9 +28,7 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::size_t kStepsMin = 2;
-constexpr std::size_t kStepsMax = 12;
-constexpr std::size_t kInputsMax = 2;
+constexpr std::size_t kInputsMax = kHandlesMax;
 
 base::Status check_members(const json::Value& value,
                            std::span<const std::string> names,
@@ -79,78 +78,10 @@ base::Result<const ToolSpec*> tool_member(const ToolCatalog& catalog,
   return tool;
 }
 
-base::Status check_values(const ToolSpec& tool,
-                          const json::Object& values,
-                          std::string_view where) {
-  for (const auto& [name, value] : values) {
-    const json::Value* property = property_of(tool, name);
-    if (property == nullptr) {
-      return base::bad_input(
-          fmt::format("{}: {} has no parameter '{}'", where, tool.name, std::string_view(name)));
-    }
-    if (accepted_kinds(*property) != nullptr) {
-      continue;
-    }
-    if (const auto problem = check_value(name, *property, value)) {
-      return base::bad_input(fmt::format("{}: {}", where, problem->message));
-    }
-  }
-  return {};
-}
-
-/// What an artifact of each step counts as: the tool's kind, or that of its first input.
-std::string_view kind_of(const ToolSpec& tool,
-                         const Step& step,
-                         std::span<const std::string_view> kinds) {
-  if (!tool.keeps_content) {
-    return tool.kind;
-  }
-  for (const std::string_view name : tool.handle_parameters()) {
-    if (const json::Value* value = step.arguments.if_contains(name)) {
-      return kinds[static_cast<std::size_t>(step_reference(*value))];
-    }
-  }
-  return tool.kind;
-}
-
-base::Status check_references(const ToolSpec& tool,
-                              const Step& step,
-                              std::span<const std::string_view> kinds,
-                              std::string_view where) {
-  for (const auto& [name, value] : step.arguments) {
-    const json::Value& property = *property_of(tool, name);
-    if (accepted_kinds(property) == nullptr) {
-      continue;
-    }
-    const std::ptrdiff_t reference = step_reference(value);
-    if (reference < 0 || static_cast<std::size_t>(reference) >= kinds.size()) {
-      return base::bad_input(
-          fmt::format("{}: '{}' has to name an earlier step as {{\"$step\": k}}, k from 0 to {}",
-                      where,
-                      std::string_view(name),
-                      static_cast<std::ptrdiff_t>(kinds.size()) - 1));
-    }
-    const std::string_view kind = kinds[static_cast<std::size_t>(reference)];
-    if (!accepts_kind(property, kind)) {
-      return base::bad_input(fmt::format("{}: '{}' names a step of kind {}, which it does not take",
-                                         where,
-                                         std::string_view(name),
-                                         kind));
-    }
-  }
-  return {};
-}
-
-base::Status check_required_arguments(const ToolSpec& tool,
-                                      const Step& step,
-                                      std::string_view where) {
-  for (const json::Value& name : *json::get_array(tool.parameters, "required")) {
-    if (name.is_string() && !step.arguments.contains(name.get_string())) {
-      return base::bad_input(fmt::format(
-          "{}: '{}' of {} is missing", where, json::view(name.get_string()), tool.name));
-    }
-  }
-  return {};
+/// The first of the faults.
+base::Status first_of(const std::vector<StepFault>& faults, std::string_view where) {
+  return faults.empty() ? base::Status()
+                        : base::bad_input(fmt::format("{}: {}", where, faults.front().message));
 }
 
 base::Status read_plan(const ToolCatalog& catalog,
@@ -178,10 +109,8 @@ base::Status read_plan(const ToolCatalog& catalog,
           fmt::format("{}: 'arguments' has to be an object and 'reason' a text", here));
     }
     Step step{.tool = tool->name, .arguments = *arguments, .reason = std::string(*reason)};
-    TRY(check_values(*tool, step.arguments, here));
-    TRY(check_required_arguments(*tool, step, here));
-    TRY(check_references(*tool, step, kinds, here));
-    kinds.push_back(kind_of(*tool, step, kinds));
+    TRY(first_of(check_step(*tool, step, kinds), here));
+    kinds.push_back(kind_of_step(*tool, step, kinds));
     task.plan.push_back(std::move(step));
   }
   return {};
@@ -222,25 +151,6 @@ base::Status read_order(const json::Value& value, std::string_view where, Task& 
   return {};
 }
 
-/// Every required operation has to lead to the last one, or the goal could be met without it.
-base::Status check_reachable(const Goal& goal, std::string_view where) {
-  std::vector<bool> reached(goal.required.size());
-  reached.back() = true;
-  for (std::size_t i = goal.required.size(); i > 0; --i) {
-    if (!reached[i - 1]) {
-      return base::bad_input(
-          fmt::format("{}: goal: operation {} ({}) does not lead to the last one",
-                      where,
-                      i,
-                      goal.required[i - 1].tool));
-    }
-    for (const std::size_t input : goal.required[i - 1].inputs) {
-      reached[input] = true;
-    }
-  }
-  return {};
-}
-
 base::Status read_goal(const ToolCatalog& catalog,
                        const json::Value& value,
                        std::string_view where,
@@ -259,7 +169,7 @@ base::Status read_goal(const ToolCatalog& catalog,
     if (values == nullptr) {
       return base::bad_input(fmt::format("{}: 'values' has to be an object", here));
     }
-    TRY(check_values(*tool, *values, here));
+    TRY(first_of(check_values(*tool, *values), here));
     TRY_ASSIGN(std::vector<std::size_t> inputs,
                positions(*json::find(item, "inputs"), position, fmt::format("{}: inputs", here)));
     if (inputs.size() > std::min(kInputsMax, tool->handle_parameters().size())) {
@@ -269,17 +179,35 @@ base::Status read_goal(const ToolCatalog& catalog,
     task.goal.required.push_back(
         {.tool = tool->name, .values = *values, .inputs = std::move(inputs)});
   }
-  return check_reachable(task.goal, where);
+  if (const auto stray = stray_operation(task.goal)) {
+    return base::bad_input(fmt::format("{}: goal: operation {} ({}) does not lead to the last one",
+                                       where,
+                                       *stray + 1,
+                                       task.goal.required[*stray].tool));
+  }
+  return {};
 }
 
-base::Status read_texts(const json::Value& value, std::string_view where, Task& task) {
+/// All five levels; of a user's task at least one.
+base::Status read_texts(const ToolCatalog& catalog,
+                        const json::Value& value,
+                        std::string_view where,
+                        Task& task) {
   std::vector<std::string> names;
   for (const Difficulty difficulty : kDifficulties) {
     names.emplace_back(to_string(difficulty));
   }
   const json::Value& texts = *json::find(value, "texts");
-  TRY(check_members(texts, names, fmt::format("{}: texts", where)));
+  std::vector<std::string> expected = names;
+  if (catalog.declared() && texts.is_object() && !texts.get_object().empty()) {
+    std::erase_if(expected,
+                  [&](const std::string& name) { return json::find(texts, name) == nullptr; });
+  }
+  TRY(check_members(texts, expected, fmt::format("{}: texts", where)));
   for (std::size_t i = 0; i < names.size(); ++i) {
+    if (std::ranges::find(expected, names[i]) == expected.end()) {
+      continue;
+    }
     const auto text = json::get_string(texts, names[i]);
     if (!text || base::trim(*text).empty()) {
       return base::bad_input(
@@ -295,7 +223,9 @@ base::Status read_texts(const json::Value& value, std::string_view where, Task& 
 json::Object to_json(const Task& task) {
   json::Object texts;
   for (std::size_t i = 0; i < task.texts.size(); ++i) {
-    texts[to_string(kDifficulties[i])] = task.texts[i];
+    if (!task.texts[i].empty()) {
+      texts[to_string(kDifficulties[i])] = task.texts[i];
+    }
   }
   json::Array plan;
   for (const Step& step : task.plan) {
@@ -359,7 +289,7 @@ base::Result<Task> task_from_json(const ToolCatalog& catalog,
     return base::bad_input(fmt::format("{}: 'eligible' has to be true or false", here));
   }
   task.eligible = *eligible;
-  TRY(read_texts(value, here, task));
+  TRY(read_texts(catalog, value, here, task));
   TRY(read_plan(catalog, value, here, task));
   TRY(read_order(value, here, task));
   TRY(read_goal(catalog, value, here, task));

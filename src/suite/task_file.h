@@ -6,6 +6,7 @@
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/task.h"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,11 @@
 
 namespace sortie::suite {
 
+/// How many steps a plan may have.
+inline constexpr std::size_t kStepsMin = 2;
+inline constexpr std::size_t kStepsMax = 12;
+
+/// Levels without a text are left out.
 [[nodiscard]] json::Object to_json(const Task& task);
 
 /// The digest that Task::hash holds: of everything else, in canonical form.

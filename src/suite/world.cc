@@ -8,6 +8,7 @@
 #include "sortie/suite/arguments.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/content.h"
+#include "sortie/suite/declared_tool.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/tools.h"
 
@@ -31,7 +32,7 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::size_t kInputsMax = 2;
+constexpr std::size_t kInputsMax = kHandlesMax;
 constexpr std::size_t kShownHandlesMax = 12;
 constexpr std::size_t kShownBytesMax = 60;
 constexpr std::string_view kInvalidInput = "INVALID_INPUT";
@@ -156,6 +157,12 @@ struct World::State {
   [[nodiscard]] std::expected<Resolved, Rejected> resolve(const ToolSpec& tool,
                                                           const json::Object& arguments) const;
   [[nodiscard]] bool knows_source(const ToolSpec& tool, const json::Object& arguments) const;
+  [[nodiscard]] bool names_source(const ToolSpec& tool,
+                                  std::string_view parameter,
+                                  const json::Value& given) const;
+  [[nodiscard]] Outcome perform_declared(const ToolSpec& tool,
+                                         const json::Object& arguments,
+                                         const Resolved& resolved) const;
   [[nodiscard]] std::expected<Product, Rejected> compute(const ToolSpec& tool,
                                                          const json::Object& arguments,
                                                          const Resolved& resolved) const;
@@ -247,13 +254,50 @@ bool World::State::knows_source(const ToolSpec& tool, const json::Object& argume
   return false;
 }
 
+/// Whether the task's plan gives this value to this parameter of the tool, if only by default.
+bool World::State::names_source(const ToolSpec& tool,
+                                std::string_view parameter,
+                                const json::Value& given) const {
+  return std::ranges::any_of(task.plan, [&](const Step& step) {
+    if (step.tool != tool.name) {
+      return false;
+    }
+    const json::Object arguments = with_defaults(tool, step.arguments);
+    const json::Value* named = arguments.if_contains(parameter);
+    return named != nullptr && same_value(*named, given);
+  });
+}
+
+Outcome World::State::perform_declared(const ToolSpec& tool,
+                                       const json::Object& arguments,
+                                       const Resolved& resolved) const {
+  std::vector<DeclaredInput> inputs;
+  for (const auto& [name, property] : *json::get_object(tool.parameters, "properties")) {
+    const json::Value* given = arguments.if_contains(name);
+    if (given == nullptr) {
+      continue;
+    }
+    if (accepted_kinds(property) != nullptr) {
+      const Artifact& artifact = artifacts[resolved.inputs[inputs.size()]];
+      inputs.push_back({.parameter = name, .value = &calls[artifact.call].result.value});
+    } else if (json::get_bool(property, "x-source").value_or(false) &&
+               !names_source(tool, name, *given)) {
+      return std::unexpected(unknown_source_refusal(tool, name, arguments));
+    }
+  }
+  return Product{.content = {}, .value = declared_result(tool, arguments, inputs)};
+}
+
 std::expected<Product, World::State::Rejected> World::State::compute(
     const ToolSpec& tool, const json::Object& arguments, const Resolved& resolved) const {
-  const ToolFunction function = tool_function(tool.name);
-  CHECK(function != nullptr);
-  Outcome outcome = function(ToolInput{.arguments = arguments,
-                                       .contents = resolved.contents,
-                                       .source_known = knows_source(tool, arguments)});
+  const auto built_in = [&] {
+    const ToolFunction function = tool_function(tool.name);
+    CHECK(function != nullptr);
+    return function(ToolInput{.arguments = arguments,
+                              .contents = resolved.contents,
+                              .source_known = knows_source(tool, arguments)});
+  };
+  Outcome outcome = tool.declared ? perform_declared(tool, arguments, resolved) : built_in();
   if (!outcome) {
     Refusal& refusal = outcome.error();
     return std::unexpected(
@@ -290,7 +334,7 @@ CallResult World::State::keep(const ToolSpec& tool,
     artifacts.push_back(std::move(artifact));
     result.value = std::move(product.value);
   }
-  if (tool.kind == kFileKind) {
+  if (tool.kind == kFileKind && !tool.declared) {
     replace_others(position, arguments.at("path"));
   }
   result.artifact = handle(artifacts[position], position);

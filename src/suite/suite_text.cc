@@ -1,0 +1,61 @@
+#include "sortie/suite/suite_text.h"
+
+#include "sortie/base/error.h"
+#include "sortie/base/json.h"
+#include "sortie/suite/catalog.h"
+#include "sortie/suite/data_reader.h"
+#include "sortie/suite/declared_tool.h"
+#include "sortie/suite/suite.h"
+#include "sortie/suite/task.h"
+#include "sortie/suite/task_file.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::suite {
+
+std::string suite_text(const Suite& suite) {
+  json::Array tools;
+  for (const ToolSpec& tool : suite.catalog().tools()) {
+    tools.push_back(to_json(tool));
+  }
+  json::Array tasks;
+  for (const Task& task : suite.tasks()) {
+    tasks.push_back(to_json(task));
+  }
+  // Stored order, not the canonical one: the order of parameters and of arguments is seen.
+  return json::to_text(json::Object{
+      {"suite", suite.name()}, {"tools", std::move(tools)}, {"tasks", std::move(tasks)}});
+}
+
+base::Result<Suite> suite_from_text(std::string_view source, std::string_view text) {
+  const auto document = json::parse(text);
+  if (!document) {
+    return std::unexpected(base::with_context(document.error(), source));
+  }
+  const json::Array* values = json::get_array(*document, "tools");
+  if (values == nullptr) {
+    return base::bad_input(fmt::format("{}: 'tools' has to be a list of tools", source));
+  }
+  std::vector<ToolSpec> tools;
+  std::vector<DataProblem> problems;
+  for (const json::Value& value : *values) {
+    if (std::optional<ToolSpec> tool = declared_tool(value, {}, "", problems)) {
+      tools.push_back(std::move(*tool));
+    }
+  }
+  if (!problems.empty()) {
+    return base::bad_input(fmt::format("{}: {}", source, problems.front().message));
+  }
+  Suite suite{std::string(json::get_string(*document, "suite").value_or("")),
+              ToolCatalog::of_declared(std::move(tools))};
+  TRY(suite.add_tasks(source, text));
+  return suite;
+}
+
+}  // namespace sortie::suite
