@@ -48,7 +48,7 @@ void Campaign::bind(const suite::Suite& suite) {
   rank_of_task_.assign(needed.size(), {});
   for (const suite::TaskType type : suite::kTaskTypes) {
     const std::size_t count = needed[position_of(type)];
-    CHECK(count <= suite.eligible(type));
+    CHECK(count <= suite.available(type));
     std::vector<std::size_t>& drawn = drawn_[position_of(type)];
     drawn = suite.draw(seed, type, count);
     std::vector<std::size_t>& ranks = rank_of_task_[position_of(type)];

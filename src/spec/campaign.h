@@ -66,7 +66,8 @@ class Campaign {
                                                         int repeat) const;
 
   /// Draws the tasks that the cells need; `cells` must not change afterwards. Called by
-  /// load_campaign. Each type must have as many eligible tasks as its largest cell has instances.
+  /// load_campaign. The suite must offer as many tasks of each type as its largest cell has
+  /// instances.
   void bind(const suite::Suite& suite);
 
  private:

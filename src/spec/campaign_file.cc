@@ -35,7 +35,7 @@ base::Result<Campaign> parse_campaign(std::string_view text,
   campaign.cells = merged_cells(file.scenarios, file.models, file.types, topology);
   TRY(apply_overrides(overrides, file.scenarios, topology, campaign.cells));
   campaign.name = std::move(file.name);
-  campaign.suite_name = std::move(file.suite);
+  campaign.suite_name = suite.name();
   campaign.seed = file.base.seed;
   campaign.comparisons = std::move(file.comparisons);
   campaign.endpoints_file = resolve_path(file.endpoints, file_name);

@@ -29,23 +29,38 @@ constexpr std::int64_t kInstances = 20;
 constexpr std::int64_t kInstancesMax = 1'000'000;
 constexpr std::int64_t kRepeatsMax = 1'000'000;
 constexpr std::int64_t kSeed = 1;
-constexpr const char* kSuite = "pilot/1";
 constexpr const char* kEndpoints = "endpoints.yaml";
 constexpr const char* kBaselineModel = "baseline_model";
 constexpr const char* kAllPairs = "all_pairs";
 
-void read_suite(Mapping& top,
-                const suite::Suite& suite,
-                CampaignFile& campaign,
-                Problems& problems) {
-  const std::optional<std::string> name = top.text("suite");
-  campaign.suite = name.value_or(kSuite);
-  if (campaign.suite != suite.name()) {
+/// Another name than that of the built-in suite is the folder that the suite was read from.
+void read_suite(Mapping& top, const suite::Suite& suite, Problems& problems) {
+  const std::string name = top.text("suite").value_or(std::string(suite::kBuiltInSuite));
+  if ((name == suite::kBuiltInSuite) != suite.built_in()) {
     problems.add(
         top.mark_of("suite"),
-        fmt::format(
-            "suite: '{}' is not here; this run has suite '{}'", campaign.suite, suite.name()));
+        fmt::format("suite: '{}' is not here; this run has suite '{}'", name, suite.name()));
   }
+}
+
+/// Those of which the suite has tasks.
+std::vector<suite::TaskType> offered_types(const suite::Suite& suite) {
+  std::vector<suite::TaskType> types;
+  std::ranges::copy_if(suite::kTaskTypes, std::back_inserter(types), [&](suite::TaskType type) {
+    return suite.available(type) > 0;
+  });
+  return types;
+}
+
+/// The usual number, or as many as there are of the rarest type of a small suite.
+std::int64_t default_instances(const suite::Suite& suite,
+                               const std::vector<suite::TaskType>& types) {
+  std::int64_t instances = kInstances;
+  for (const suite::TaskType type : types) {
+    const auto available = static_cast<std::int64_t>(suite.available(type));
+    instances = suite.built_in() || available == 0 ? instances : std::min(instances, available);
+  }
+  return instances;
 }
 
 void read_models(const Node& node,
@@ -146,7 +161,7 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
   if (name != nullptr && name->kind == Node::Kind::scalar) {
     check_name(campaign.name, name->mark, "", problems);
   }
-  read_suite(top, *context.suite, campaign, problems);
+  read_suite(top, *context.suite, problems);
   campaign.endpoints = top.text("endpoints").value_or(kEndpoints);
   const std::int64_t seed =
       top.integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(kSeed);
@@ -155,14 +170,14 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
     read_models(*models, *context.topology, campaign, problems);
   }
   const Node* types = top.get("task_types");
-  campaign.types = types != nullptr ? read_task_types(*types, problems)
-                                    : std::vector<suite::TaskType>(suite::kTaskTypes.begin(),
-                                                                   suite::kTaskTypes.end());
+  campaign.types =
+      types != nullptr ? read_task_types(*types, problems) : offered_types(*context.suite);
   apply_factors(top, campaign.base, problems);
   const ScenarioDefaults defaults = {
       .campaign = &campaign,
-      .instances =
-          static_cast<std::size_t>(top.integer("instances", 1, kInstancesMax).value_or(kInstances)),
+      .instances = static_cast<std::size_t>(
+          top.integer("instances", 1, kInstancesMax)
+              .value_or(default_instances(*context.suite, campaign.types))),
       .repeats = static_cast<std::size_t>(top.integer("repeats", 1, kRepeatsMax).value_or(1)),
       .instances_mark = top.mark_of("instances")};
   const Node* scenarios = top.require("scenarios");
@@ -176,6 +191,13 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
     read_primary(*primary, campaign, problems);
   }
   return campaign;
+}
+
+SuiteName read_suite_name(const Node& root, Problems& problems) {
+  Mapping top(root, "campaign file", problems);
+  const Node* node = top.get("suite");
+  return {.text = top.text("suite").value_or(std::string(suite::kBuiltInSuite)),
+          .mark = node == nullptr ? root.mark : node->mark};
 }
 
 std::string read_endpoints_name(const Node& root, Problems& problems) {

@@ -16,7 +16,6 @@ namespace sortie::spec {
 /// A campaign file's content, before scenarios become cells.
 struct CampaignFile {
   std::string name;
-  std::string suite;
   std::string endpoints;  // as written
   std::vector<std::size_t> models;
   std::vector<suite::TaskType> types;
@@ -35,6 +34,14 @@ struct CampaignContext {
 [[nodiscard]] CampaignFile read_campaign(const Node& root,
                                          const CampaignContext& context,
                                          Problems& problems);
+
+/// The `suite:` of a campaign file, the built-in one if it names none, and where it stands.
+struct SuiteName {
+  std::string text;
+  Mark mark;
+};
+
+[[nodiscard]] SuiteName read_suite_name(const Node& root, Problems& problems);
 
 /// The `endpoints:` of a campaign file, "endpoints.yaml" if it names none.
 [[nodiscard]] std::string read_endpoints_name(const Node& root, Problems& problems);

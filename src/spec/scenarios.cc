@@ -38,6 +38,16 @@ std::vector<std::string> names_of(std::span<const std::size_t> models, const Top
   return names;
 }
 
+std::string levels_of(const suite::Task& task) {
+  std::vector<std::string> levels;
+  for (const suite::Difficulty level : suite::kDifficulties) {
+    if (!task.text(level).empty()) {
+      levels.emplace_back(suite::to_string(level));
+    }
+  }
+  return base::join(levels, ", ");
+}
+
 /// Reads one scenario; holds what all its parts need.
 class ScenarioReader {
  public:
@@ -62,6 +72,8 @@ class ScenarioReader {
   void check_instances(Mark mark, const Scenario& scenario);
   void check_flaws(Mark mark, const Scenario& scenario);
   void check_flaw(Mark mark, const suite::TrialParams& params, std::size_t instances);
+  void check_texts(Mark mark, const Scenario& scenario);
+  [[nodiscard]] std::string flawless_hint() const;
 
   [[nodiscard]] Scenario with_defaults() const {
     return {.id = {},
@@ -92,6 +104,7 @@ Scenario ScenarioReader::from_name(const Node& node) {
   restrict_scale(node.mark, false, scenario);
   check_instances(defaults_->instances_mark, scenario);
   check_flaws(node.mark, scenario);
+  check_texts(node.mark, scenario);
   return scenario;
 }
 
@@ -121,6 +134,7 @@ Scenario ScenarioReader::from_mapping(const Node& node) {
   check_instances(own_instances ? mapping.mark_of("instances") : defaults_->instances_mark,
                   scenario);
   check_flaws(node.mark, scenario);
+  check_texts(node.mark, scenario);
   return scenario;
 }
 
@@ -294,14 +308,15 @@ void ScenarioReader::restrict_scale(Mark mark, bool explicit_models, Scenario& s
 
 void ScenarioReader::check_instances(Mark mark, const Scenario& scenario) {
   for (const suite::TaskType type : defaults_->campaign->types) {
-    const std::size_t eligible = context_->suite->eligible(type);
-    if (scenario.instances > eligible) {
+    const std::size_t available = context_->suite->available(type);
+    if (scenario.instances > available) {
       problems_->add(mark,
-                     fmt::format("instances: {} of each task type, but suite '{}' has only {} "
-                                 "eligible tasks of type {}",
+                     fmt::format("instances: {} of each task type, but suite '{}' has only {}{} "
+                                 "tasks of type {}",
                                  scenario.instances,
                                  context_->suite->name(),
-                                 eligible,
+                                 available,
+                                 context_->suite->built_in() ? " eligible" : "",
                                  suite::to_string(type)));
     }
   }
@@ -329,7 +344,7 @@ void ScenarioReader::check_flaw(Mark mark,
   std::string example;
   for (const suite::TaskType type : defaults_->campaign->types) {
     for (const std::size_t position :
-         suite.draw(params.seed, type, std::min(instances, suite.eligible(type)))) {
+         suite.draw(params.seed, type, std::min(instances, suite.available(type)))) {
       const suite::Task& task = suite.tasks()[position];
       ++total;
       if (!suite::shown_plan(suite.catalog(), task, params.prompt, params.severity)) {
@@ -342,13 +357,52 @@ void ScenarioReader::check_flaw(Mark mark,
     problems_->add(
         mark,
         fmt::format(
-            "flaw {} at severity {} does not exist for {} of the {} drawn tasks, e.g. {}; severity "
-            "severe exists for all",
+            "flaw {} at severity {} does not exist for {} of the {} drawn tasks, e.g. {}; {}",
             suite::to_string(params.prompt.flaw),
             suite::to_string(params.severity),
             missing,
             total,
-            example));
+            example,
+            params.severity == suite::Severity::severe ? flawless_hint()
+                                                       : "severity severe exists for all"));
+  }
+}
+
+/// What a suite with tasks that have not all flaws can do.
+std::string ScenarioReader::flawless_hint() const {
+  std::vector<std::string> counts;
+  for (const suite::TaskType type : defaults_->campaign->types) {
+    counts.push_back(
+        fmt::format("{} of {}", context_->suite->eligible(type), suite::to_string(type)));
+  }
+  return fmt::format("all flaws exist for eligible tasks, which are drawn first: {}",
+                     base::join(counts, ", "));
+}
+
+/// A user's suite need not have a text at every level.
+void ScenarioReader::check_texts(Mark mark, const Scenario& scenario) {
+  const suite::Suite& suite = *context_->suite;
+  std::set<suite::Difficulty> checked;
+  for (const ScenarioCell& cell : scenario.cells) {
+    const suite::Difficulty level = cell.params.difficulty;
+    if (suite.built_in() || !checked.insert(level).second) {
+      continue;
+    }
+    for (const suite::TaskType type : defaults_->campaign->types) {
+      const std::size_t count = std::min(scenario.instances, suite.available(type));
+      for (const std::size_t position : suite.draw(cell.params.seed, type, count)) {
+        const suite::Task& task = suite.tasks()[position];
+        if (task.text(level).empty()) {
+          problems_->add(mark,
+                         fmt::format("difficulty {}: the drawn task {} has no text at this level; "
+                                     "it has: {}",
+                                     suite::to_string(level),
+                                     task.id,
+                                     levels_of(task)));
+          return;
+        }
+      }
+    }
   }
 }
 
