@@ -1,6 +1,7 @@
 #include "sortie/analysis/summary.h"
 
 #include "sortie/analysis/comparisons.h"
+#include "sortie/analysis/run_suite.h"
 #include "sortie/analysis/trial_rows.h"
 #include "sortie/base/hash.h"
 #include "sortie/score/reference.h"
@@ -126,7 +127,7 @@ class Summarizer {
     TRY_ASSIGN(const auto name, reader_.manifest("campaign"));
     summary_.run = name.value_or("");
     TRY_ASSIGN(summary_.high_water_mark, reader_.high_water_mark());
-    TRY_ASSIGN(suite_, suite::Suite::pilot());
+    TRY_ASSIGN(suite_, suite_of(reader_));
     summary_.scorer = rows_.scorer;
     fill_cells();
     fill_repeats();
