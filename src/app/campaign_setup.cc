@@ -1,5 +1,7 @@
 #include "sortie/app/campaign_setup.h"
 
+#include "sortie/spec/suite_folder.h"
+
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -23,7 +25,7 @@ base::Result<std::unique_ptr<CampaignSetup>> load_setup(const std::string& campa
   auto setup = std::make_unique<CampaignSetup>();
   TRY_ASSIGN(const std::string endpoints, spec::endpoints_path_of(campaign_path));
   TRY_ASSIGN(setup->topology, spec::load_endpoints(endpoints));
-  TRY_ASSIGN(setup->suite, suite::Suite::pilot());
+  TRY_ASSIGN(setup->suite, spec::load_suite_of(campaign_path));
   TRY_ASSIGN(setup->campaign,
              spec::load_campaign(campaign_path, setup->suite, setup->topology, overrides));
   setup->rules = std::make_unique<dialogue::Rules>(setup->suite);

@@ -11,6 +11,7 @@
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/monitor/terminal.h"
+#include "sortie/suite/suite_text.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -53,7 +54,7 @@ std::string directory_of(const RunOptions& options, const spec::Campaign& campai
 
 void append_manifest(ledger::Ledger& ledger, const CampaignSetup& setup) {
   const std::int64_t generation = ledger.next_generation();
-  const std::vector<std::pair<std::string, std::string>> entries = {
+  std::vector<std::pair<std::string, std::string>> entries = {
       {"sortie", SORTIE_VERSION},
       {"campaign", setup.campaign.name},
       {"campaign_file_hash", setup.campaign.file_hash.hex()},
@@ -66,6 +67,10 @@ void append_manifest(ledger::Ledger& ledger, const CampaignSetup& setup) {
       {"world_version", setup.suite.catalog().version().hex()},
       {"dialogue_version", setup.rules->version().hex()},
   };
+  if (!setup.suite.built_in()) {
+    // The folder may change or go: the run keeps what it was.
+    entries.emplace_back("suite_text", suite::suite_text(setup.suite));
+  }
   for (const auto& [name, value] : entries) {
     ledger.append(ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
   }

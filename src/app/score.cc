@@ -1,6 +1,7 @@
 #include "sortie/score/score.h"
 
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
 #include "sortie/engine/records.h"
@@ -58,7 +59,7 @@ base::Result<std::set<std::int64_t>> with_current_score(ledger::Reader& reader) 
 /// the scorer stays beside the new one.
 base::Result<Scored> score_run(const std::string& directory) {
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(*reader));
   const dialogue::Rules rules(suite);
   TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
   TRY_ASSIGN(const auto states, scored_trials(*reader));

@@ -1,3 +1,4 @@
+#include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
 #include "sortie/dialogue/transcript.h"
@@ -128,7 +129,7 @@ base::Result<std::string> show_trial(const ShowOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   TRY_ASSIGN(const auto state, find_trial(*reader, options.trial));
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(*reader));
   const dialogue::Rules rules(suite);
   TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
   TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));

@@ -3,6 +3,7 @@
 #include "sortie/app/command.h"
 #include "sortie/sim/profile.h"
 #include "sortie/sim/server.h"
+#include "sortie/spec/suite_folder.h"
 #include "sortie/suite/suite.h"
 
 #include <cstdio>
@@ -23,7 +24,7 @@ struct SimulateOptions {
 
 base::Status simulate_until_stopped(const SimulateOptions& options) {
   TRY_ASSIGN(const sim::Profile profile, sim::load_profile(options.profile));
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, spec::suite_in(profile.suite));
   const std::unique_ptr<aio::Loop> loop = aio::Loop::real();
   TRY_ASSIGN(const auto server,
              sim::SimServer::start(*loop, profile, suite, {.audit_path = options.audit}));

@@ -4,6 +4,8 @@
 #include "sortie/app/command.h"
 #include "sortie/app/suite_files.h"
 #include "sortie/base/text.h"
+#include "sortie/spec/model.h"
+#include "sortie/spec/suite_folder.h"
 #include "sortie/suite/generator.h"
 #include "sortie/suite/task_file.h"
 #include "sortie/suite/trial.h"
@@ -25,6 +27,7 @@ namespace sortie::app {
 namespace {
 
 struct SuiteOptions {
+  std::string folder;  // of a user's suite; empty: the built-in one
   std::string type;
   std::string task;
   std::string directory;
@@ -102,7 +105,7 @@ std::string tasks_text(const suite::Suite& suite, suite::TaskType type) {
 }
 
 base::Result<std::string> list(const SuiteOptions& options) {
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, spec::suite_in(options.folder));
   if (options.type.empty()) {
     return options.json ? json::to_pretty_text(types_json(suite)) : types_text(suite);
   }
@@ -117,7 +120,9 @@ base::Result<std::string> list(const SuiteOptions& options) {
 std::string task_text(const suite::Task& task) {
   std::string out = fmt::format("{}  {}\n", task.id, task.hash.hex());
   for (const suite::Difficulty difficulty : suite::kDifficulties) {
-    out += fmt::format("\n── {} ──\n{}\n", suite::to_string(difficulty), task.text(difficulty));
+    if (!task.text(difficulty).empty()) {
+      out += fmt::format("\n── {} ──\n{}\n", suite::to_string(difficulty), task.text(difficulty));
+    }
   }
   out += "\n── reference plan ──\n";
   std::size_t n = 0;
@@ -128,14 +133,15 @@ std::string task_text(const suite::Task& task) {
 }
 
 base::Result<std::string> show(const SuiteOptions& options) {
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, spec::suite_in(options.folder));
   const suite::Task* task = suite.find(options.task);
   if (task == nullptr) {
     return base::failure(
         base::Remedy::bad_input,
         base::ErrorCode::not_found,
-        fmt::format("no task '{}'; `sortie suite list --type simple_task` names them",
-                    options.task));
+        fmt::format("no task '{}' in {}; `sortie suite list --type TYPE` names them",
+                    options.task,
+                    suite.name()));
   }
   if (options.json) {
     return json::to_pretty_text(suite::to_json(*task));
@@ -148,15 +154,55 @@ struct Validation {
   bool good = false;
 };
 
+/// The built-in suite has no files that a user could mend: its tasks stand at no place.
+base::Result<spec::LoadedSuite> load(const SuiteOptions& options) {
+  if (!options.folder.empty()) {
+    return spec::load_suite(options.folder);
+  }
+  spec::LoadedSuite built_in;
+  TRY_ASSIGN(built_in.suite, suite::Suite::pilot());
+  return built_in;
+}
+
+/// Where a finding's task stands; of the suite as a whole, or of the built-in one, only the file.
+spec::Position place_of(const spec::LoadedSuite& loaded, const suite::Finding& finding) {
+  const auto found = loaded.places.find(finding.task);
+  return found == loaded.places.end() ? spec::Position{.file = loaded.file} : found->second;
+}
+
+json::Value finding_json(const spec::LoadedSuite& loaded, const suite::Finding& finding) {
+  json::Object row{{"task", finding.task}, {"rule", finding.rule}, {"message", finding.message}};
+  if (const spec::Position place = place_of(loaded, finding); !place.file.empty()) {
+    row["file"] = place.file;
+    row["line"] = place.line;
+  }
+  return row;
+}
+
+std::string finding_text(const spec::LoadedSuite& loaded, const suite::Finding& finding) {
+  const spec::Position place = place_of(loaded, finding);
+  std::string prefix;
+  if (place.line > 0) {
+    prefix = fmt::format("{}:{}:{}: ", place.file, place.line, place.column);
+  } else if (!place.file.empty()) {
+    prefix = place.file + ": ";
+  }
+  return fmt::format("{}{}: {}: {}\n",
+                     prefix,
+                     finding.task.empty() ? loaded.suite.name() : finding.task,
+                     finding.rule,
+                     finding.message);
+}
+
 base::Result<Validation> validate(const SuiteOptions& options) {
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const spec::LoadedSuite loaded, load(options));
+  const suite::Suite& suite = loaded.suite;
   const std::vector<suite::Finding> findings = suite::validate(suite);
   Validation validation{.text = {}, .good = findings.empty()};
   if (options.json) {
     json::Array rows;
     for (const suite::Finding& finding : findings) {
-      rows.push_back(json::Object{
-          {"task", finding.task}, {"rule", finding.rule}, {"message", finding.message}});
+      rows.push_back(finding_json(loaded, finding));
     }
     validation.text = json::to_pretty_text(json::Object{{"suite", suite.name()},
                                                         {"tasks", suite.tasks().size()},
@@ -165,10 +211,7 @@ base::Result<Validation> validate(const SuiteOptions& options) {
     return validation;
   }
   for (const suite::Finding& finding : findings) {
-    validation.text += fmt::format("{}: {}: {}\n",
-                                   finding.task.empty() ? suite.name() : finding.task,
-                                   finding.rule,
-                                   finding.message);
+    validation.text += finding_text(loaded, finding);
   }
   validation.text += fmt::format(
       "{}: {} tasks, {} findings\n", suite.name(), suite.tasks().size(), findings.size());
@@ -199,7 +242,7 @@ base::Result<std::string> generate(const SuiteOptions& options) {
 }
 
 base::Result<std::string> review(const SuiteOptions& options) {
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, spec::suite_in(options.folder));
   return written(options, write_review_sheet(suite, options.directory));
 }
 
@@ -216,9 +259,10 @@ int validate_command(const SuiteOptions& options) {
 
 void add_suite(CLI::App& root, Action& action) {
   const auto options = std::make_shared<SuiteOptions>();  // owned by the callbacks below
-  CLI::App* command = root.add_subcommand("suite", "The built-in suite as data");
+  CLI::App* command = root.add_subcommand("suite", "A suite as data: the built-in one or your own");
   command->require_subcommand(1);
   command->add_flag("--json", options->json, "Print one JSON document");
+  command->add_option("--suite", options->folder, "Folder of a suite of your own");
   command->footer("Example:  sortie suite show simple_task-001");
   command->fallthrough();
 
@@ -229,7 +273,7 @@ void add_suite(CLI::App& root, Action& action) {
       [&action, options] { action = [options] { return answer(list(*options), options->json); }; });
 
   CLI::App* showing =
-      command->add_subcommand("show", "A task: its texts at five levels and its reference plan");
+      command->add_subcommand("show", "A task: its texts at each level and its reference plan");
   showing->add_option("TASK", options->task, "Its id")->required();
   showing->footer("Example:  sortie suite show simple_task-001");
   showing->callback(
@@ -256,7 +300,10 @@ void add_suite(CLI::App& root, Action& action) {
 
   CLI::App* validating = command->add_subcommand(
       "validate", "Prove by running every task that the suite's numbers can be trusted");
-  validating->footer("Example:  sortie suite validate\nExit code 3 when a rule is broken.");
+  validating->add_option("FOLDER", options->folder, "Of a suite of your own");
+  validating->footer(
+      "Example:  sortie suite validate\n          sortie suite validate orders\nExit code 3 when a "
+      "rule is broken, one line each: file, task, rule. 2 when the suite cannot be read.");
   validating->callback(
       [&action, options] { action = [options] { return validate_command(*options); }; });
 }

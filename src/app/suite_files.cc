@@ -34,13 +34,19 @@ std::string in_folder(const std::string& directory, std::string_view name) {
   return (std::filesystem::path(directory) / name).string();
 }
 
-/// The tasks whose texts of this level are shown: spread over the suite, other ones at each level.
+/// The tasks whose texts of this level are shown: spread over those that have one, other ones at
+/// each level.
 std::vector<const suite::Task*> chosen(const suite::Suite& suite, std::size_t level) {
+  std::vector<const suite::Task*> written;
+  for (const suite::Task& task : suite.tasks()) {
+    if (!task.texts[level].empty()) {
+      written.push_back(&task);
+    }
+  }
   std::vector<const suite::Task*> tasks;
-  const std::size_t count = std::min(kReviewTexts, suite.tasks().size());
+  const std::size_t count = std::min(kReviewTexts, written.size());
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t position = (i * suite.tasks().size() / count + level) % suite.tasks().size();
-    tasks.push_back(&suite.tasks()[position]);
+    tasks.push_back(written[(i * written.size() / count + level) % written.size()]);
   }
   return tasks;
 }
@@ -79,11 +85,15 @@ base::Result<std::vector<std::string>> write_review_sheet(const suite::Suite& su
   std::string key = fmt::format("# {}: the key\n", suite.name());
   for (std::size_t level = 0; level < suite::kDifficulties.size(); ++level) {
     const suite::Difficulty difficulty = suite::kDifficulties[level];
+    const std::vector<const suite::Task*> tasks = chosen(suite, level);
+    if (tasks.empty()) {
+      continue;
+    }
     const std::string title = fmt::format("\n## {}\n", suite::to_string(difficulty));
     sheet += title;
     key += title;
     std::size_t n = 0;
-    for (const suite::Task* task : chosen(suite, level)) {
+    for (const suite::Task* task : tasks) {
       ++n;
       sheet += fmt::format("\n{}. {}\n\n   Steps: \n", n, task->text(difficulty));
       key += fmt::format("\n{}. `{}`: {}\n", n, task->id, operations_of(suite, *task));

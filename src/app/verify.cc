@@ -1,4 +1,5 @@
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
 #include "sortie/engine/records.h"
@@ -89,7 +90,7 @@ base::Result<std::map<std::int64_t, Values>> stored_scores(ledger::Reader& reade
 /// answers.
 base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   ledger::Check check{.name = "scores_follow_from_answers", .ok = true, .detail = {}};
-  TRY_ASSIGN(const suite::Suite suite, suite::Suite::pilot());
+  TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(reader));
   const dialogue::Rules rules(suite);
   TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite, rules));
   TRY_ASSIGN(const auto scores, stored_scores(reader));

@@ -127,6 +127,7 @@ struct ProviderProfile {
 
 struct Profile {
   std::uint64_t seed = 0;
+  std::string suite;  // folder of the suite whose tasks are recognised; empty: the built-in suite
   std::vector<ProviderProfile> providers;
 };
 

@@ -10,6 +10,7 @@
 #include "sortie/spec/node.h"
 #include "sortie/spec/reader.h"
 #include "sortie/spec/secret_ref.h"
+#include "sortie/suite/suite.h"
 
 #include <algorithm>
 #include <array>
@@ -389,6 +390,9 @@ base::Result<Profile> parse_profile(const std::string& source, std::string_view 
     if (spec::check_version(*root, top, problems)) {
       if (const auto seed = top.integer("seed", 0, std::numeric_limits<std::int64_t>::max())) {
         profile.seed = static_cast<std::uint64_t>(*seed);
+      }
+      if (const auto suite = top.text("suite"); suite && *suite != suite::kBuiltInSuite) {
+        profile.suite = spec::resolve_path(*suite, source);
       }
       SkillBook book = shipped_skills();
       if (const Node* skills = top.get("skills")) {
