@@ -39,12 +39,15 @@ class Docs(SortieTest):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
                 self.assertTrue((document.parent / target).exists(), f"{document.name} links to {target}")
 
-    def test_the_guide_runs_as_it_is_written(self):
-        """docs/guide/first-campaign.md: blocks with a file name are files, `sh` blocks are commands."""
-        simulator = None
-        for language, name, block in FENCE.findall((SOURCE / "docs/guide/first-campaign.md").read_text()):
-            if name:
-                self.write(name, block)
+    def run_guide(self, name):
+        """Blocks with a file name are files, `sh` blocks are commands. Returns the number of lines of the files."""
+        lines = 0
+        simulated = False
+        for language, file, block in FENCE.findall((SOURCE / "docs/guide" / name).read_text()):
+            if file:
+                (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
+                self.write(file, block)
+                lines += len(block.splitlines())
             elif language == "sh":
                 for line in block.splitlines():
                     words = shlex.split(re.split(r"\s{2,}", line)[0])
@@ -52,13 +55,23 @@ class Docs(SortieTest):
                         key, value = words[1].split("=", 1)
                         self.environment[key] = value
                     elif words[-1] == "&":
-                        simulator = self.start_sortie(*words[1:-1])
-                        self.assertIn("listening", simulator.stdout.readline())
+                        simulated = True
+                        self.assertIn("listening", self.start_sortie(*words[1:-1]).stdout.readline())
                     else:
                         self.assertEqual(words[0], "sortie")
                         self.sortie(*words[1:], check=0)
-        self.assertIsNotNone(simulator)
+        self.assertTrue(simulated)
+        return lines
+
+    def test_the_first_guide_runs_as_it_is_written(self):
+        self.run_guide("first-campaign.md")
         self.assertTrue((self.folder / "runs/first/report.html").exists())
+
+    def test_the_guide_to_an_own_suite_runs_as_it_is_written_and_is_short(self):
+        lines = self.run_guide("own-suite.md")
+        self.assertLess(lines, 60)
+        self.assertTrue((self.folder / "runs/orders/report.html").exists())
+        self.assertEqual(self.query("SELECT count(*) FROM score", "runs/orders"), [(3 * 4 * 2,)])
 
 
 if __name__ == "__main__":
