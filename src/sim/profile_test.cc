@@ -124,6 +124,16 @@ std::string error_of(std::string_view provider_lines) {
 
 constexpr std::string_view kMinimal = "    listen: 127.0.0.1:1\n    models: {m: {skill: 1}}\n";
 
+TEST(Profile, names_the_folder_of_the_suite_that_its_models_know) {
+  const std::string providers =
+      "providers: {p: {listen: '127.0.0.1:0', models: {m: {skill: 1}}}}\n";
+  const auto own = parse_profile("folder/p.yaml", "version: 1\nsuite: orders\n" + providers);
+  ASSERT_TRUE(own) << own.error().message;
+  EXPECT_EQ(own->suite, "folder/orders");
+  EXPECT_EQ(parse_profile("folder/p.yaml", "version: 1\nsuite: pilot/1\n" + providers)->suite, "");
+  EXPECT_EQ(parse_profile("folder/p.yaml", "version: 1\n" + providers)->suite, "");
+}
+
 TEST(Profile, errors_say_where_and_what_was_meant) {
   const std::string minimal(kMinimal);
   EXPECT_TRUE(error_of(minimal + "    limit: []\n").starts_with("p.yaml:6:5: "));

@@ -8,7 +8,6 @@
 #include "sortie/suite/own_suite.h"
 #include "sortie/suite/task_file.h"
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,14 +24,6 @@ std::string problem(std::string_view from, std::string_view to) {
       declared_task(own_catalog(), parsed(changed(kOwnTask, from, to)), {}, problems));
   return lines_of(problems);
 }
-
-constexpr std::array kFlaws = {Flaw::sequence_disorder,
-                               Flaw::tool_misuse,
-                               Flaw::parameter_error,
-                               Flaw::missing_step,
-                               Flaw::redundant_operations,
-                               Flaw::logical_inconsistency,
-                               Flaw::semantic_drift};
 
 }  // namespace
 
@@ -153,7 +144,7 @@ TEST(DeclaredTask, is_eligible_only_if_all_flaws_apply) {
   const ToolCatalog catalog = own_catalog();
   const Task task = own_task(catalog);
   bool all = true;
-  for (const Flaw flaw : kFlaws) {
+  for (const Flaw flaw : kFlawsOfEligible) {
     all = all && flawed_plan(catalog, task, flaw, Severity::severe).has_value();
   }
   // No tool of another kind follows an order in this shop, so that a plan could drift away.
@@ -207,7 +198,7 @@ TEST(DeclaredTask, no_schema_breaks_a_mutation) {
         catalog, changed(kOwnTask, "\"percent\": 80", fmt::format("\"percent\": {}", values[i])));
     EXPECT_TRUE(execute_literally(catalog, task, task.plan).world.goal_met());
     std::size_t flawed = 0;
-    for (const Flaw flaw : kFlaws) {
+    for (const Flaw flaw : kFlawsOfEligible) {
       for (const Severity severity : {Severity::light, Severity::medium, Severity::severe}) {
         if (const auto plan = flawed_plan(catalog, task, flaw, severity)) {
           ++flawed;

@@ -13,13 +13,6 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::array kFlaws = {Flaw::sequence_disorder,
-                               Flaw::tool_misuse,
-                               Flaw::parameter_error,
-                               Flaw::missing_step,
-                               Flaw::redundant_operations,
-                               Flaw::logical_inconsistency,
-                               Flaw::semantic_drift};
 constexpr std::array kSeverities = {Severity::severe, Severity::medium, Severity::light};
 
 bool applies(const ToolCatalog& catalog, const Task& task, Flaw flaw, Severity severity) {
@@ -35,7 +28,7 @@ bool applies(const ToolCatalog& catalog, const Task& task, Flaw flaw, Severity s
 }  // namespace
 
 bool flaws_apply(const ToolCatalog& catalog, const Task& task) {
-  return std::ranges::all_of(kFlaws, [&](Flaw flaw) {
+  return std::ranges::all_of(kFlawsOfEligible, [&](Flaw flaw) {
     return std::ranges::all_of(
         kSeverities, [&](Severity severity) { return applies(catalog, task, flaw, severity); });
   });
