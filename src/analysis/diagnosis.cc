@@ -1,99 +1,96 @@
 #include "sortie/analysis/diagnosis.h"
 
 #include "sortie/analysis/cells.h"
-#include "sortie/base/text.h"
+#include "sortie/score/diagnosis.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace sortie::analysis {
 
 namespace {
 
 using ledger::Cell;
-using Texts = std::map<std::string, std::vector<std::string>>;  // by cell id
+using Rows = std::map<std::string, std::vector<score::TrialRow>>;  // by cell id
 
-constexpr std::size_t kTranscripts = 3;
+/// The outcome that counts is the first scored one, else the latest.
+constexpr std::string_view kTrials =
+    "SELECT t.cell, t.id, coalesce(o.outcome, ''), coalesce(o.end_reason, ''), s.success, s.label, "
+    "s.turns, s.turns_repaired, s.turns_not_understood, s.calls FROM trial AS t "
+    "LEFT JOIN outcome AS o ON o.id = coalesce((SELECT min(id) FROM outcome WHERE trial = t.id AND "
+    "outcome = 'scored'), (SELECT max(id) FROM outcome WHERE trial = t.id)) "
+    "LEFT JOIN score AS s ON s.trial = t.id AND s.scorer = ?1 ORDER BY t.cell, t.task, t.repeat";
 
-/// "loop 90, finish 10".
-std::string counted(const std::map<std::string, std::uint64_t>& counts) {
-  std::vector<std::string> parts;
-  for (const auto& [name, count] : counts) {
-    parts.push_back(fmt::format("{} {}", name, count));
-  }
-  return parts.empty() ? "none" : base::join(parts, ", ");
+int small(const Cell& cell) {
+  return static_cast<int>(int_of(cell));
 }
 
-/// The texts of a query of cell and text, at most `most` for each cell.
-base::Result<Texts> texts_by_cell(ledger::Reader& reader,
-                                  std::string_view query,
-                                  std::size_t most) {
-  Texts texts;
-  TRY(reader.scan(query, [&](std::span<const Cell> row) {
-    std::vector<std::string>& own = texts[text_of(row[0])];
-    if (own.size() < most) {
-      own.push_back(text_of(row[1]));
+/// The trials of these cells, by task and repeat.
+base::Result<Rows> trials_of(ledger::Reader& reader,
+                             const std::set<std::string>& cells,
+                             const std::string& scorer) {
+  Rows rows;
+  const std::vector<std::string> parameters{scorer};
+  TRY(reader.scan(kTrials, parameters, [&](std::span<const Cell> row) {
+    const std::string cell = text_of(row[0]);
+    if (cells.contains(cell)) {
+      rows[cell].push_back({.trial = std::to_string(int_of(row[1])),
+                            .outcome = text_of(row[2]),
+                            .success = int_of(row[4]) != 0,
+                            .end = text_of(row[3]),
+                            .label = text_of(row[5]),
+                            .turns = small(row[6]),
+                            .turns_repaired = small(row[7]),
+                            .turns_not_understood = small(row[8]),
+                            .calls = small(row[9]),
+                            .served_models = {}});
     }
     return true;
   }));
-  return texts;
+  return rows;
 }
 
-std::string line_of(const CellSummary& cell,
-                    const std::vector<std::string>& ends,
-                    const std::vector<std::string>& served,
-                    const std::vector<std::string>& transcripts) {
-  return fmt::format(
-      "{} of {} succeeded. Turns with repairs: {:.1f} %. Lost: {}. Ends: {}. Labels: {}. Served "
-      "as: "
-      "{}. Transcripts: {}.",
-      cell.tally.successes,
-      cell.tally.scored,
-      100 * cell.tally.repaired_turns,
-      counted(cell.lost),
-      base::join(ends, ", "),
-      counted(cell.tally.labels),
-      served.empty() ? "not stated" : base::join(served, ", "),
-      base::join(transcripts, ", "));
+base::Status add_served_models(ledger::Reader& reader, Rows& rows) {
+  std::map<std::string, score::TrialRow*> by_trial;
+  for (auto& [cell, trials] : rows) {
+    for (score::TrialRow& trial : trials) {
+      by_trial.emplace(trial.trial, &trial);
+    }
+  }
+  return reader.scan("SELECT DISTINCT trial, served_model FROM turn WHERE served_model <> ''",
+                     [&](std::span<const Cell> row) {
+                       const auto found = by_trial.find(std::to_string(int_of(row[0])));
+                       if (found != by_trial.end()) {
+                         found->second->served_models.push_back(text_of(row[1]));
+                       }
+                       return true;
+                     });
 }
 
 }  // namespace
 
 base::Result<std::map<std::string, std::string>> diagnose_cells(ledger::Reader& reader,
                                                                 const Summary& summary) {
-  constexpr std::size_t kNamesMax = 20;
-  TRY_ASSIGN(const Texts ends,
-             texts_by_cell(reader,
-                           "SELECT t.cell, o.end_reason || ' ' || count(*) FROM outcome AS o JOIN "
-                           "trial AS t ON t.id = o.trial WHERE o.outcome = 'scored' GROUP BY "
-                           "t.cell, o.end_reason ORDER BY t.cell, o.end_reason",
-                           kNamesMax));
-  TRY_ASSIGN(const Texts served,
-             texts_by_cell(reader,
-                           "SELECT DISTINCT t.cell, u.served_model FROM turn AS u JOIN trial AS t "
-                           "ON t.id = u.trial WHERE u.served_model <> '' ORDER BY 1, 2",
-                           kNamesMax));
-  TRY_ASSIGN(const Texts transcripts,
-             texts_by_cell(reader,
-                           "SELECT t.cell, 'trial ' || t.id || ' (' || t.task || ')' FROM trial AS "
-                           "t WHERE EXISTS (SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND "
-                           "o.outcome = 'scored') ORDER BY t.cell, t.task, t.repeat",
-                           kTranscripts));
-  const auto of = [](const Texts& texts, const std::string& id) {
-    const auto found = texts.find(id);
-    return found == texts.end() ? std::vector<std::string>() : found->second;
-  };
-  std::map<std::string, std::string> lines;
+  std::set<std::string> saturated;
   for (const CellSummary& cell : summary.cells) {
-    const std::string& id = cell.factors.id;
     if (cell.saturated()) {
-      lines.emplace(id, line_of(cell, of(ends, id), of(served, id), of(transcripts, id)));
+      saturated.insert(cell.factors.id);
+    }
+  }
+  std::map<std::string, std::string> lines;
+  if (saturated.empty()) {
+    return lines;
+  }
+  TRY_ASSIGN(Rows rows, trials_of(reader, saturated, summary.scorer));
+  TRY(add_served_models(reader, rows));
+  for (const auto& [cell, trials] : rows) {
+    if (const auto diagnosis = score::diagnose(trials)) {
+      lines.emplace(cell, diagnosis->line());
     }
   }
   return lines;

@@ -1,10 +1,13 @@
 #include "sortie/analysis/report_data.h"
 
+#include "sortie/analysis/agent_rates.h"
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/diagnosis.h"
+#include "sortie/analysis/run_suite.h"
 #include "sortie/base/time.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -139,9 +142,24 @@ base::Status read_history(ledger::Reader& reader, ReportData& data) {
       });
 }
 
-base::Result<ReportData> collect(ledger::Reader& reader, std::vector<ReferenceRates> agents) {
+base::Result<std::vector<ReferenceRates>> rates_of_agents(ledger::Reader& reader,
+                                                          const RunRows& rows) {
+  TRY_ASSIGN(const suite::Suite suite, suite_of(reader));
+  TRY_ASSIGN(const auto text, reader.manifest("seed"));
+  std::uint64_t seed = 0;
+  if (text.has_value()) {
+    std::from_chars(text->data(), text->data() + text->size(), seed);
+  }
+  return agent_rates(rows, suite, seed);
+}
+
+base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) {
   ReportData data;
   TRY_ASSIGN(const RunRows rows, read_rows(reader));
+  std::vector<ReferenceRates> agents;
+  if (options.scripted_agents) {
+    TRY_ASSIGN(agents, rates_of_agents(reader, rows));
+  }
   TRY_ASSIGN(data.summary, summarize(reader, rows));
   TRY_ASSIGN(data.declared, read_declared(reader));
   data.tables = scenario_tables({.rows = &rows,
@@ -160,10 +178,9 @@ base::Result<ReportData> collect(ledger::Reader& reader, std::vector<ReferenceRa
 
 }  // namespace
 
-base::Result<ReportData> collect_report(ledger::Reader& reader,
-                                        std::vector<ReferenceRates> agents) {
+base::Result<ReportData> collect_report(ledger::Reader& reader, ReportOptions options) {
   TRY(reader.begin());
-  auto data = collect(reader, std::move(agents));
+  auto data = collect(reader, options);
   reader.end();
   return data;
 }

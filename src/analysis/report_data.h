@@ -59,9 +59,13 @@ struct ReportData {
   std::string ended;
 };
 
-/// Reads within one snapshot of `reader`. `agents`: what scripted agents achieved over the same
-/// trials, for the rows of the scenarios' tables.
+struct ReportOptions {
+  bool scripted_agents =
+      false;  // play them over the same trials, for rows of the scenarios' tables
+};
+
+/// Reads within one snapshot of `reader`.
 [[nodiscard]] base::Result<ReportData> collect_report(ledger::Reader& reader,
-                                                      std::vector<ReferenceRates> agents = {});
+                                                      ReportOptions options = {});
 
 }  // namespace sortie::analysis

@@ -1,0 +1,127 @@
+#include "sortie/analysis/agent_rates.h"
+
+#include "sortie/dialogue/rules.h"
+#include "sortie/score/agents.h"
+#include "sortie/suite/trial.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace sortie::analysis {
+
+namespace {
+
+/// What decides a dialogue of an agent beside the suite and the seed.
+using PlayKey = std::tuple<const suite::Task*,
+                           std::int64_t,  // repeat
+                           std::string,   // prompt with its flaw
+                           suite::Severity,
+                           suite::Protocol,
+                           double,  // tool_success_rate
+                           int>;    // max_turns
+
+std::optional<suite::TrialParams> params_of(const CellFactors& factors, std::uint64_t seed) {
+  const auto prompt = suite::prompt_from(factors.prompt);
+  const auto difficulty = suite::difficulty_from(factors.difficulty);
+  const auto protocol = suite::protocol_from(factors.protocol);
+  if (!prompt || !difficulty || !protocol) {
+    return std::nullopt;
+  }
+  return suite::TrialParams{
+      .prompt = *prompt,
+      .severity = suite::severity_from(factors.severity).value_or(suite::Severity::severe),
+      .tool_success_rate = factors.tool_success_rate,
+      .difficulty = *difficulty,
+      .protocol = *protocol,
+      .repeat = 0,
+      .seed = seed,
+      .max_turns = static_cast<int>(factors.max_turns)};
+}
+
+/// Plays one agent, each dialogue once.
+class AgentPlays {
+ public:
+  AgentPlays(score::Agent agent, score::Stage stage) : agent_(agent), stage_(stage) {}
+
+  /// nullopt where the prompt's flaw does not apply to the task.
+  std::optional<bool> succeeds(const suite::Task& task, suite::TrialParams params) {
+    if (agent_ != score::Agent::plan_copier) {
+      // The others do not look at the plan, and none of these at the wording.
+      params.prompt = {.style = suite::PromptStyle::baseline};
+      params.severity = suite::Severity::severe;
+    }
+    params.difficulty = suite::Difficulty::easy;
+    const PlayKey key{&task,
+                      params.repeat,
+                      suite::to_string(params.prompt),
+                      params.severity,
+                      params.protocol,
+                      params.tool_success_rate,
+                      params.max_turns};
+    const auto [played, is_new] = played_.emplace(key, std::nullopt);
+    if (is_new &&
+        suite::shown_plan(stage_.rules->catalog(), task, params.prompt, params.severity)) {
+      played->second = score::play(agent_, stage_, task, params).goal_met;
+    }
+    return played->second;
+  }
+
+ private:
+  score::Agent agent_;
+  score::Stage stage_;
+  std::map<PlayKey, std::optional<bool>> played_;
+};
+
+/// nullopt: a trial of the cell cannot be played.
+std::optional<ReferenceRate> rate_of(AgentPlays& plays,
+                                     const RunRows& rows,
+                                     std::size_t cell,
+                                     const suite::Suite& suite,
+                                     const suite::TrialParams& params) {
+  ReferenceRate rate;
+  for (const TrialRow& row : rows.of_cell(cell)) {
+    const suite::Task* task = suite.find(rows.tasks[row.task].id);
+    if (task == nullptr) {
+      return std::nullopt;
+    }
+    suite::TrialParams own = params;
+    own.repeat = static_cast<int>(row.repeat);
+    const std::optional<bool> success = plays.succeeds(*task, own);
+    if (!success) {
+      return std::nullopt;
+    }
+    ++rate.n;
+    rate.successes += *success ? 1U : 0U;
+  }
+  return rate.n == 0 ? std::nullopt : std::optional(rate);
+}
+
+}  // namespace
+
+std::vector<ReferenceRates> agent_rates(const RunRows& rows,
+                                        const suite::Suite& suite,
+                                        std::uint64_t seed) {
+  const dialogue::Rules rules(suite);
+  const score::CommonPlans common(suite);
+  std::vector<ReferenceRates> out;
+  for (const score::Agent agent : score::kTableAgents) {
+    AgentPlays plays(agent, {.rules = &rules, .common = &common});
+    ReferenceRates rates{.agent = std::string(score::title_of(agent)), .by_cell = {}};
+    for (std::size_t cell = 0; cell < rows.cells.size(); ++cell) {
+      const CellFactors& factors = rows.cells[cell].factors;
+      const auto params = params_of(factors, seed);
+      const auto rate = params ? rate_of(plays, rows, cell, suite, *params) : std::nullopt;
+      if (rate) {
+        rates.by_cell.emplace(factors.id, *rate);
+      }
+    }
+    out.push_back(std::move(rates));
+  }
+  return out;
+}
+
+}  // namespace sortie::analysis

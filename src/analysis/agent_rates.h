@@ -1,0 +1,20 @@
+#pragma once
+
+#include "sortie/analysis/scenario_tables.h"
+#include "sortie/analysis/trial_rows.h"
+#include "sortie/suite/suite.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace sortie::analysis {
+
+/// What the scripted agents of score::kTableAgents achieve over the scored trials of each cell: the
+/// same tasks, repeats and tool luck. Played, not stored, and each dialogue once, however many
+/// models share it. Cells with a task that `suite` does not have, or whose factors it cannot show,
+/// have no rate.
+[[nodiscard]] std::vector<ReferenceRates> agent_rates(const RunRows& rows,
+                                                      const suite::Suite& suite,
+                                                      std::uint64_t seed);
+
+}  // namespace sortie::analysis
