@@ -223,6 +223,10 @@ std::vector<Finding> validate_task(const ToolCatalog& catalog,
   check_distractors(check);
   check_flaws(check);
   check_texts(check);
+  for (Finding& finding : findings) {
+    finding.advice =
+        !options.full_size && (finding.rule == "needs_text" || finding.rule == "distractors");
+  }
   return findings;
 }
 

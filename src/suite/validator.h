@@ -19,6 +19,7 @@ struct Finding {
   std::string task;     // its id; "" for the suite as a whole
   std::string rule;     // "solvable", "necessary", "verbatim", …
   std::string message;  // what is wrong and what was expected
+  bool advice = false;  // worth knowing; the suite may be used as it is
 };
 
 struct ValidationOptions {
@@ -36,6 +37,9 @@ struct ValidationOptions {
 /// `distractors`: tools that the task does not need could take the place of one that it needs.
 /// `verbatim`: every checked value stands in every text. `flaws`: an eligible task has all seven at
 /// severe; literal execution of each misses the goal, of redundant_operations meets it. `hash`.
+///
+/// Without `full_size`, `needs_text` and `distractors` are advice: a suite of few tools cannot keep
+/// them, and its tasks are easier to guess.
 ///
 /// With `lexicon` also: `decodable` (the reader of a level's lexicon turns the text into exactly
 /// the goal, and in one way only), `names` (only very_easy names tools), `vocabulary` (from medium
