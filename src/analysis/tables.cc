@@ -22,7 +22,9 @@ constexpr std::array kTables = {
     ExportTable{
         .name = "trials",
         .columns =
-            "trial BIGINT, key VARCHAR, cell VARCHAR, model VARCHAR, task VARCHAR, task_type "
+            "trial BIGINT, key VARCHAR, cell VARCHAR, model VARCHAR, simulated BOOLEAN, task "
+            "VARCHAR, "
+            "task_type "
             "VARCHAR, repeat BIGINT, "
             "outcome VARCHAR, end_reason VARCHAR, scorer VARCHAR, success BOOLEAN, clean BOOLEAN, "
             "progress DOUBLE, "
@@ -34,7 +36,7 @@ constexpr std::array kTables = {
             "filtered BOOLEAN, refused BOOLEAN, context_full BOOLEAN, flawed_places BIGINT, "
             "followed_places BIGINT, retry_same BIGINT, retry_arguments BIGINT, retry_tool BIGINT, "
             "retry_none BIGINT, calls_per_answer DOUBLE",
-        .query = "SELECT t.id, t.key, t.cell, c.model, t.task, t.task_type, t.repeat, "
+        .query = "SELECT t.id, t.key, t.cell, c.model, c.simulated, t.task, t.task_type, t.repeat, "
                  "coalesce(o.outcome, 'open'), o.end_reason, "
                  "s.scorer, s.success, s.clean, s.progress, s.level, s.order_score, "
                  "s.tool_coverage, s.efficiency, s.calls, "
@@ -57,12 +59,13 @@ constexpr std::array kTables = {
             "output_tokens BIGINT, "
             "cached_input_tokens BIGINT, reasoning_tokens BIGINT, route VARCHAR, "
             "served_model VARCHAR, "
-            "finish VARCHAR, fingerprint VARCHAR",
+            "finish VARCHAR, fingerprint VARCHAR, simulated BOOLEAN",
         .query = "SELECT t.trial, t.turn, t.attempt, message_text(m.digest), t.input_tokens, "
                  "t.output_tokens, "
                  "t.cached_input_tokens, t.reasoning_tokens, t.route, t.served_model, t.finish, "
-                 "t.fingerprint "
-                 "FROM turn AS t JOIN message AS m ON m.id = t.answer ORDER BY t.trial, t.turn"},
+                 "t.fingerprint, c.simulated "
+                 "FROM turn AS t JOIN message AS m ON m.id = t.answer JOIN trial AS r ON r.id = "
+                 "t.trial JOIN cell AS c ON c.id = r.cell ORDER BY t.trial, t.turn"},
     ExportTable{
         .name = "attempts",
         .columns = "attempt BIGINT, trial BIGINT, turn BIGINT, number BIGINT, route VARCHAR, "

@@ -32,6 +32,7 @@ struct CheckOptions {
 struct RouteCheck {
   std::string route;
   std::string model;
+  bool simulated = false;
   bool good = false;
   std::string served;
   std::string problem;  // with what to do about it
@@ -56,6 +57,7 @@ class Prober final : public wire::CompletionSink {
     for (std::size_t i = 0; i < results_.size(); ++i) {
       results_[i].route = topology_.routes[i].name;
       results_[i].model = topology_.models[topology_.routes[i].model].name;
+      results_[i].simulated = topology_.models[topology_.routes[i].model].simulated;
       transport.start({i}, question(i), *this);
     }
     if (waiting_ > 0) {
@@ -150,6 +152,7 @@ int print(const std::vector<RouteCheck>& checks, bool as_json) {
     good = good && check.good;
     rows.push_back(json::Object{{"route", check.route},
                                 {"model", check.model},
+                                {"simulated", check.simulated},
                                 {"ok", check.good},
                                 {"served_model", check.served},
                                 {"problem", check.problem},
@@ -164,7 +167,7 @@ int print(const std::vector<RouteCheck>& checks, bool as_json) {
       limits += fmt::format("{:.0f} tokens", *check.limit_tokens);
     }
     table.add({check.route,
-               check.model,
+               check.model + (check.simulated ? " (simulated)" : ""),
                check.served,
                fmt::format("{:.2f}", check.latency_seconds),
                limits.empty() ? "–" : limits,

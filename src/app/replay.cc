@@ -74,8 +74,8 @@ base::Status Replayer::read_cells() {
     std::from_chars(seed_text->data(), seed_text->data() + seed_text->size(), seed);
   }
   return reader_->scan(
-      "SELECT id, model, prompt, severity, difficulty, protocol, tool_success_rate, max_turns FROM "
-      "cell",
+      "SELECT id, model, prompt, severity, difficulty, protocol, tool_success_rate, max_turns, "
+      "simulated FROM cell",
       [&](std::span<const ledger::Cell> row) {
         CellParams cell;
         cell.model = analysis::text_of(row[1]);
@@ -90,6 +90,7 @@ base::Status Replayer::read_cells() {
         cell.params.tool_success_rate = analysis::double_of(row[6]);
         cell.params.max_turns = static_cast<int>(analysis::int_of(row[7]));
         cell.params.seed = seed;
+        cell.simulated = analysis::int_of(row[8]) != 0;
         if (const auto id = base::Digest::from_hex(analysis::text_of(row[0]))) {
           cells_.emplace_back(*id, std::move(cell));
         }
@@ -114,6 +115,7 @@ base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
                                               from_reasoning_.contains(cell->second.model)};
   ReplayedTrial replayed{.state = state,
                          .model = cell->second.model,
+                         .simulated = cell->second.simulated,
                          .task = task,
                          .params = params,
                          .turns = std::move(turns),

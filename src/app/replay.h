@@ -18,6 +18,7 @@ namespace sortie::app {
 struct ReplayedTrial {
   ledger::TrialState state;
   std::string model;
+  bool simulated = false;  // a stand-in, never a contestant
   const suite::Task* task = nullptr;
   suite::TrialParams params;
   std::vector<ledger::StoredTurn> turns;
@@ -36,6 +37,7 @@ class Replayer {
  private:
   struct CellParams {
     std::string model;
+    bool simulated = false;
     suite::TrialParams params;
   };
 

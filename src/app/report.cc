@@ -47,7 +47,8 @@ base::Result<std::string> scenario_of(const analysis::ReportData& data, const st
 base::Result<std::string> write_report(const ReportOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
-  TRY_ASSIGN(analysis::ReportData data, analysis::collect_report(*reader, {.scripted_agents = true}));
+  TRY_ASSIGN(analysis::ReportData data,
+             analysis::collect_report(*reader, {.scripted_agents = true}));
   if (!options.only.empty()) {
     TRY_ASSIGN(const std::string scenario, scenario_of(data, options.only));
     data = analysis::only_scenario(std::move(data), scenario);

@@ -79,6 +79,7 @@ json::Value to_json(const ReplayedTrial& trial, const score::Score& score) {
   return json::Object{{"trial", trial.state.id},
                       {"key", trial.state.key.hex()},
                       {"model", trial.model},
+                      {"simulated", trial.simulated},
                       {"task", trial.state.task},
                       {"prompt", suite::to_string(trial.params.prompt)},
                       {"outcome", trial.state.outcome},
@@ -92,16 +93,17 @@ json::Value to_json(const ReplayedTrial& trial, const score::Score& score) {
 
 std::string to_text(const ReplayedTrial& trial, const score::Score& score) {
   const dialogue::Transcript& transcript = trial.dialogue.transcript();
-  std::string out =
-      fmt::format("trial {} {}\nmodel {}  task {}  prompt {}  difficulty {}  rate {}  repeat {}\n",
-                  trial.state.id,
-                  trial.state.key.hex(),
-                  trial.model,
-                  trial.state.task,
-                  suite::to_string(trial.params.prompt),
-                  suite::to_string(trial.params.difficulty),
-                  trial.params.tool_success_rate,
-                  trial.params.repeat);
+  std::string out = fmt::format(
+      "trial {} {}\nmodel {}{}  task {}  prompt {}  difficulty {}  rate {}  repeat {}\n",
+      trial.state.id,
+      trial.state.key.hex(),
+      trial.model,
+      trial.simulated ? " (simulated)" : "",
+      trial.state.task,
+      suite::to_string(trial.params.prompt),
+      suite::to_string(trial.params.difficulty),
+      trial.params.tool_success_rate,
+      trial.params.repeat);
   std::size_t turn = 0;
   for (const chat::Message& message : trial.dialogue.history()) {
     if (message.role == chat::Role::assistant && turn < trial.turns.size()) {

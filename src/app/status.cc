@@ -21,6 +21,7 @@ struct StatusOptions {
 };
 
 struct ModelStatus {
+  bool simulated = false;
   std::uint64_t planned = 0;
   std::uint64_t scored = 0;
   std::uint64_t lost = 0;
@@ -31,6 +32,7 @@ std::map<std::string, ModelStatus> by_model(const analysis::Summary& summary) {
   std::map<std::string, ModelStatus> models;
   for (const analysis::CellSummary& cell : summary.cells) {
     ModelStatus& model = models[cell.factors.model];
+    model.simulated = cell.factors.simulated;
     model.planned += cell.planned;
     model.scored += cell.tally.scored;
     model.lost += cell.lost_total();
@@ -43,6 +45,7 @@ json::Value to_json(const analysis::ReportData& data) {
   json::Array models;
   for (const auto& [name, model] : by_model(data.summary)) {
     models.push_back(json::Object{{"model", name},
+                                  {"simulated", model.simulated},
                                   {"planned", model.planned},
                                   {"scored", model.scored},
                                   {"lost", model.lost},
@@ -73,7 +76,7 @@ json::Value to_json(const analysis::ReportData& data) {
 std::string to_text(const analysis::ReportData& data) {
   analysis::TextTable models({"model", "planned", "scored", "lost", "open"});
   for (const auto& [name, model] : by_model(data.summary)) {
-    models.add({name,
+    models.add({name + (model.simulated ? " (simulated)" : ""),
                 fmt::to_string(model.planned),
                 fmt::to_string(model.scored),
                 fmt::to_string(model.lost),

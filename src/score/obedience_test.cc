@@ -21,7 +21,7 @@ namespace sortie::score {
 namespace {
 
 using suite::Flaw;
-using suite::kFlaws;
+using suite::kPlanFlaws;
 using suite::kSeverities;
 using suite::Severity;
 using suite::Step;
@@ -68,7 +68,7 @@ int for_each_flawed_plan(const Check& check) {
   int plans = 0;
   for (std::size_t i = 0; i < suite.tasks().size();
        i += std::getenv("SORTIE_FULL") != nullptr ? 1 : 10) {
-    for (const Flaw flaw : kFlaws) {
+    for (const Flaw flaw : kPlanFlaws) {
       for (const Severity severity : kSeverities) {
         const suite::TrialParams params{
             .prompt = {.style = suite::PromptStyle::flawed, .flaw = flaw},

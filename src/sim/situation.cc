@@ -6,7 +6,6 @@
 #include "sortie/suite/trial.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,19 +38,10 @@ std::uint64_t anchor_hash(std::string_view text, std::size_t length) {
 }
 
 std::vector<suite::TrialParams> flawed_params(suite::TrialParams params) {
-  constexpr std::array kFlaws = {suite::Flaw::sequence_disorder,
-                                 suite::Flaw::tool_misuse,
-                                 suite::Flaw::parameter_error,
-                                 suite::Flaw::missing_step,
-                                 suite::Flaw::redundant_operations,
-                                 suite::Flaw::logical_inconsistency,
-                                 suite::Flaw::semantic_drift};
-  constexpr std::array kSeverities = {
-      suite::Severity::severe, suite::Severity::medium, suite::Severity::light};
   std::vector<suite::TrialParams> all;
-  all.reserve(kFlaws.size() * kSeverities.size());
-  for (const suite::Severity severity : kSeverities) {
-    for (const suite::Flaw flaw : kFlaws) {
+  all.reserve(suite::kPlanFlaws.size() * suite::kSeverities.size());
+  for (const suite::Severity severity : suite::kSeverities) {
+    for (const suite::Flaw flaw : suite::kPlanFlaws) {
       params.prompt = {.style = suite::PromptStyle::flawed, .flaw = flaw};
       params.severity = severity;
       all.push_back(params);

@@ -32,14 +32,6 @@ constexpr std::array kPresets = {Preset{"baseline", "5.1"},
                                  Preset{"reliability", "5.4"},
                                  Preset{"prompts", "5.5"}};
 
-constexpr std::array kFlaws = {suite::Flaw::sequence_disorder,
-                               suite::Flaw::tool_misuse,
-                               suite::Flaw::parameter_error,
-                               suite::Flaw::missing_step,
-                               suite::Flaw::redundant_operations,
-                               suite::Flaw::logical_inconsistency,
-                               suite::Flaw::semantic_drift};
-
 constexpr suite::Prompt kOptimal = {.style = suite::PromptStyle::optimal};
 constexpr suite::Prompt kNoPlan = {.style = suite::PromptStyle::baseline};
 constexpr suite::Prompt kCot = {.style = suite::PromptStyle::cot};
@@ -60,7 +52,7 @@ std::vector<ScenarioCell> scale_cells(const suite::TrialParams& base) {
 
 std::vector<ScenarioCell> flawed_cells(const suite::TrialParams& base) {
   std::vector<ScenarioCell> cells;
-  for (const suite::Flaw flaw : kFlaws) {
+  for (const suite::Flaw flaw : suite::kPlanFlaws) {
     suite::TrialParams params = base;
     params.prompt = {.style = suite::PromptStyle::flawed, .flaw = flaw};
     cells.push_back({.params = params});

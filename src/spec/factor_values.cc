@@ -92,10 +92,12 @@ bool apply_factor(std::string_view factor,
                        problems);
   }
   if (factor == "severity") {
-    constexpr std::array kSeverities = {
-        suite::Severity::light, suite::Severity::medium, suite::Severity::severe};
-    return read_choice(
-        value, factor, suite::severity_from, names_of(kSeverities), params.severity, problems);
+    return read_choice(value,
+                       factor,
+                       suite::severity_from,
+                       names_of(suite::kSeverities),
+                       params.severity,
+                       problems);
   }
   if (factor == "protocol") {
     constexpr std::array kProtocols = {suite::Protocol::text, suite::Protocol::native};

@@ -144,7 +144,7 @@ TEST(DeclaredTask, is_eligible_only_if_all_flaws_apply) {
   const ToolCatalog catalog = own_catalog();
   const Task task = own_task(catalog);
   bool all = true;
-  for (const Flaw flaw : kFlawsOfEligible) {
+  for (const Flaw flaw : kPlanFlaws) {
     all = all && flawed_plan(catalog, task, flaw, Severity::severe).has_value();
   }
   // No tool of another kind follows an order in this shop, so that a plan could drift away.
@@ -198,7 +198,7 @@ TEST(DeclaredTask, no_schema_breaks_a_mutation) {
         catalog, changed(kOwnTask, "\"percent\": 80", fmt::format("\"percent\": {}", values[i])));
     EXPECT_TRUE(execute_literally(catalog, task, task.plan).world.goal_met());
     std::size_t flawed = 0;
-    for (const Flaw flaw : kFlawsOfEligible) {
+    for (const Flaw flaw : kPlanFlaws) {
       for (const Severity severity : {Severity::light, Severity::medium, Severity::severe}) {
         if (const auto plan = flawed_plan(catalog, task, flaw, severity)) {
           ++flawed;

@@ -7,13 +7,10 @@
 #include "sortie/suite/trial.h"
 
 #include <algorithm>
-#include <array>
 
 namespace sortie::suite {
 
 namespace {
-
-constexpr std::array kSeverities = {Severity::severe, Severity::medium, Severity::light};
 
 bool applies(const ToolCatalog& catalog, const Task& task, Flaw flaw, Severity severity) {
   const auto flawed = flawed_plan(catalog, task, flaw, severity);
@@ -28,7 +25,7 @@ bool applies(const ToolCatalog& catalog, const Task& task, Flaw flaw, Severity s
 }  // namespace
 
 bool flaws_apply(const ToolCatalog& catalog, const Task& task) {
-  return std::ranges::all_of(kFlawsOfEligible, [&](Flaw flaw) {
+  return std::ranges::all_of(kPlanFlaws, [&](Flaw flaw) {
     return std::ranges::all_of(
         kSeverities, [&](Severity severity) { return applies(catalog, task, flaw, severity); });
   });

@@ -287,7 +287,7 @@ TEST(FlawsOfTheSuite, every_plan_has_its_own_flaw_alone_and_does_as_the_table_sa
     }
     ++tasks;
     EXPECT_TRUE(detect(suite->catalog(), task, task.plan).empty()) << task.id;
-    for (const Flaw flaw : kFlaws) {
+    for (const Flaw flaw : kPlanFlaws) {
       FlawOfTask plans(suite->catalog(), task, flaw);
       for (const Severity severity : kSeverities) {
         const bool there = plans.check(severity);
@@ -299,7 +299,7 @@ TEST(FlawsOfTheSuite, every_plan_has_its_own_flaw_alone_and_does_as_the_table_sa
   }
   fmt::print("{} eligible tasks; plans by flaw and severity (light, medium, severe):\n", tasks);
   std::size_t all = 0;
-  for (const Flaw flaw : kFlaws) {
+  for (const Flaw flaw : kPlanFlaws) {
     fmt::print("  {:<22}", to_string(flaw));
     for (const Severity severity : kSeverities) {
       const std::size_t count = offered[{flaw, severity}];

@@ -4,7 +4,6 @@
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
-#include <array>
 #include <compare>
 #include <cstddef>
 #include <optional>
@@ -14,15 +13,6 @@
 // the flaw and the severity; the places of a lower severity are among those of a higher one.
 
 namespace sortie::suite {
-
-inline constexpr std::array kFlaws = {Flaw::sequence_disorder,
-                                      Flaw::tool_misuse,
-                                      Flaw::parameter_error,
-                                      Flaw::missing_step,
-                                      Flaw::redundant_operations,
-                                      Flaw::logical_inconsistency,
-                                      Flaw::semantic_drift};
-inline constexpr std::array kSeverities = {Severity::light, Severity::medium, Severity::severe};
 
 /// One place of a flaw, in positions of the right plan. Order and fit are matters of two steps:
 /// there `before` gives a result that `step` takes; everywhere else both are the same.

@@ -177,7 +177,7 @@ TEST_F(Flaws, drift_replaces_the_end_by_neighbours_of_other_categories) {
 }
 
 TEST_F(Flaws, a_flaw_is_a_pure_function_of_the_task) {
-  for (const Flaw flaw : kFlaws) {
+  for (const Flaw flaw : kPlanFlaws) {
     const auto once = flawed_plan(catalog_, task_, flaw, Severity::severe);
     const auto again = flawed_plan(catalog_, example_task(catalog_), flaw, Severity::severe);
     ASSERT_TRUE(once && again);

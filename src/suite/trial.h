@@ -40,6 +40,7 @@ inline constexpr std::array kPlanFlaws = {Flaw::sequence_disorder,
                                           Flaw::redundant_operations,
                                           Flaw::logical_inconsistency,
                                           Flaw::semantic_drift};
+inline constexpr std::array kSeverities = {Severity::light, Severity::medium, Severity::severe};
 inline constexpr std::array kTaskTypes = {TaskType::simple_task,
                                           TaskType::basic_task,
                                           TaskType::data_pipeline,

@@ -46,13 +46,13 @@ class Commands(SortieTest):
         again = command("run", "campaign.yaml", "--json")
         self.assertEqual((again["end"], again["attempts"]), ("complete", 0))
         status = command("status", "test", "--json")
-        self.assertEqual(status["models"], [{"model": "sim-large", "planned": 10, "scored": 10, "lost": 0, "open": 0}])
+        self.assertEqual(status["models"], [{"model": "sim-large", "simulated": True, "planned": 10, "scored": 10, "lost": 0, "open": 0}])
         self.assertEqual({route["served"] for route in status["routes"]}, {"sim-large"})
         self.assertTrue(command("verify", "test", "--json")["ok"])
         groups = command("report", "test", "--json")["groups"]
         self.assertEqual([group["n"] for group in groups], [10])
         shown = command("show", "test", "1", "--json")
-        self.assertEqual(shown["trial"], 1)
+        self.assertEqual((shown["trial"], shown["simulated"]), (1, True))
         self.assertGreater(len(shown["messages"]), 3)
         for format in ("parquet", "json", "jsonl", "csv"):
             manifest = command("export", "test", "--format", format, "--json")
