@@ -28,7 +28,6 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::size_t kStatesMax = 20'000;
 constexpr std::size_t kChainsMax = 20'000;
 constexpr int kDrawsMax = 8;
 
@@ -50,13 +49,18 @@ std::string text_of(std::string_view tool, const json::Object& values) {
 
 // --- Solutions ---
 
+struct SearchLimits {
+  std::size_t length;
+  std::size_t states_max;
+};
+
 class SolutionSearch {
  public:
   SolutionSearch(const ToolCatalog& catalog,
                  const Task& task,
                  const std::vector<CallValues>& calls,
-                 std::size_t length)
-      : catalog_(catalog), task_(task), length_(length) {
+                 SearchLimits limits)
+      : catalog_(catalog), task_(task), length_(limits.length), states_max_(limits.states_max) {
     for (const CallValues& call : calls) {
       const ToolSpec* tool = catalog.find(call.tool);
       if (tool == nullptr) {
@@ -104,6 +108,7 @@ class SolutionSearch {
   const ToolCatalog& catalog_;
   const Task& task_;
   std::size_t length_;
+  std::size_t states_max_;
   std::vector<Candidate> candidates_;
   std::vector<Step> steps_;
   std::vector<Made> made_;
@@ -191,7 +196,7 @@ void SolutionSearch::add(const Candidate& candidate,
 }
 
 void SolutionSearch::extend() {
-  if (seen_.size() > kStatesMax) {
+  if (seen_.size() > states_max_) {
     found_.finished = false;
     return;
   }
@@ -385,12 +390,14 @@ std::vector<CallValues> calls_of(const ToolCatalog& catalog, const Task& task) {
 Solutions shortest_solutions(const ToolCatalog& catalog,
                              const Task& task,
                              const std::vector<CallValues>& calls,
-                             std::size_t length_max) {
+                             std::size_t length_max,
+                             std::size_t states_max) {
   Solutions found;
   for (std::size_t length = 1; length <= length_max && found.shortest.empty() && found.finished;
        ++length) {
     const std::size_t before = found.states;
-    found = SolutionSearch(catalog, task, calls, length).run();
+    found =
+        SolutionSearch(catalog, task, calls, {.length = length, .states_max = states_max}).run();
     found.states += before;
   }
   return found;

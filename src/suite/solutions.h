@@ -25,6 +25,9 @@ struct CallValues {
 /// The distinct calls of a task's plan and goal, handles aside.
 [[nodiscard]] std::vector<CallValues> calls_of(const ToolCatalog& catalog, const Task& task);
 
+/// How many sets of calls a search looks at before it gives up.
+inline constexpr std::size_t kSearchedStatesMax = 100'000;
+
 struct Solutions {
   std::vector<std::vector<Step>> shortest;  // each a set of calls, in an order in which they run
   bool finished = true;    // false: the limit of states was reached, there may be more
@@ -41,7 +44,8 @@ struct Solutions {
 [[nodiscard]] Solutions shortest_solutions(const ToolCatalog& catalog,
                                            const Task& task,
                                            const std::vector<CallValues>& calls,
-                                           std::size_t length_max);
+                                           std::size_t length_max,
+                                           std::size_t states_max = kSearchedStatesMax);
 
 /// Chains of at most as many calls as the plan that run without a rejection where their source
 /// exists, end with an artifact of the goal's kind and miss the goal. Tools of the task have its
