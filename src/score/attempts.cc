@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sortie::score {
@@ -70,7 +71,10 @@ std::size_t matching_inputs(const suite::CallRecord& call,
 class Assignment {
  public:
   Assignment(const suite::ToolCatalog& catalog, const std::vector<Operation>& operations)
-      : catalog_(catalog), operations_(operations), succeeded_(operations.size()) {}
+      : catalog_(catalog),
+        operations_(operations),
+        succeeded_(operations.size()),
+        attempted_with_(operations.size()) {}
 
   [[nodiscard]] CallsOf of(const dialogue::Transcript& transcript) {
     CallsOf all(operations_.size());
@@ -81,6 +85,7 @@ class Assignment {
         continue;
       }
       all[*operation].push_back(i);
+      attempted_with_[*operation].push_back(&call.arguments);
       if (call.result.status == suite::CallStatus::ok) {
         succeeded_[*operation] = true;
         makers_.emplace(call.result.artifact, *operation);
@@ -91,29 +96,47 @@ class Assignment {
 
  private:
   /// The operation a call attempted: of those with its tool the one with most matching values and
-  /// inputs; between equals the first without a successful call yet, else the first.
+  /// inputs; of equals the one that is likeliest to be meant, else the first.
   [[nodiscard]] std::optional<std::size_t> operation_of(const suite::CallRecord& call) const {
     std::optional<std::size_t> best;
-    std::size_t best_matches = 0;
+    std::pair<std::size_t, int> best_rank;
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       if (*operations_[i].tool != call.tool) {
         continue;
       }
-      const std::size_t matches = matching_values(catalog_, call, *operations_[i].values) +
-                                  matching_inputs(call, operations_[i], makers_);
-      const bool better = !best || matches > best_matches ||
-                          (matches == best_matches && succeeded_[*best] && !succeeded_[i]);
-      if (better) {
+      const std::pair rank(matching_values(catalog_, call, *operations_[i].values) +
+                               matching_inputs(call, operations_[i], makers_),
+                           likelihood(call, i));
+      if (!best || rank > best_rank) {
         best = i;
-        best_matches = matches;
+        best_rank = rank;
       }
     }
     return best;
   }
 
+  /// 3: the same call failed before; 2: never attempted; 1: attempted, not yet with success; 0:
+  /// done.
+  [[nodiscard]] int likelihood(const suite::CallRecord& call, std::size_t operation) const {
+    if (succeeded_[operation]) {
+      return 0;
+    }
+    const auto& before = attempted_with_[operation];
+    if (before.empty()) {
+      return 2;
+    }
+    return std::ranges::any_of(before,
+                               [&](const json::Object* arguments) {
+                                 return suite::same_value(*arguments, call.arguments);
+                               })
+               ? 3
+               : 1;
+  }
+
   const suite::ToolCatalog& catalog_;
   const std::vector<Operation>& operations_;
   std::vector<bool> succeeded_;
+  std::vector<std::vector<const json::Object*>> attempted_with_;
   Makers makers_;
 };
 
