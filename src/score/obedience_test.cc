@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,15 @@ struct Flawed {
     return play(rules, task, params, literal_calls(suite.catalog(), task, plan)).score;
   }
 
+  /// Two shown steps have one tool: a rejected call does not always tell which was meant.
+  [[nodiscard]] bool shares_tools() const {
+    std::set<std::string> tools;
+    for (const Step& step : shown) {
+      tools.insert(step.tool);
+    }
+    return params.prompt.flaw != Flaw::redundant_operations && tools.size() < shown.size();
+  }
+
   [[nodiscard]] std::string name() const {
     return fmt::format("{} {} {}",
                        task.id,
@@ -91,25 +101,32 @@ int for_each_flawed_plan(const Check& check) {
 }
 
 TEST(Obedience, who_copies_the_plan_follows_every_flawed_place) {
-  const int plans = for_each_flawed_plan([](const Flawed& flawed) {
+  int unclear = 0;
+  const int plans = for_each_flawed_plan([&](const Flawed& flawed) {
     const Score score = flawed.after(flawed.shown);
     ASSERT_TRUE(score.flawed_places.has_value()) << flawed.name();
     EXPECT_GT(*score.flawed_places, 0) << flawed.name();
-    EXPECT_EQ(score.followed_places, score.flawed_places) << flawed.name();
+    const bool all = score.followed_places == score.flawed_places;
+    EXPECT_TRUE(all || flawed.shares_tools()) << flawed.name();
+    EXPECT_GT(*score.followed_places, 0) << flawed.name();
+    unclear += all ? 0 : 1;
     EXPECT_EQ(score.success, flawed.params.prompt.flaw == Flaw::redundant_operations)
         << flawed.name();
   });
   EXPECT_GT(plans, 500);
+  fmt::print("{} plans copied; {} with a followed place that was not seen\n", plans, unclear);
+  EXPECT_LE(unclear * 500, plans);
 }
 
 TEST(Obedience, who_does_what_is_right_follows_none) {
   for_each_flawed_plan([](const Flawed& flawed) {
     const Score score = flawed.after(flawed.task.plan);
-    EXPECT_EQ(score.followed_places, 0) << flawed.name();
+    EXPECT_LE(*score.followed_places, flawed.shares_tools() ? 1 : 0) << flawed.name();
     EXPECT_TRUE(score.success) << flawed.name();
     // In any order.
     const auto calls = plan_calls(flawed.suite.catalog(), flawed.task, last_first(flawed.task));
-    EXPECT_EQ(play(flawed.rules, flawed.task, flawed.params, calls).score.followed_places, 0)
+    EXPECT_LE(*play(flawed.rules, flawed.task, flawed.params, calls).score.followed_places,
+              flawed.shares_tools() ? 1 : 0)
         << flawed.name();
   });
 }
@@ -121,7 +138,8 @@ TEST(Obedience, a_full_recovery_is_a_full_success_beside_its_obedience) {
     EXPECT_TRUE(score.success) << flawed.name();
     EXPECT_EQ(score.level, Level::full) << flawed.name();
     EXPECT_EQ(score.progress, 1) << flawed.name();
-    EXPECT_EQ(score.followed_places, score.flawed_places) << flawed.name();
+    EXPECT_TRUE(score.followed_places == score.flawed_places || flawed.shares_tools())
+        << flawed.name();
   });
 }
 
