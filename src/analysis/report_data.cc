@@ -156,17 +156,19 @@ base::Result<std::vector<ReferenceRates>> rates_of_agents(ledger::Reader& reader
 base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) {
   ReportData data;
   TRY_ASSIGN(const RunRows rows, read_rows(reader));
-  std::vector<ReferenceRates> agents;
-  if (options.scripted_agents) {
-    TRY_ASSIGN(agents, rates_of_agents(reader, rows));
-  }
   TRY_ASSIGN(data.summary, summarize(reader, rows));
   TRY_ASSIGN(data.declared, read_declared(reader));
-  data.tables = scenario_tables({.rows = &rows,
-                                 .summary = &data.summary,
-                                 .declared = &data.declared,
-                                 .agents = std::move(agents)});
-  TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
+  if (options.tables) {
+    std::vector<ReferenceRates> agents;
+    if (options.scripted_agents) {
+      TRY_ASSIGN(agents, rates_of_agents(reader, rows));
+    }
+    data.tables = scenario_tables({.rows = &rows,
+                                   .summary = &data.summary,
+                                   .declared = &data.declared,
+                                   .agents = std::move(agents)});
+    TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
+  }
   TRY(read_times(reader, data.times));
   TRY(read_routes(reader, data.routes));
   TRY(read_latencies(reader, data.routes));

@@ -60,6 +60,7 @@ struct ReportData {
 };
 
 struct ReportOptions {
+  bool tables = true;  // of the preset scenarios, and the diagnoses of cells
   bool scripted_agents =
       false;  // play them over the same trials, for rows of the scenarios' tables
 };

@@ -110,7 +110,7 @@ int status(const StatusOptions& options) {
   if (!reader.has_value()) {
     return fail(reader.error(), options.json);
   }
-  const auto data = analysis::collect_report(**reader);
+  const auto data = analysis::collect_report(**reader, {.tables = false});
   if (!data.has_value()) {
     return fail(data.error(), options.json);
   }
