@@ -36,7 +36,8 @@ struct ValidationOptions {
 /// three other chains of calls, no longer than the plan, reach the goal's kind and miss the goal.
 /// `distractors`: tools that the task does not need could take the place of one that it needs.
 /// `verbatim`: every checked value stands in every text. `flaws`: an eligible task has all seven at
-/// severe; literal execution of each misses the goal, of redundant_operations meets it. `hash`.
+/// severe, each shows itself alone (flaw_detector.h), and literal execution misses the goal, of
+/// redundant_operations meets it. `hash`.
 ///
 /// Without `full_size`, `needs_text` and `distractors` are advice: a suite of few tools cannot keep
 /// them, and its tasks are easier to guess.

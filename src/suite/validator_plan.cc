@@ -5,6 +5,7 @@
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/content.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/flaw_detector.h"
 #include "sortie/suite/flaws.h"
 #include "sortie/suite/sampling.h"
 #include "sortie/suite/solutions.h"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -292,6 +294,14 @@ void check_flaws(const TaskCheck& check) {
               fmt::format("{} does not apply, but the task is marked eligible", to_string(flaw)));
         }
         continue;
+      }
+      const std::set<Flaw> seen = flaws_of(detect(check.catalog, check.task, flawed->steps));
+      if (seen != std::set<Flaw>{flaw}) {
+        check.add("flaws",
+                  fmt::format("a plan with {}, {}, shows {} flaws, expected this one alone",
+                              to_string(flaw),
+                              to_string(severity),
+                              seen.size()));
       }
       const bool should_reach = flaw == Flaw::redundant_operations;
       if (check.reached_by(flawed->steps) != should_reach) {
