@@ -152,7 +152,8 @@ TEST(Scores, do_not_depend_on_the_order_in_which_trials_run) {
     return Follower(task_of(i), params_at(0.7, i / 7), 0.2);
   };
   const auto scored = [&](const Follower& agent, std::size_t i) {
-    return text_of(score::score(agent.transcript(), task_of(i), params_at(0.7, i / 7)));
+    return text_of(
+        score::score(agent.transcript(), task_of(i), params_at(0.7, i / 7), pilot().catalog()));
   };
   std::vector<std::string> in_order(trials);
   std::set<std::string> different;

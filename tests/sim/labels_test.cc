@@ -71,7 +71,7 @@ class Causes : public testing::Test {
                                          {.model = model,
                                           .key = base::digest_of(fmt::format("trial {}", number)),
                                           .params = params});
-    return score::score(played.transcript, task, params);
+    return score::score(played.transcript, task, params, pilot().catalog());
   }
 
   static std::vector<std::size_t> tasks(std::size_t per_type) {
