@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,12 +17,6 @@
 namespace sortie::analysis {
 
 namespace {
-
-constexpr double kSaturated = 0.95;
-
-enum Side : std::uint8_t { with_plan, without_plan };
-
-const std::vector<std::string> kSides = {"with plan", "without plan"};
 
 /// The cells of one model, with and without the plan.
 Line line_of(const TableContext& context, const Entrant& entrant, std::size_t cell) {
@@ -45,65 +38,30 @@ std::vector<Line> lines_of(const TableContext& context) {
   return lines;
 }
 
-std::optional<double> rate_of(const TableContext& context, const Line& line, Side side) {
-  const std::optional<std::size_t> cell = line.cells[side];
-  if (!cell.has_value() || context.cell(*cell).tally.scored == 0) {
-    return std::nullopt;
-  }
-  return context.cell(*cell).tally.success_rate();
-}
-
-/// Half of the models with a rate exceed 95 %: the column tells them apart no more.
-bool is_saturated(const TableContext& context, const std::vector<Line>& lines, Side side) {
-  std::size_t models = 0;
-  std::size_t above = 0;
-  for (const Line& line : lines) {
-    if (const auto rate = rate_of(context, line, side)) {
-      ++models;
-      above += *rate > kSaturated ? 1U : 0U;
-    }
-  }
-  return models > 0 && 2 * above >= models;
-}
-
-/// 1 + the number of contestants with a higher rate; simulated models are none.
-std::optional<std::size_t> rank_of(const TableContext& context,
-                                   const std::vector<Line>& lines,
-                                   const Line& line) {
-  const auto own = rate_of(context, line, without_plan);
-  if (!own.has_value() || line.simulated) {
-    return std::nullopt;
-  }
-  return 1 + static_cast<std::size_t>(std::ranges::count_if(lines, [&](const Line& other) {
-           return !other.simulated && rate_of(context, other, without_plan) > own;
-         }));
-}
-
 ResultTable models_table(const TableContext& context, const std::vector<Line>& lines) {
-  const LineLayout layout{.name = "models", .title = "5.1 Models", .labels = {}, .rates = kSides};
+  const LineLayout layout{.name = "models",
+                          .title = "5.1 Models",
+                          .labels = {},
+                          .rates = {name_of(with_plan), name_of(without_plan)}};
   ResultTable table = context.line_table(layout);
-  bool rank = false;
-  for (const Side side : {with_plan, without_plan}) {
-    const bool saturated = is_saturated(context, lines, side);
-    if (saturated) {
-      const std::string title = fmt::format("{}: success†", kSides[side]);
+  const Contest contest(context, lines);
+  for (const Side side : kSides) {
+    if (contest.is_saturated(side)) {
+      const std::string title = fmt::format("{}: success†", name_of(side));
       std::ranges::find(table.columns, title, &Column::title)->title += ", saturated";
       table.notes.push_back(
           fmt::format("Column “{}” is saturated: half of the models exceed 95 %. It is not ranked.",
-                      kSides[side]));
+                      name_of(side)));
     }
-    rank = side == without_plan && !saturated;
   }
   table.columns.push_back({.key = "rank", .title = "rank without plan"});
-  bool any_simulated = false;
   for (const Line& line : lines) {
     Row row = context.row_of(line, layout);
-    const auto place = rank ? rank_of(context, lines, line) : std::nullopt;
+    const auto place = contest.rank_of(line);
     row.values.push_back(place.has_value() ? count_value(*place) : Value{});
-    any_simulated = any_simulated || line.simulated;
     table.rows.push_back(std::move(row));
   }
-  if (any_simulated) {
+  if (std::ranges::any_of(lines, &Line::simulated)) {
     table.notes.emplace_back("Simulated models are not ranked.");
   }
   context.append_agents(table, lines);
@@ -134,12 +92,13 @@ bool add_type_rates(const TableContext& context,
 ResultTable types_table(const TableContext& context, const std::vector<Line>& lines) {
   ResultTable table = context.table_named("task_types", "5.1 Task types, descriptive");
   table.columns = {{.key = "model", .title = "model"}, {.key = "task_type", .title = "task type"}};
-  for (const std::string_view side : {"with_plan", "without_plan"}) {
-    const std::string& name = kSides[side == "with_plan" ? with_plan : without_plan];
-    table.columns.push_back({.key = fmt::format("{}_n", side), .title = name + ": n"});
-    table.columns.push_back({.key = fmt::format("{}_success", side), .title = name + ": success†"});
+  for (const Side side : kSides) {
+    const std::string name = name_of(side);
+    const std::string_view key = side == with_plan ? "with_plan" : "without_plan";
+    table.columns.push_back({.key = fmt::format("{}_n", key), .title = name + ": n"});
+    table.columns.push_back({.key = fmt::format("{}_success", key), .title = name + ": success†"});
     table.columns.push_back(
-        {.key = fmt::format("{}_interval", side), .title = name + ": 95 % interval"});
+        {.key = fmt::format("{}_interval", key), .title = name + ": 95 % interval"});
   }
   std::set<std::string> types;
   for (const TaskInfo& task : context.rows().tasks) {
@@ -186,7 +145,7 @@ void append_model_comparisons(const TableContext& context,
   const auto baseline = std::ranges::find(lines, wanted, &Line::model);
   std::vector<FamilyMember> members;
   std::vector<std::string> notes;
-  for (const Side side : {with_plan, without_plan}) {
+  for (const Side side : kSides) {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       for (std::size_t j = i + 1; declared.all_pairs && j < lines.size(); ++j) {
         add_pair(context, {&lines[i], &lines[j]}, side, members);

@@ -60,36 +60,76 @@ Value per_root_value(const TableContext& context,
   return number_value(context.cell(*cell).tally.success_rate() / std::sqrt(*size));
 }
 
+/// The models at one difficulty, in the order of the entrants.
+Contest contest_at(const TableContext& context, std::string_view difficulty) {
+  std::vector<Line> lines;
+  for (const Entrant& entrant : context.entrants()) {
+    Line line{.model = entrant.model,
+              .simulated = entrant.simulated,
+              .labels = {std::string(difficulty)},
+              .cells = {cell_of(context, entrant, difficulty, "optimal"),
+                        cell_of(context, entrant, difficulty, "baseline")}};
+    if (line.cells[with_plan].has_value() || line.cells[without_plan].has_value()) {
+      lines.push_back(std::move(line));
+    }
+  }
+  return {context, std::move(lines)};
+}
+
+Row cells_row(const TableContext& context,
+              const Contest& contest,
+              const Line& line,
+              const LineLayout& layout) {
+  Row row = context.row_of(line, layout);
+  for (const Side side : kSides) {
+    if (contest.is_saturated(side)) {
+      row.marks.push_back(name_of(side) + " saturated");
+    }
+  }
+  const std::optional<double> size = size_of(context, line.model);
+  const auto place = contest.rank_of(line);
+  row.values.push_back(place.has_value() ? count_value(*place) : Value{});
+  row.values.push_back(size_value(size));
+  row.values.push_back(per_root_value(context, line.cells[with_plan], size));
+  return row;
+}
+
+void note_saturation(const Contest& contest, std::string_view difficulty, ResultTable& table) {
+  for (const Side side : kSides) {
+    if (contest.is_saturated(side)) {
+      table.notes.push_back(
+          fmt::format("Column “{}” is saturated at {}: half of the models exceed 95 %. It is not "
+                      "ranked there.",
+                      name_of(side),
+                      difficulty));
+    }
+  }
+}
+
 ResultTable cells_table(const TableContext& context) {
   const LineLayout layout{.name = "cells",
                           .title = "5.2 Model scale",
                           .labels = {{.key = "difficulty", .title = "difficulty"}},
-                          .rates = {"with plan", "without plan"}};
+                          .rates = {name_of(with_plan), name_of(without_plan)}};
   ResultTable table = context.line_table(layout);
+  table.columns.push_back({.key = "rank", .title = "rank without plan"});
   table.columns.push_back({.key = "size_b", .title = "B"});
   table.columns.push_back({.key = "success_per_sqrt_b", .title = "success/√B†"});
   std::vector<Line> lines;
-  for (const Entrant& entrant : context.entrants()) {
-    const std::optional<double> size = size_of(context, entrant.model);
-    for (const std::string_view difficulty : kDifficulties) {
-      Line line{.model = entrant.model,
-                .simulated = entrant.simulated,
-                .labels = {std::string(difficulty)},
-                .cells = {cell_of(context, entrant, difficulty, "optimal"),
-                          cell_of(context, entrant, difficulty, "baseline")}};
-      if (!line.cells[0].has_value() && !line.cells[1].has_value()) {
-        continue;
-      }
-      Row row = context.row_of(line, layout);
-      row.values.push_back(size_value(size));
-      row.values.push_back(per_root_value(context, line.cells[0], size));
-      table.rows.push_back(std::move(row));
-      lines.push_back(std::move(line));
+  for (const std::string_view difficulty : kDifficulties) {
+    const Contest contest = contest_at(context, difficulty);
+    note_saturation(contest, difficulty, table);
+    for (const Line& line : contest.lines()) {
+      table.rows.push_back(cells_row(context, contest, line, layout));
+      lines.push_back(line);
     }
   }
+  if (std::ranges::any_of(lines, &Line::simulated)) {
+    table.notes.emplace_back("Simulated models are not ranked.");
+  }
   table.notes.emplace_back(
-      "Describes these checkpoints as served. success/√B is of the rate with plan, for "
-      "continuity.");
+      "Describes these checkpoints as served; ranks are within a difficulty. success/√B is of the "
+      "rate with plan, for continuity.");
   context.append_agents(table, lines);
   return table;
 }

@@ -288,7 +288,12 @@ TEST(ScaleTables, fit_success_on_size_and_compare_difficulties_over_models) {
   const ResultTable& cells = table_of(tables, "scale/cells");
   ASSERT_EQ(cells.rows.size(), 6U);
   EXPECT_EQ(cells.columns.back().key, "success_per_sqrt_b");
-  EXPECT_NEAR(value_of(cells, 2, "success_per_sqrt_b").first, 0.6 / std::sqrt(14.0), 1e-12);
+  // Difficulty by difficulty, models within: those are what is ranked against each other.
+  EXPECT_EQ(value_of(cells, 1, "difficulty").text, "easy");
+  EXPECT_NEAR(value_of(cells, 1, "success_per_sqrt_b").first, 0.6 / std::sqrt(14.0), 1e-12);
+  EXPECT_EQ(value_of(cells, 0, "rank").first, 3);
+  EXPECT_EQ(value_of(cells, 2, "rank").first, 1);
+  EXPECT_EQ(value_of(cells, 5, "rank").first, 1);
   const ResultTable& slopes = table_of(tables, "scale/slopes");
   ASSERT_EQ(slopes.rows.size(), 6U);  // all, easy, medium of two prompts
   EXPECT_GT(value_of(slopes, 0, "slope").first, 0.2);
@@ -306,6 +311,44 @@ TEST(ScaleTables, fit_success_on_size_and_compare_difficulties_over_models) {
       std::max(value_of(compared, 0, "p_holm").first, value_of(compared, 1, "p_holm").first),
       2 * std::min(value_of(compared, 0, "p").first, value_of(compared, 1, "p").first),
       1e-12);
+}
+
+TEST(ScaleTables, mark_what_is_saturated_at_one_difficulty_and_rank_the_others) {
+  Rows rows;
+  for (const auto& [model, of_ten] : {std::pair("a", 6U), std::pair("b", 4U), std::pair("c", 2U)}) {
+    rows.cell(model, {"scale"}).difficulty = "very_easy";
+    rows.trials([](std::uint32_t) { return true; });
+    rows.cell(model, {"scale"}, "baseline").difficulty = "very_easy";
+    rows.trials([&](std::uint32_t task) { return of_ten > 2 || task % 2 == 0; });
+    rows.cell(model, {"scale"}, "baseline").difficulty = "medium";
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+  const auto tables = rows.tables();
+  const ResultTable& cells = table_of(tables, "scale/cells");
+  ASSERT_EQ(cells.rows.size(), 6U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(has_mark(cells.rows[i], "with plan saturated"));
+    EXPECT_TRUE(has_mark(cells.rows[i], "without plan saturated"));
+    EXPECT_EQ(value_of(cells, i, "rank").kind, Value::Kind::none);
+    EXPECT_FALSE(has_mark(cells.rows[3 + i], "without plan saturated"));
+    EXPECT_EQ(value_of(cells, 3 + i, "rank").first, static_cast<double>(i + 1));
+  }
+  EXPECT_TRUE(has_note(cells, "“without plan” is saturated at very_easy"));
+  EXPECT_FALSE(has_note(cells, "saturated at medium"));
+}
+
+TEST(ScaleTables, judge_saturation_by_simulated_models_only_where_there_are_no_others) {
+  Rows rows;
+  for (const auto& [model, of_ten] : {std::pair("real", 5U), std::pair("sim", 10U)}) {
+    rows.cell(model, {"scale"}, "baseline").simulated = model == std::string("sim");
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+  const auto mixed = rows.tables();
+  EXPECT_EQ(value_of(table_of(mixed, "scale/cells"), 0, "rank").first, 1);
+  EXPECT_EQ(value_of(table_of(mixed, "scale/cells"), 1, "rank").kind, Value::Kind::none);
+  rows.rows.cells[0].factors.simulated = true;
+  const auto simulated = rows.tables();
+  EXPECT_TRUE(has_note(table_of(simulated, "scale/cells"), "“without plan” is saturated at easy"));
 }
 
 TEST(ScaleTables, say_when_a_slope_cannot_be_estimated) {

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kRateColumns = 4;
 constexpr std::size_t kComparisonValues = 10;
+constexpr double kSaturated = 0.95;
 
 std::string named(const std::string& name, std::string_view what, std::string_view separator) {
   return name.empty() ? std::string(what) : fmt::format("{}{}{}", name, separator, what);
@@ -254,6 +255,43 @@ void TableContext::append_comparisons(std::vector<ResultTable>& tables,
   if (!table.rows.empty()) {
     tables.push_back(std::move(table));
   }
+}
+
+std::string name_of(Side side) {
+  return side == with_plan ? "with plan" : "without plan";
+}
+
+std::optional<double> Contest::rate_of(const Line& line, Side side) const {
+  const std::optional<std::size_t> cell = line.cells[side];
+  if (!cell.has_value() || context_.cell(*cell).tally.scored == 0) {
+    return std::nullopt;
+  }
+  return context_.cell(*cell).tally.success_rate();
+}
+
+bool Contest::is_saturated(Side side) const {
+  const bool any_real = std::ranges::any_of(
+      lines_, [&](const Line& line) { return !line.simulated && rate_of(line, side).has_value(); });
+  std::size_t models = 0;
+  std::size_t above = 0;
+  for (const Line& line : lines_) {
+    const auto rate = rate_of(line, side);
+    if (rate.has_value() && !(any_real && line.simulated)) {
+      ++models;
+      above += *rate > kSaturated ? 1U : 0U;
+    }
+  }
+  return models > 0 && 2 * above >= models;
+}
+
+std::optional<std::size_t> Contest::rank_of(const Line& line) const {
+  const auto own = rate_of(line, without_plan);
+  if (!own.has_value() || line.simulated || is_saturated(without_plan)) {
+    return std::nullopt;
+  }
+  return 1 + static_cast<std::size_t>(std::ranges::count_if(lines_, [&](const Line& other) {
+           return !other.simulated && rate_of(other, without_plan) > own;
+         }));
 }
 
 FamilyMember compared(const RunRows& rows, std::string family, CellPair cells) {

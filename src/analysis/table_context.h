@@ -4,13 +4,16 @@
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/scenario_tables.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 // What the builders of the five scenarios' tables share. Only they include this.
@@ -102,6 +105,37 @@ class TableContext {
   std::string protocol_;
   std::vector<Entrant> entrants_;
   std::map<FactorKey, std::size_t> by_factors_;
+};
+
+/// The two columns of rates of 5.1 and 5.2, by their place in Line::cells.
+enum Side : std::uint8_t { with_plan, without_plan };
+
+inline constexpr std::array<Side, 2> kSides = {with_plan, without_plan};
+
+[[nodiscard]] std::string name_of(Side side);
+
+/// Models that compete with each other: at one difficulty, say.
+class Contest {
+ public:
+  Contest(const TableContext& context, std::vector<Line> lines)
+      : context_(context), lines_(std::move(lines)) {}
+
+  [[nodiscard]] const std::vector<Line>& lines() const { return lines_; }
+
+  /// Half of the models with a rate exceed 95 %: the column tells them apart no more. Simulated
+  /// models count only where there are no others: they are not ranked, but a column of nothing else
+  /// is judged too.
+  [[nodiscard]] bool is_saturated(Side side) const;
+
+  /// Without plan: 1 + the number of contestants with a higher rate. None for simulated models, and
+  /// none where the column is saturated.
+  [[nodiscard]] std::optional<std::size_t> rank_of(const Line& line) const;
+
+ private:
+  [[nodiscard]] std::optional<double> rate_of(const Line& line, Side side) const;
+
+  const TableContext& context_;
+  std::vector<Line> lines_;
 };
 
 /// A comparison of two cells of one run, to be added to a family.
