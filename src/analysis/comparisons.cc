@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -64,7 +65,27 @@ void add_pair(const TrialRow& first, const TrialRow& second, TaskPairs& task, Co
   task.progress.pairs += 1;
 }
 
+Place place_of(const TrialRow& trial) {
+  return {.task = trial.task, .repeat = trial.repeat};
+}
+
 }  // namespace
+
+std::vector<Place> common_places(const RunRows& rows, std::span<const std::size_t> cells) {
+  std::vector<Place> common;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    std::vector<Place> own;
+    std::ranges::transform(rows.of_cell(cells[i]), std::back_inserter(own), place_of);
+    if (i == 0) {
+      common = std::move(own);
+      continue;
+    }
+    std::vector<Place> both;
+    std::ranges::set_intersection(common, own, std::back_inserter(both));
+    common = std::move(both);
+  }
+  return common;
+}
 
 Estimate estimate_success(const RunRows& rows,
                           std::span<const std::size_t> cells,
@@ -99,14 +120,13 @@ Comparison compare(const RunRows& rows, std::span<const CellPair> cells) {
     seed.field("first", rows.cells[a].factors.id).field("second", rows.cells[b].factors.id);
     const auto first = rows.of_cell(a);
     const auto second = rows.of_cell(b);
-    const auto place = [](const TrialRow& trial) { return std::tuple(trial.task, trial.repeat); };
     for (std::size_t i = 0, j = 0; i < first.size() && j < second.size();) {
-      if (place(first[i]) == place(second[j])) {
+      if (place_of(first[i]) == place_of(second[j])) {
         add_pair(first[i], second[j], tasks[first[i].task], result);
         ++i;
         ++j;
       } else {
-        ++(place(first[i]) < place(second[j]) ? i : j);
+        ++(place_of(first[i]) < place_of(second[j]) ? i : j);
       }
     }
   }
@@ -130,9 +150,9 @@ Comparison compare(const RunRows& rows, std::span<const CellPair> cells) {
 }
 
 void adjust_families(std::vector<FamilyMember>& members) {
-  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> families;
+  std::map<std::tuple<std::string, std::string, bool>, std::vector<std::size_t>> families;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    families[{members[i].family, members[i].subject}].push_back(i);
+    families[{members[i].family, members[i].subject, members[i].simulated}].push_back(i);
   }
   for (const auto& [name, positions] : families) {
     std::vector<double> p_values;

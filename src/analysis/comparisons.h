@@ -4,6 +4,7 @@
 #include "sortie/stats/bootstrap.h"
 #include "sortie/stats/proportion.h"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -56,18 +57,33 @@ using CellPair = std::pair<std::size_t, std::size_t>;
 
 [[nodiscard]] Comparison compare(const RunRows& rows, std::span<const CellPair> cells);
 
+/// A trial without its cell.
+struct Place {
+  std::uint32_t task = 0;  // in RunRows::tasks
+  std::int64_t repeat = 0;
+
+  auto operator<=>(const Place&) const = default;
+};
+
+/// The trials that each of these cells has scored, ascending: what cells are compared on when some
+/// planned or lost other trials than the rest. None without cells.
+[[nodiscard]] std::vector<Place> common_places(const RunRows& rows,
+                                               std::span<const std::size_t> cells);
+
 /// One line of a family of comparisons.
 struct FamilyMember {
-  std::string family;   // "flawed/no_plan"
-  std::string subject;  // whose family it is, e.g. the model; "" for the whole campaign's
-  std::string first;    // what is compared …
-  std::string second;   // … with what
+  std::string family;      // "flawed/no_plan"
+  std::string subject;     // whose family it is, e.g. the model; "" for the whole campaign's
+  std::string first;       // what is compared …
+  std::string second;      // … with what
+  bool simulated = false;  // some model in it is; such members are a family of their own
   Comparison result;
   std::string test;  // "": that of `result`; else another one, of which `result` has the p alone
   double p_holm = 1;
 };
 
-/// Fills p_holm: members of one family and subject are tested together.
+/// Fills p_holm: members of one family and subject are tested together. Simulated models are no
+/// contestants: they do not make the others' p-values larger.
 void adjust_families(std::vector<FamilyMember>& members);
 
 }  // namespace sortie::analysis

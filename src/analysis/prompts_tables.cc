@@ -45,6 +45,31 @@ void add_benefit(const TableContext& context,
   row.values.push_back(result.pairs > 0 ? points_value(result.success.interval) : Value{});
 }
 
+/// The standard deviation of the rates of the styles that have scored trials, on those that all of
+/// them have.
+void add_deviation(const TableContext& context, const Entrant& entrant, Row& row) {
+  std::vector<std::size_t> cells;
+  for (const std::string_view style : kStyles) {
+    const auto cell = cell_of(context, entrant, style);
+    if (cell.has_value() && context.cell(*cell).tally.scored > 0) {
+      cells.push_back(*cell);
+    }
+  }
+  const std::vector<Place> common = common_places(context.rows(), cells);
+  std::vector<double> rates;
+  for (const std::size_t cell : cells) {
+    const auto successes =
+        std::ranges::count_if(context.rows().of_cell(cell), [&](const TrialRow& trial) {
+          return trial.success &&
+                 std::ranges::binary_search(common, Place{trial.task, trial.repeat});
+        });
+    rates.push_back(static_cast<double>(successes) / static_cast<double>(common.size()));
+  }
+  const auto deviation = common.empty() ? std::nullopt : stats::standard_deviation(rates);
+  row.values.push_back(count_value(common.size()));
+  row.values.push_back(deviation.has_value() ? number_value(100 * *deviation) : Value{});
+}
+
 ResultTable benefits_table(const TableContext& context) {
   ResultTable table = context.table_named("benefits", "5.5 What plan and reasoning add");
   table.columns = {{.key = "model", .title = "model"},
@@ -54,21 +79,14 @@ ResultTable benefits_table(const TableContext& context) {
                    {.key = "cot_pairs", .title = "pairs"},
                    {.key = "cot_benefit", .title = "cot benefit, points"},
                    {.key = "cot_benefit_interval", .title = "95 % interval"},
+                   {.key = "style_trials", .title = "trials of all styles"},
                    {.key = "style_deviation", .title = "sd over styles, points†"}};
   for (const Entrant& entrant : context.entrants()) {
     const auto none = cell_of(context, entrant, "baseline");
     Row row{.values = {text_value(entrant.model)}, .marks = {}};
     add_benefit(context, cell_of(context, entrant, "optimal"), none, row);
     add_benefit(context, cell_of(context, entrant, "cot"), none, row);
-    std::vector<double> rates;
-    for (const std::string_view style : kStyles) {
-      const auto cell = cell_of(context, entrant, style);
-      if (cell.has_value() && context.cell(*cell).tally.scored > 0) {
-        rates.push_back(context.cell(*cell).tally.success_rate());
-      }
-    }
-    const auto deviation = stats::standard_deviation(rates);
-    row.values.push_back(deviation.has_value() ? number_value(100 * *deviation) : Value{});
+    add_deviation(context, entrant, row);
     if (entrant.simulated) {
       row.marks.emplace_back("simulated");
     }

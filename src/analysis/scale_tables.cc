@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -134,38 +135,79 @@ ResultTable cells_table(const TableContext& context) {
   return table;
 }
 
-/// The cells of one fit: a size, and the cells of the models that have it.
+/// The models that are pooled: never simulated ones with others, and the simulated ones only where
+/// there are no others.
+std::vector<Entrant> pooled_entrants(const TableContext& context) {
+  std::vector<Entrant> entrants = context.entrants();
+  if (!std::ranges::all_of(entrants, &Entrant::simulated)) {
+    std::erase_if(entrants, [](const Entrant& entrant) { return entrant.simulated; });
+  }
+  return entrants;
+}
+
+/// The cells of one fit: the models that have a size, with a cell in each of its difficulties.
 struct SizedCells {
   std::vector<double> x;  // log2 of billions
   std::vector<std::vector<std::size_t>> cells;
+  bool simulated = false;
+
+  [[nodiscard]] std::vector<std::size_t> all() const {
+    std::vector<std::size_t> joined;
+    for (const std::vector<std::size_t>& own : cells) {
+      joined.insert(joined.end(), own.begin(), own.end());
+    }
+    return joined;
+  }
 };
 
+/// A model without a scored trial at one of the difficulties is left out: its own mix of
+/// difficulties would pass for an effect of its size.
 SizedCells sized_cells(const TableContext& context,
                        std::string_view prompt,
                        std::string_view difficulty) {
   SizedCells sized;
-  for (const Entrant& entrant : context.entrants()) {
+  std::size_t difficulties = 0;
+  for (const Entrant& entrant : pooled_entrants(context)) {
     const std::optional<double> size = size_of(context, entrant.model);
     if (!size.has_value() || *size <= 0) {
       continue;
     }
     std::vector<std::size_t> cells;
-    for (const std::size_t cell : entrant.cells) {
-      const CellFactors& factors = context.cell(cell).factors;
-      if (factors.prompt == prompt && (difficulty == "all" || factors.difficulty == difficulty)) {
-        cells.push_back(cell);
+    for (const std::string_view own : kDifficulties) {
+      const auto cell = difficulty == "all" || difficulty == own
+                            ? cell_of(context, entrant, own, prompt)
+                            : std::nullopt;
+      if (cell.has_value() && context.rows().cells[*cell].row_count > 0) {
+        cells.push_back(*cell);
       }
     }
-    if (!cells.empty()) {
-      sized.x.push_back(std::log2(*size));
-      sized.cells.push_back(std::move(cells));
+    difficulties = std::max(difficulties, cells.size());
+    sized.x.push_back(std::log2(*size));
+    sized.cells.push_back(std::move(cells));
+    sized.simulated = entrant.simulated;
+  }
+  for (std::size_t i = sized.x.size(); i-- > 0;) {
+    if (difficulties == 0 || sized.cells[i].size() < difficulties) {
+      sized.x.erase(sized.x.begin() + static_cast<std::ptrdiff_t>(i));
+      sized.cells.erase(sized.cells.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
   return sized;
 }
 
-std::optional<stats::Slope> slope_of(const TableContext& context, const SizedCells& sized) {
+/// A fit and what it is of.
+struct SizedFit {
+  std::uint64_t trials = 0;
+  std::uint64_t tasks = 0;
+  std::optional<stats::Slope> slope;
+};
+
+/// Over the trials that every cell of the fit has scored, so that each model is judged by the same
+/// tasks at the same difficulties.
+SizedFit fit_of(const TableContext& context, const SizedCells& sized) {
   const RunRows& rows = context.rows();
+  const std::vector<std::size_t> all = sized.all();
+  const std::vector<Place> common = common_places(rows, all);
   std::vector<stats::SizedTask> tasks(rows.tasks.size());
   base::FieldHasher seed("sortie.slope.v1");
   for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -177,15 +219,19 @@ std::optional<stats::Slope> slope_of(const TableContext& context, const SizedCel
     for (const std::size_t cell : sized.cells[i]) {
       seed.field("cell", rows.cells[cell].factors.id);
       for (const TrialRow& trial : rows.of_cell(cell)) {
-        tasks[trial.task].successes[i] += trial.success ? 1 : 0;
-        tasks[trial.task].n[i] += 1;
+        if (std::ranges::binary_search(common, Place{trial.task, trial.repeat})) {
+          tasks[trial.task].successes[i] += trial.success ? 1 : 0;
+          tasks[trial.task].n[i] += 1;
+        }
       }
     }
   }
   std::erase_if(tasks, [](const stats::SizedTask& task) {
     return std::ranges::all_of(task.n, [](double n) { return n == 0; });
   });
-  return stats::bootstrap_slope(sized.x, tasks, {.seed = seed.finish()});
+  return {.trials = common.size() * all.size(),
+          .tasks = tasks.size(),
+          .slope = stats::bootstrap_slope(sized.x, tasks, {.seed = seed.finish()})};
 }
 
 void add_slope_row(const TableContext& context,
@@ -198,21 +244,27 @@ void add_slope_row(const TableContext& context,
     return;
   }
   const bool pooled = difficulty == "all";
+  const SizedFit fit = fit_of(context, sized);
   Row row{.values = {text_value(std::string(prompt)),
                      text_value(std::string(difficulty)),
-                     count_value(sized.x.size())},
+                     count_value(sized.x.size()),
+                     count_value(fit.tasks),
+                     count_value(fit.trials)},
           .marks = {pooled ? context.status_of(family_of(prompt)) : "exploratory"}};
-  const auto slope = slope_of(context, sized);
-  if (slope.has_value()) {
-    row.values.push_back(number_value(slope->fit.slope));
-    row.values.push_back(number_value(slope->interval));
-    row.values.push_back(number_value(std::exp(slope->fit.slope)));
-    row.values.push_back(probability_value(slope->p));
+  if (sized.simulated) {
+    row.marks.emplace_back("simulated");
+  }
+  if (fit.slope.has_value()) {
+    row.values.push_back(number_value(fit.slope->fit.slope));
+    row.values.push_back(number_value(fit.slope->interval));
+    row.values.push_back(number_value(std::exp(fit.slope->fit.slope)));
+    row.values.push_back(probability_value(fit.slope->p));
     if (pooled) {
       FamilyMember& member = members.emplace_back();
       member.family = family_of(prompt);
       member.first = "slope";
-      member.result.p = slope->p;
+      member.simulated = sized.simulated;
+      member.result.p = fit.slope->p;
       member.test = kBootstrap;
     }
   } else {
@@ -222,17 +274,19 @@ void add_slope_row(const TableContext& context,
   table.rows.push_back(std::move(row));
 }
 
-/// One difficulty against easy, over all models of the scenario.
+/// One difficulty against easy, over all models that are pooled.
 void add_difficulty(const TableContext& context,
                     std::string_view prompt,
                     std::string_view difficulty,
                     std::vector<FamilyMember>& members) {
   std::vector<CellPair> pairs;
-  for (const Entrant& entrant : context.entrants()) {
+  bool simulated = false;
+  for (const Entrant& entrant : pooled_entrants(context)) {
     const auto first = cell_of(context, entrant, difficulty, prompt);
     const auto second = cell_of(context, entrant, kComparedWith, prompt);
     if (first.has_value() && second.has_value()) {
       pairs.emplace_back(*first, *second);
+      simulated = simulated || entrant.simulated;
     }
   }
   if (difficulty != kComparedWith && !pairs.empty()) {
@@ -240,6 +294,7 @@ void add_difficulty(const TableContext& context,
                        .subject = {},
                        .first = std::string(difficulty),
                        .second = std::string(kComparedWith),
+                       .simulated = simulated,
                        .result = compare(context.rows(), pairs),
                        .test = {},
                        .p_holm = 1});
@@ -256,6 +311,8 @@ std::vector<ResultTable> scale_tables(const TableContext& context) {
   slopes.columns = {{.key = "prompt", .title = "prompt"},
                     {.key = "difficulty", .title = "difficulty"},
                     {.key = "models", .title = "models"},
+                    {.key = "tasks", .title = "tasks"},
+                    {.key = "n", .title = "n"},
                     {.key = "slope", .title = "slope, log odds per doubling"},
                     {.key = "slope_interval", .title = "95 % interval"},
                     {.key = "odds_ratio", .title = "odds ratio"},
@@ -269,11 +326,17 @@ std::vector<ResultTable> scale_tables(const TableContext& context) {
     }
   }
   slopes.notes.emplace_back(
+      "On the trials that every cell of a fit has scored. Simulated models are fitted only where "
+      "there are no others.");
+  slopes.notes.emplace_back(
       "Firth's penalised likelihood; intervals and p by a bootstrap over tasks. The slope over all "
       "difficulties of a prompt and its comparisons of difficulties are one family, adjusted "
       "below.");
   tables.push_back(std::move(slopes));
-  context.append_comparisons(tables, members, {"Difficulties are compared over all models."});
+  context.append_comparisons(tables,
+                             members,
+                             {"Difficulties are compared over all models, simulated ones only "
+                              "where there are no others."});
   return tables;
 }
 

@@ -351,6 +351,89 @@ TEST(ScaleTables, judge_saturation_by_simulated_models_only_where_there_are_no_o
   EXPECT_TRUE(has_note(table_of(simulated, "scale/cells"), "“without plan” is saturated at easy"));
 }
 
+/// Cells of a scale scenario whose models do alike at each difficulty, whatever their size.
+void add_alike(Rows& rows, const char* model, double size) {
+  rows.declared.models[model] = {.family = "q", .size_b = size};
+  for (const auto& [difficulty, of_ten] : {std::pair("easy", 8U), std::pair("medium", 3U)}) {
+    rows.cell(model, {"scale"}, "baseline").difficulty = difficulty;
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+}
+
+TEST(ScaleTables, fit_on_the_trials_that_every_cell_has_scored) {
+  Rows rows;
+  add_alike(rows, "q-03", 3);
+  add_alike(rows, "q-14", 14);
+  // The smaller model lost most of its medium trials, which are the harder ones.
+  rows.rows.cells[1].row_count = 10;
+  const auto tables = rows.tables();
+  const ResultTable& slopes = table_of(tables, "scale/slopes");
+  EXPECT_EQ(value_of(slopes, 0, "difficulty").text, "all");
+  EXPECT_EQ(value_of(slopes, 0, "tasks").first, 10);
+  EXPECT_EQ(value_of(slopes, 0, "n").first, 40);
+  EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
+}
+
+TEST(ScaleTables, leave_a_model_without_one_of_the_difficulties_out_of_the_common_fit) {
+  Rows rows;
+  add_alike(rows, "q-03", 3);
+  add_alike(rows, "q-14", 14);
+  add_alike(rows, "q-72", 72);
+  rows.rows.cells[5].row_count = 0;
+  const auto tables = rows.tables();
+  const ResultTable& slopes = table_of(tables, "scale/slopes");
+  EXPECT_EQ(value_of(slopes, 0, "models").first, 2);
+  EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
+  EXPECT_EQ(value_of(slopes, 1, "difficulty").text, "easy");
+  EXPECT_EQ(value_of(slopes, 1, "models").first, 3);
+}
+
+TEST(ScaleTables, never_pool_simulated_models_with_others) {
+  Rows rows;
+  add_alike(rows, "q-03", 3);
+  add_alike(rows, "q-14", 14);
+  rows.declared.models["sim"] = {.family = "q", .size_b = 72};
+  for (const char* difficulty : {"easy", "medium"}) {
+    CellFactors& factors = rows.cell("sim", {"scale"}, "baseline");
+    factors.difficulty = difficulty;
+    factors.simulated = true;
+    rows.trials([](std::uint32_t) { return true; });
+  }
+  const auto mixed = rows.tables();
+  const ResultTable& slopes = table_of(mixed, "scale/slopes");
+  EXPECT_EQ(value_of(slopes, 0, "models").first, 2);
+  EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
+  EXPECT_FALSE(has_mark(slopes.rows[0], "simulated"));
+  const ResultTable& pairs = table_of(mixed, "scale/comparisons");
+  ASSERT_EQ(pairs.rows.size(), 2U);
+  EXPECT_EQ(value_of(pairs, 1, "pairs").first, 80);
+  EXPECT_FALSE(has_mark(pairs.rows[1], "simulated"));
+  for (PlannedCell& cell : rows.rows.cells) {
+    cell.factors.simulated = true;
+  }
+  const auto simulated = rows.tables();
+  const ResultTable& marked = table_of(simulated, "scale/slopes");
+  EXPECT_EQ(value_of(marked, 0, "models").first, 3);
+  EXPECT_TRUE(has_mark(marked.rows[0], "simulated"));
+  for (const Row& row : table_of(simulated, "scale/comparisons").rows) {
+    EXPECT_TRUE(has_mark(row, "simulated"));
+  }
+}
+
+TEST(Comparisons, with_simulated_models_are_marked_and_a_family_of_their_own) {
+  Rows rows;
+  for (const auto& [model, of_ten] : {std::pair("a", 2U), std::pair("b", 5U), std::pair("s", 6U)}) {
+    rows.cell(model, {"baseline"}).simulated = model == std::string("s");
+    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+  }
+  const auto tables = rows.tables();
+  const ResultTable& table = table_of(tables, "baseline/comparisons");
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_FALSE(has_mark(table.rows[0], "simulated"));
+  EXPECT_TRUE(has_mark(table.rows[1], "simulated"));
+  EXPECT_EQ(value_of(table, 0, "p_holm").first, value_of(table, 0, "p").first);
+}
+
 TEST(ScaleTables, say_when_a_slope_cannot_be_estimated) {
   Rows rows;
   rows.declared.models["q"] = {.family = "q", .size_b = 7};
@@ -441,6 +524,19 @@ TEST(PromptsTables, show_benefits_as_paired_differences_and_the_deviation_last) 
   EXPECT_NEAR(value_of(benefits, 0, "cot_benefit").first, 0.2, 1e-12);
   EXPECT_EQ(benefits.columns.back().key, "style_deviation");
   EXPECT_NEAR(value_of(benefits, 0, "style_deviation").first, 20, 1e-9);
+}
+
+TEST(PromptsTables, take_the_deviation_over_styles_on_common_trials) {
+  Rows rows;
+  rows.cell("a", {"prompts"});
+  rows.trials([](std::uint32_t task) { return task < 10; });
+  rows.cell("a", {"prompts"}, "baseline");
+  rows.trials([](std::uint32_t task) { return task < 10; });
+  rows.rows.cells[0].row_count = 10;  // the others, all failures, are lost
+  const auto tables = rows.tables();
+  const ResultTable& benefits = table_of(tables, "prompts/benefits");
+  EXPECT_EQ(value_of(benefits, 0, "style_trials").first, 10);
+  EXPECT_NEAR(value_of(benefits, 0, "style_deviation").first, 0, 1e-12);
 }
 
 TEST(ScenarioTables, keep_native_cells_apart) {

@@ -245,6 +245,9 @@ void TableContext::append_comparisons(std::vector<ResultTable>& tables,
                        text_value(member.first),
                        member.second.empty() ? Value{} : text_value(member.second)},
             .marks = {status_of(member.family)}};
+    if (member.simulated) {
+      row.marks.emplace_back("simulated");
+    }
     add_values(row, result_values(member));
     table.rows.push_back(std::move(row));
   }
@@ -300,6 +303,8 @@ FamilyMember compared(const RunRows& rows, std::string family, CellPair cells) {
           .subject = rows.cells[cells.first].factors.model,
           .first = rows.cells[cells.first].factors.prompt,
           .second = rows.cells[cells.second].factors.prompt,
+          .simulated = rows.cells[cells.first].factors.simulated ||
+                       rows.cells[cells.second].factors.simulated,
           .result = compare(rows, pair),
           .test = {},
           .p_holm = 1};
