@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <ranges>
 #include <span>
 #include <vector>
 
@@ -29,23 +31,45 @@ struct Range {
   double high = 1;
 };
 
-/// Every task has the mean `value`: a share of tasks that Wilson's interval of none in n does not
-/// rule out may have any other.
-Interval interval_of_alike(double value, std::size_t tasks, Range range, double confidence) {
-  const double unseen = wilson(0, tasks, confidence).high;
-  return {.low = (1 - unseen) * value + unseen * range.low,
-          .high = (1 - unseen) * value + unseen * range.high};
+/// The p at which a quantile of such a normal deviate is reached, two-sided.
+double two_sided(double deviate) {
+  return 2 * boost::math::cdf(boost::math::normal_distribution<double>(), -std::abs(deviate));
 }
 
-struct Resampled {
-  Interval interval;
-  double p = 1;
-};
+/// Every task has the mean `value`: a share of tasks that Wilson's interval of none in n does not
+/// rule out may have any other.
+Resampled of_alike(double value, std::size_t tasks, Range range, double confidence) {
+  const double unseen = wilson(0, tasks, confidence).high;
+  // Wilson's bound is z² / (n + z²); the interval reaches zero where it is |v| / (|v| + |far end|).
+  const double far = value > 0 ? -range.low : range.high;
+  const double z_squared = far > 0 ? static_cast<double>(tasks) * std::abs(value) / far : 0;
+  return {.interval = {.low = (1 - unseen) * value + unseen * range.low,
+                       .high = (1 - unseen) * value + unseen * range.high},
+          .p = two_sided(std::sqrt(z_squared))};
+}
+
+/// The largest share of the sorted values at which their quantile is not above zero, or the
+/// smallest that they can show.
+double share_below_zero(const std::vector<double>& sorted) {
+  const auto n = static_cast<double>(sorted.size());
+  const auto above = std::ranges::upper_bound(sorted, 0.0);
+  if (above == sorted.end()) {
+    return 1;
+  }
+  const double least = 1 / (n + 1);
+  if (above == sorted.begin()) {
+    return least;
+  }
+  const double below = *(above - 1);
+  const double at =
+      static_cast<double>(above - sorted.begin()) - 1 + (0 - below) / (*above - below);
+  return std::max(least, at / (n - 1));
+}
 
 Resampled resample_mean(const std::vector<TaskResult>& tasks,
                         Range range,
                         const BootstrapOptions& options) {
-  Resampled result{.interval = {.low = range.low, .high = range.high}};
+  const Resampled nothing{.interval = {.low = range.low, .high = range.high}};
   std::vector<std::uint32_t> strata;
   std::vector<TaskResult> used;
   for (const TaskResult& task : tasks) {
@@ -56,29 +80,28 @@ Resampled resample_mean(const std::vector<TaskResult>& tasks,
   }
   TaskResampler resampler(strata, options.seed);
   if (resampler.degrees_of_freedom() == 0 || options.draws == 0) {
-    return result;
+    return nothing;
   }
+  const std::span<const double> weights = resampler.weights();
   std::vector<double> means;
   means.reserve(options.draws);
   for (std::size_t draw = 0; draw < options.draws; ++draw) {
     double sum = 0;
     double count = 0;
-    for (const std::uint32_t pick : resampler.next()) {
-      sum += used[pick].sum;
-      count += used[pick].count;
+    const std::span<const std::uint32_t> picks = resampler.next();
+    for (std::size_t i = 0; i < picks.size(); ++i) {
+      sum += weights[i] * used[picks[i]].sum;
+      count += weights[i] * used[picks[i]].count;
     }
     means.push_back(sum / count);
   }
   const auto [least, most] = std::ranges::minmax(means);
   constexpr double kAlike = 1e-12;
   if (most - least < kAlike) {
-    result.interval = interval_of_alike(means.front(), used.size(), range, options.confidence);
-  } else {
-    result.interval =
-        expanded_percentiles(means, options.confidence, resampler.degrees_of_freedom());
+    return of_alike(means.front(), used.size(), range, options.confidence);
   }
-  result.p = bootstrap_p(means);
-  return result;
+  return expanded_percentiles(means, options.confidence, resampler.degrees_of_freedom())
+      .value_or(nothing);
 }
 
 }  // namespace
@@ -105,6 +128,8 @@ TaskResampler::TaskResampler(std::span<const std::uint32_t> strata, const base::
   std::size_t degrees = 0;
   for (const std::vector<std::uint32_t>& tasks : strata_) {
     degrees += tasks.size() - 1;
+    const auto n = static_cast<double>(tasks.size());
+    weights_.insert(weights_.end(), tasks.size() - 1, n / (n - 1));
   }
   picks_.resize(degrees);
 }
@@ -126,23 +151,33 @@ std::span<const std::uint32_t> TaskResampler::next() {
   return picks_;
 }
 
-Interval expanded_percentiles(std::vector<double>& values,
-                              double confidence,
-                              std::size_t degrees_of_freedom) {
+std::optional<Resampled> expanded_percentiles(std::vector<double>& values,
+                                              double confidence,
+                                              std::size_t degrees_of_freedom) {
+  if (values.empty() || degrees_of_freedom == 0) {
+    return std::nullopt;
+  }
   std::ranges::sort(values);
   const double tail = (1 - confidence) / 2;
   const boost::math::students_t_distribution<double> student(
       static_cast<double>(degrees_of_freedom));
-  const double expanded = boost::math::cdf(boost::math::normal_distribution<double>(),
-                                           boost::math::quantile(student, tail));
-  return {.low = quantile(values, expanded), .high = quantile(values, 1 - expanded)};
-}
-
-double bootstrap_p(std::span<const double> values) {
-  const auto low = std::ranges::count_if(values, [](double value) { return value <= 0; });
-  const auto high = std::ranges::count_if(values, [](double value) { return value >= 0; });
-  const auto fewer = static_cast<double>(std::min(low, high));
-  return std::min(1.0, 2 * (fewer + 1) / (static_cast<double>(values.size()) + 1));
+  const boost::math::normal_distribution<double> normal;
+  const double expanded = boost::math::cdf(normal, boost::math::quantile(student, tail));
+  if (expanded * (static_cast<double>(values.size()) + 1) < 1) {
+    return std::nullopt;
+  }
+  std::vector<double> mirrored;
+  mirrored.reserve(values.size());
+  for (const double value : values | std::views::reverse) {
+    mirrored.push_back(-value);
+  }
+  // The expansion backwards: the tail of Student's distribution for which zero is the percentile.
+  const double share = std::min(share_below_zero(values), share_below_zero(mirrored));
+  const double p =
+      share < 0.5 ? 2 * boost::math::cdf(student, boost::math::quantile(normal, share)) : 1;
+  return Resampled{
+      .interval = {.low = quantile(values, expanded), .high = quantile(values, 1 - expanded)},
+      .p = std::min(1.0, p)};
 }
 
 Interval bootstrap_mean(const std::vector<TaskResult>& tasks, const BootstrapOptions& options) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,8 @@
 //
 // The plain percentile bootstrap is too narrow: its variance is (n - 1)/n of the right one in each
 // stratum of n tasks, and it takes normal quantiles where Student's belong. Both are mended: n - 1
-// of n tasks are drawn per stratum (McCarthy and Snowden 1985; Rao and Wu 1988), and the
+// of n tasks are drawn per stratum (McCarthy and Snowden 1985) and each weighs n / (n - 1), so that
+// strata of unequal size keep their shares (Rao, Wu and Yue 1992), and the
 // percentiles are those of the expanded percentile interval (Hesterberg 2015, "What teachers should
 // know about the bootstrap", 5.3). Strata of one task have no variance of their own and are
 // collapsed into one (Cochran 1977, 5A.12).
@@ -51,34 +53,45 @@ class TaskResampler {
   /// The positions of the next resample's tasks; valid until the next call.
   [[nodiscard]] std::span<const std::uint32_t> next();
 
+  /// What each of the picks weighs, the same in all resamples: a stratum weighs as much as it has
+  /// tasks.
+  [[nodiscard]] std::span<const double> weights() const { return weights_; }
+
   /// Tasks minus strata: 0 when nothing can be said about the variance.
   [[nodiscard]] std::size_t degrees_of_freedom() const { return picks_.size(); }
 
  private:
   std::vector<std::vector<std::uint32_t>> strata_;  // positions of tasks
   std::vector<std::uint32_t> picks_;
+  std::vector<double> weights_;
   base::RandomStream random_;
 };
 
-/// The interval that the resampled values of a statistic give; sorts them. Not empty.
-[[nodiscard]] Interval expanded_percentiles(std::vector<double>& values,
-                                            double confidence,
-                                            std::size_t degrees_of_freedom);
+/// An interval, and of its kind the confidence at which one bound would reach zero.
+struct Resampled {
+  Interval interval;
+  double p = 1;  // two-sided, of zero; below 1 - confidence just where the interval excludes zero
+};
 
-/// Two-sided: how rarely the resampled values are on the other side of zero (Efron and Tibshirani
-/// 1993, 15.4). Never 0.
-[[nodiscard]] double bootstrap_p(std::span<const double> values);
+/// What the resampled values of a statistic say; sorts them. nullopt where they cannot say it: with
+/// so few degrees of freedom (below 3, of 2,000 values at 95 %) the percentiles that stand for
+/// Student's quantiles lie beyond the outermost values. p is at least what the number of values can
+/// show.
+[[nodiscard]] std::optional<Resampled> expanded_percentiles(std::vector<double>& values,
+                                                            double confidence,
+                                                            std::size_t degrees_of_freedom);
 
 /// Interval of the mean over trials of scores in [0, 1]. Where all tasks are alike nothing varies;
 /// then the interval allows for as many other tasks as could have stayed unseen, by Wilson's bound
-/// of none in so many tasks. Fewer than two tasks: [0, 1]. Sort by task for reproducible results.
+/// of none in so many tasks. Too few tasks for a percentile: [0, 1]. Sort by task for reproducible
+/// results.
 [[nodiscard]] Interval bootstrap_mean(const std::vector<TaskResult>& tasks,
                                       const BootstrapOptions& options);
 
 struct Difference {
   double mean = 0;  // first minus second, over pairs
   Interval interval{.low = -1, .high = 1};
-  double p = 1;  // of no difference, by the bootstrap
+  double p = 1;  // of no difference: agrees with the interval; 1 where nothing can be said
 };
 
 /// The same for the paired difference of scores in [0, 1]: success rates and graded scores alike.

@@ -2,7 +2,9 @@
 
 #include "sortie/stats/proportion.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -61,6 +63,71 @@ TEST(Bootstrap, draws_one_task_fewer_than_a_stratum_has_and_collapses_single_one
     }
     EXPECT_EQ(of_seven, 2);
   }
+}
+
+TEST(Bootstrap, keeps_the_shares_of_strata_of_unequal_size) {
+  // A stratum of 20 that always succeeds and one of 4 that never does: nothing varies within.
+  std::vector<TaskResult> tasks(20, {.stratum = 1, .sum = 1, .count = 1});
+  tasks.insert(tasks.end(), 4, {.stratum = 2, .sum = 0, .count = 1});
+  const Interval interval = bootstrap_mean(tasks, {});
+  const double rate = 20.0 / 24;
+  const double unseen = wilson(0, 24).high;
+  EXPECT_NEAR(interval.low, (1 - unseen) * rate, 1e-12);
+  EXPECT_NEAR(interval.high, (1 - unseen) * rate + unseen, 1e-12);
+  std::vector<PairedTask> pairs;
+  for (const TaskResult& task : tasks) {
+    pairs.push_back({.stratum = task.stratum, .first = task.sum, .second = 0, .pairs = 1});
+  }
+  const Difference difference = bootstrap_difference(pairs, {});
+  EXPECT_NEAR((difference.interval.low + difference.interval.high) / 2, (1 - unseen) * rate, 1e-12);
+}
+
+TEST(Bootstrap, gives_a_p_below_five_percent_just_where_the_interval_excludes_zero) {
+  base::RandomStream random(base::digest_of("agree"));
+  int excluded = 0;
+  for (int world = 0; world < 400; ++world) {
+    std::vector<PairedTask> tasks;
+    const auto n = 4 + static_cast<std::uint32_t>(world % 9);
+    const double shift = 0.1 * (world % 7);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      const double first = std::min(1.0, random.uniform() * 0.6 + shift);
+      tasks.push_back({.stratum = i % 2, .first = first, .second = random.uniform(), .pairs = 1});
+    }
+    const Difference difference =
+        bootstrap_difference(tasks, {.draws = 2000, .seed = base::digest_of("p")});
+    const bool excludes = difference.interval.low > 0 || difference.interval.high < 0;
+    EXPECT_EQ(difference.p < 0.05, excludes) << n << " tasks, p " << difference.p;
+    excluded += excludes ? 1 : 0;
+  }
+  EXPECT_GT(excluded, 20);
+  EXPECT_LT(excluded, 380);
+}
+
+TEST(Bootstrap, agrees_with_its_interval_where_all_tasks_are_alike) {
+  for (std::size_t n = 2; n < 20; ++n) {
+    for (const double value : {-1.0, -0.5, 0.25, 1.0}) {
+      const std::vector<PairedTask> tasks(n,
+                                          {.stratum = 0,
+                                           .first = std::max(value, 0.0),
+                                           .second = std::max(-value, 0.0),
+                                           .pairs = 1});
+      const Difference difference = bootstrap_difference(tasks, {});
+      EXPECT_EQ(difference.p < 0.05, difference.interval.low > 0 || difference.interval.high < 0)
+          << n << " tasks of " << value;
+      EXPECT_GT(difference.p, 0);
+    }
+  }
+}
+
+TEST(Bootstrap, says_nothing_where_too_few_tasks_vary) {
+  // Two degrees of freedom: Student's quantile is 4.3 deviations, which 2,000 draws do not show.
+  const std::vector<PairedTask> tasks = {{.stratum = 0, .first = 1, .second = 0, .pairs = 1},
+                                         {.stratum = 0, .first = 1, .second = 0.1, .pairs = 1},
+                                         {.stratum = 0, .first = 1, .second = 0.2, .pairs = 1}};
+  const Difference difference = bootstrap_difference(tasks, {});
+  EXPECT_EQ(difference.interval.low, -1);
+  EXPECT_EQ(difference.interval.high, 1);
+  EXPECT_EQ(difference.p, 1);
 }
 
 TEST(Bootstrap, has_the_textbook_variance_of_a_stratified_mean) {

@@ -137,46 +137,69 @@ std::optional<LogisticFit> fit_logistic(std::span<const LogisticPoint> points,
   return std::nullopt;
 }
 
+namespace {
+
+/// Sums over tasks; `weights` may be empty: each weighs 1.
+std::vector<LogisticPoint> sums_of(std::span<const double> x,
+                                   const std::vector<SizedTask>& tasks,
+                                   std::span<const std::uint32_t> picks,
+                                   std::span<const double> weights) {
+  std::vector<LogisticPoint> points(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    points[i].x = x[i];
+    for (std::size_t pick = 0; pick < picks.size(); ++pick) {
+      const double weight = weights.empty() ? 1 : weights[pick];
+      points[i].successes += weight * tasks[picks[pick]].successes[i];
+      points[i].n += weight * tasks[picks[pick]].n[i];
+    }
+  }
+  return points;
+}
+
+/// All trials succeeded, or none did.
+bool all_alike(std::span<const LogisticPoint> points) {
+  return std::ranges::all_of(points, [](const LogisticPoint& p) { return p.successes == 0; }) ||
+         std::ranges::all_of(points, [](const LogisticPoint& p) { return p.successes == p.n; });
+}
+
+}  // namespace
+
 std::optional<Slope> bootstrap_slope(std::span<const double> x,
                                      const std::vector<SizedTask>& tasks,
                                      const BootstrapOptions& options) {
-  const auto sums_of = [&](std::span<const std::uint32_t> picks) {
-    std::vector<LogisticPoint> points(x.size());
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      points[i].x = x[i];
-      for (const std::uint32_t pick : picks) {
-        points[i].successes += tasks[pick].successes[i];
-        points[i].n += tasks[pick].n[i];
-      }
-    }
-    return points;
-  };
   std::vector<std::uint32_t> strata;
   std::vector<std::uint32_t> all;
   for (std::uint32_t task = 0; task < tasks.size(); ++task) {
     strata.push_back(tasks[task].stratum);
     all.push_back(task);
   }
-  const std::optional<LogisticFit> fit = fit_logistic(sums_of(all));
+  const std::vector<LogisticPoint> points = sums_of(x, tasks, all, {});
+  const std::optional<LogisticFit> fit = fit_logistic(points);
   TaskResampler resampler(strata, options.seed);
-  if (!fit.has_value() || resampler.degrees_of_freedom() == 0) {
+  if (!fit.has_value() || all_alike(points) || resampler.degrees_of_freedom() == 0 ||
+      options.draws == 0) {
     return std::nullopt;
   }
   std::vector<double> slopes;
   slopes.reserve(options.draws);
   for (std::size_t draw = 0; draw < options.draws; ++draw) {
-    if (const auto drawn = fit_logistic(sums_of(resampler.next()))) {
-      slopes.push_back(drawn->slope);
+    const auto drawn = fit_logistic(sums_of(x, tasks, resampler.next(), resampler.weights()));
+    if (!drawn.has_value()) {
+      return std::nullopt;
     }
+    slopes.push_back(drawn->slope);
   }
-  if (slopes.empty()) {
+  const auto [least, most] = std::ranges::minmax(slopes);
+  constexpr double kAlike = 1e-9;
+  if (most - least < kAlike) {
     return std::nullopt;
   }
-  const double p = bootstrap_p(slopes);
-  return Slope{
-      .fit = *fit,
-      .interval = expanded_percentiles(slopes, options.confidence, resampler.degrees_of_freedom()),
-      .p = p};
+  const auto resampled =
+      expanded_percentiles(slopes, options.confidence, resampler.degrees_of_freedom());
+  if (!resampled.has_value()) {
+    return std::nullopt;
+  }
+  return Slope{.fit = *fit, .interval = resampled->interval, .p = resampled->p};
 }
 
 }  // namespace sortie::stats

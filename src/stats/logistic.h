@@ -50,8 +50,10 @@ struct Slope {
   double p = 1;       // of no slope, by the bootstrap
 };
 
-/// Firth's fit to the sums over tasks; every model's results of a task are drawn together. nullopt:
-/// fewer than two distinct x with trials or fewer than two tasks.
+/// Firth's fit to the sums over tasks; every model's results of a task are drawn together. nullopt,
+/// not estimable: fewer than two distinct x with trials, all trials alike, resamples that all give
+/// one slope (nothing is known of its spread) or of which one has no fit (those left would be a
+/// choice of the data), or too few tasks for a percentile.
 [[nodiscard]] std::optional<Slope> bootstrap_slope(std::span<const double> x,
                                                    const std::vector<SizedTask>& tasks,
                                                    const BootstrapOptions& options);

@@ -99,5 +99,49 @@ TEST(Slope, is_a_function_of_its_inputs_and_seed) {
   EXPECT_FALSE(bootstrap_slope(x, {tasks.front()}, options).has_value());
 }
 
+TEST(Slope, is_not_estimable_where_all_trials_or_all_resamples_are_alike) {
+  const std::vector<double> x = {1, 2};
+  const BootstrapOptions options{.draws = 500, .seed = base::digest_of("slope")};
+  for (const double success : {0.0, 1.0}) {
+    const std::vector<SizedTask> all(20,
+                                     {.stratum = 0, .successes = {success, success}, .n = {1, 1}});
+    EXPECT_FALSE(bootstrap_slope(x, all, options).has_value());
+  }
+  // Every task alike, and no two sizes: one slope in every resample.
+  const std::vector<SizedTask> alike(20, {.stratum = 0, .successes = {0, 1}, .n = {1, 1}});
+  EXPECT_FALSE(bootstrap_slope(x, alike, options).has_value());
+}
+
+TEST(Slope, drops_no_resample_without_a_fit) {
+  // One task of six has trials of the second size: a third of the resamples lack it.
+  std::vector<SizedTask> tasks;
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    tasks.push_back({.stratum = 0,
+                     .successes = {i % 2 == 0 ? 1.0 : 0.0, i == 0 ? 1.0 : 0.0},
+                     .n = {1, i == 0 ? 1.0 : 0.0}});
+  }
+  const std::vector<double> x = {1, 2};
+  EXPECT_FALSE(bootstrap_slope(x, tasks, {.draws = 200, .seed = base::digest_of("s")}).has_value());
+}
+
+TEST(Slope, keeps_the_shares_of_strata_of_unequal_size) {
+  // The large stratum succeeds at the second size alone, the small one at the first alone.
+  std::vector<SizedTask> tasks;
+  for (std::uint32_t i = 0; i < 25; ++i) {
+    const bool large = i < 20;
+    const double odd = i % 5 == 0 ? 1 : 0;
+    tasks.push_back({.stratum = large ? 0U : 1U,
+                     .successes = {large ? odd : 1.0, large ? 1.0 - odd : 0.0},
+                     .n = {1, 1}});
+  }
+  const auto slope =
+      bootstrap_slope(std::vector<double>{1, 2},
+                      tasks,
+                      {.draws = 4000, .confidence = 0.05, .seed = base::digest_of("s")});
+  ASSERT_TRUE(slope.has_value());
+  // An interval of hardly any confidence is the median.
+  EXPECT_NEAR((slope->interval.low + slope->interval.high) / 2, slope->fit.slope, 0.1);
+}
+
 }  // namespace
 }  // namespace sortie::stats
