@@ -13,29 +13,34 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/math/distributions/binomial.hpp>
 #include <gtest/gtest.h>
 
-// Whether the intervals of the tables keep their promise. A simulated campaign draws 20 tasks of
-// each of five types; a task is easier or harder for every model and in every cell alike, and on
-// top of that each model finds it easier or harder for itself. What an interval has to contain is
-// the success rate over all tasks that could have been drawn, types weighing the same.
+// Whether the intervals of the tables keep their promise. A simulated campaign draws tasks of five
+// types; a task is easier or harder for every model and in every cell alike, and on top of that
+// each model finds it easier or harder for itself. What an interval has to contain is the success
+// rate over all tasks that could have been drawn, types weighing as much as they have scored
+// trials.
 
 namespace sortie::stats {
 namespace {
 
 constexpr std::uint32_t kTypes = 5;
-constexpr std::uint32_t kTasks = 100;
 constexpr std::array<double, 5> kSizes = {3, 7, 14, 32, 72};
 constexpr double kTaskSpread = 1.2;  // of log odds, shared by all cells
 constexpr double kOwnSpread = 0.6;   // of log odds, one cell's own
 constexpr std::size_t kFlaws = 7;
+constexpr int kRepeats = 3;
+constexpr int kCalls = 4;  // of which some meet an injected failure
 
 struct World {
   std::string name;
   double level = 0;  // log odds of the middle type in the first cell
+  std::array<std::uint32_t, kTypes> tasks = {20, 20, 20, 20, 20};
+  double lost = 0;  // share of trials without a score
 };
 
 double sigmoid(double x) {
@@ -46,20 +51,40 @@ double type_effect(std::uint32_t type) {
   return 0.4 * (static_cast<double>(type) - 2);
 }
 
-/// Mean success over the population of tasks, by the trapezoid rule on the normal density.
-double population_rate(double level) {
-  const double spread = std::sqrt(kTaskSpread * kTaskSpread + kOwnSpread * kOwnSpread);
-  double sum = 0;
-  double weights = 0;
-  for (std::uint32_t type = 0; type < kTypes; ++type) {
+/// Where more calls go wrong more of them meet an injected failure.
+double failure_rate(double chance) {
+  return 0.1 + 0.3 * (1 - chance);
+}
+
+/// Means over the population of tasks of one type.
+struct Population {
+  double rate = 0;      // of success
+  double failures = 0;  // of a trial
+  double same = 0;      // failures of a trial followed by the same call
+};
+
+/// By the trapezoid rule on the normal density.
+const Population& population(std::uint32_t type, double level) {
+  static std::map<std::pair<std::uint32_t, double>, Population> known;
+  const auto [entry, is_new] = known.try_emplace({type, level});
+  Population& mean = entry->second;
+  if (is_new) {
+    const double spread = std::sqrt(kTaskSpread * kTaskSpread + kOwnSpread * kOwnSpread);
+    double weights = 0;
     for (int i = -400; i <= 400; ++i) {
       const double z = i / 50.0;
       const double weight = std::exp(-z * z / 2);
-      sum += weight * sigmoid(level + type_effect(type) + spread * z);
+      const double p = sigmoid(level + type_effect(type) + spread * z);
+      mean.rate += weight * p;
+      mean.failures += weight * kCalls * failure_rate(p);
+      mean.same += weight * kCalls * failure_rate(p) * p;
       weights += weight;
     }
+    mean = {.rate = mean.rate / weights,
+            .failures = mean.failures / weights,
+            .same = mean.same / weights};
   }
-  return sum / weights;
+  return mean;
 }
 
 double cell_level(const World& world, std::size_t cell) {
@@ -74,22 +99,34 @@ double size_level(const World& world, double size) {
 class Campaign {
  public:
   Campaign(const World& world, int number)
-      : random_(base::FieldHasher("coverage")
+      : lost_(world.lost),
+        random_(base::FieldHasher("coverage")
                     .field("world", world.name)
                     .field("campaign", number)
                     .finish()) {
-    for (std::uint32_t task = 0; task < kTasks; ++task) {
-      effects_.push_back(type_effect(task % kTypes) + kTaskSpread * random_.normal());
+    for (std::uint32_t type = 0; type < kTypes; ++type) {
+      types_.insert(types_.end(), world.tasks.at(type), type);
+    }
+    for (const std::uint32_t type : types_) {
+      effects_.push_back(type_effect(type) + kTaskSpread * random_.normal());
     }
   }
+
+  [[nodiscard]] std::uint32_t tasks() const { return static_cast<std::uint32_t>(types_.size()); }
+
+  [[nodiscard]] std::uint32_t type(std::uint32_t task) const { return types_[task]; }
+
+  bool lost() { return lost_ > 0 && random_.uniform() < lost_; }
 
   double chance(std::uint32_t task, double level) {
     return sigmoid(level + effects_[task] + kOwnSpread * random_.normal());
   }
 
+  bool happens(double chance) { return random_.uniform() < chance; }
+
   double success(std::uint32_t task, double level) {
     const double p = chance(task, level);
-    return random_.uniform() < p ? 1 : 0;
+    return happens(p) ? 1 : 0;
   }
 
   /// Four things to do, each like a success.
@@ -97,13 +134,15 @@ class Campaign {
     const double p = chance(task, level);
     double done = 0;
     for (int part = 0; part < 4; ++part) {
-      done += random_.uniform() < p ? 0.25 : 0;
+      done += happens(p) ? 0.25 : 0;
     }
     return done;
   }
 
  private:
+  double lost_;
   base::RandomStream random_;
+  std::vector<std::uint32_t> types_;
   std::vector<double> effects_;
 };
 
@@ -117,62 +156,146 @@ struct Covered {
 
 void cover_cell(const World& world, Campaign& campaign, Covered& covered) {
   std::uint64_t successes = 0;
-  for (std::uint32_t task = 0; task < kTasks; ++task) {
-    successes += campaign.success(task, world.level) > 0 ? 1U : 0U;
+  std::uint64_t n = 0;
+  double truth = 0;
+  for (std::uint32_t task = 0; task < campaign.tasks(); ++task) {
+    if (!campaign.lost()) {
+      successes += campaign.success(task, world.level) > 0 ? 1U : 0U;
+      truth += population(campaign.type(task), world.level).rate;
+      ++n;
+    }
   }
-  covered.add("Wilson, one cell", wilson(successes, kTasks), population_rate(world.level));
+  covered.add("Wilson, one cell", wilson(successes, n), truth / static_cast<double>(n));
 }
+
+/// Results of tasks, and what they are expected to be.
+struct Expected {
+  std::vector<TaskResult> tasks;
+  double sum = 0;
+  double count = 0;
+
+  void add(const std::string& kind, const BootstrapOptions& options, Covered& covered) const {
+    covered.add(kind, bootstrap_mean(tasks, options), sum / count);
+  }
+};
 
 void cover_pooled(const World& world,
                   Campaign& campaign,
                   const BootstrapOptions& options,
                   Covered& covered) {
-  std::vector<TaskResult> tasks;
-  double truth = 0;
-  for (std::size_t cell = 0; cell < kFlaws; ++cell) {
-    truth += population_rate(cell_level(world, cell)) / kFlaws;
-  }
-  for (std::uint32_t task = 0; task < kTasks; ++task) {
-    TaskResult& result = tasks.emplace_back();
-    result.stratum = task % kTypes;
+  Expected pooled;
+  for (std::uint32_t task = 0; task < campaign.tasks(); ++task) {
+    TaskResult& result = pooled.tasks.emplace_back();
+    result.stratum = campaign.type(task);
     for (std::size_t cell = 0; cell < kFlaws; ++cell) {
+      if (campaign.lost()) {
+        continue;
+      }
       result.sum += campaign.success(task, cell_level(world, cell));
       result.count += 1;
+      pooled.sum += population(campaign.type(task), cell_level(world, cell)).rate;
+      pooled.count += 1;
     }
   }
-  covered.add("bootstrap over tasks, pooled cells", bootstrap_mean(tasks, options), truth);
+  pooled.add("bootstrap over tasks, pooled cells", options, covered);
 }
+
+/// What is printed of one cell beside its success: repeats, the share of flawed places that were
+/// followed, the shares of what followed a failure.
+void cover_one_cell(const World& world,
+                    Campaign& campaign,
+                    const BootstrapOptions& options,
+                    Covered& covered) {
+  Expected repeats;
+  Expected obedience;
+  Expected retries;
+  for (std::uint32_t task = 0; task < campaign.tasks(); ++task) {
+    const Population& mean = population(campaign.type(task), world.level);
+    TaskResult& own = repeats.tasks.emplace_back();
+    own.stratum = campaign.type(task);
+    const double p = campaign.chance(task, world.level);
+    for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      if (!campaign.lost()) {
+        own.sum += campaign.happens(p) ? 1 : 0;
+        own.count += 1;
+        repeats.sum += mean.rate;
+        repeats.count += 1;
+      }
+    }
+    if (!campaign.lost()) {
+      obedience.tasks.push_back(
+          {.stratum = campaign.type(task), .sum = campaign.graded(task, world.level), .count = 1});
+      obedience.sum += mean.rate;
+      obedience.count += 1;
+    }
+    if (!campaign.lost()) {
+      TaskResult& after = retries.tasks.emplace_back();
+      after.stratum = campaign.type(task);
+      const double same = campaign.chance(task, world.level);
+      for (int call = 0; call < kCalls; ++call) {
+        if (campaign.happens(failure_rate(same))) {
+          after.count += 1;
+          after.sum += campaign.happens(same) ? 1 : 0;
+        }
+      }
+      retries.sum += mean.same;
+      retries.count += mean.failures;
+    }
+  }
+  repeats.add("bootstrap over tasks, repeats", options, covered);
+  obedience.add("share of flawed places followed", options, covered);
+  retries.add("share of injected failures", options, covered);
+}
+
+/// Pairs of tasks, and what their difference is expected to be.
+struct ExpectedPairs {
+  std::vector<PairedTask> tasks;
+  double sum = 0;
+  double pairs = 0;
+
+  void add(const std::string& kind, const BootstrapOptions& options, Covered& covered) const {
+    covered.add(kind, bootstrap_difference(tasks, options).interval, sum / pairs);
+  }
+};
 
 void cover_differences(const World& world,
                        Campaign& campaign,
                        const BootstrapOptions& options,
                        Covered& covered) {
   const double other = world.level - 0.8;
-  const double truth = population_rate(world.level) - population_rate(other);
-  std::vector<PairedTask> single;
-  std::vector<PairedTask> graded;
-  std::vector<PairedTask> pooled;
-  for (std::uint32_t task = 0; task < kTasks; ++task) {
-    single.push_back({.stratum = task % kTypes,
-                      .first = campaign.success(task, world.level),
-                      .second = campaign.success(task, other),
-                      .pairs = 1});
-    graded.push_back({.stratum = task % kTypes,
-                      .first = campaign.graded(task, world.level),
-                      .second = campaign.graded(task, other),
-                      .pairs = 1});
-    PairedTask& all = pooled.emplace_back();
-    all.stratum = task % kTypes;
+  ExpectedPairs single;
+  ExpectedPairs graded;
+  ExpectedPairs pooled;
+  for (std::uint32_t task = 0; task < campaign.tasks(); ++task) {
+    const std::uint32_t type = campaign.type(task);
+    const double expected = population(type, world.level).rate - population(type, other).rate;
+    // One trial of a pair is lost: the pair is.
+    const auto add = [&](ExpectedPairs& to, double first, double second) {
+      if (campaign.lost() || campaign.lost()) {
+        return;
+      }
+      PairedTask& result = to.tasks.back();
+      result.first += first;
+      result.second += second;
+      result.pairs += 1;
+      to.sum += expected;
+      to.pairs += 1;
+    };
+    for (ExpectedPairs* pairs : {&single, &graded, &pooled}) {
+      pairs->tasks.emplace_back().stratum = type;
+    }
+    const double first = campaign.success(task, world.level);
+    add(single, first, campaign.success(task, other));
+    const double first_graded = campaign.graded(task, world.level);
+    add(graded, first_graded, campaign.graded(task, other));
     for (std::size_t model = 0; model < kSizes.size(); ++model) {
-      all.first += campaign.success(task, world.level);
-      all.second += campaign.success(task, other);
-      all.pairs += 1;
+      const double of_model = campaign.success(task, world.level);
+      add(pooled, of_model, campaign.success(task, other));
     }
   }
-  covered.add("paired difference, success", bootstrap_difference(single, options).interval, truth);
-  covered.add("paired difference, graded", bootstrap_difference(graded, options).interval, truth);
-  covered.add(
-      "paired difference, pooled models", bootstrap_difference(pooled, options).interval, truth);
+  single.add("paired difference, success", options, covered);
+  graded.add("paired difference, graded", options, covered);
+  pooled.add("paired difference, pooled models", options, covered);
 }
 
 void cover_slope(const World& world,
@@ -180,22 +303,27 @@ void cover_slope(const World& world,
                  const BootstrapOptions& options,
                  Covered& covered) {
   std::vector<double> x;
-  std::vector<LogisticPoint> population;
+  std::vector<LogisticPoint> expected;
   for (const double size : kSizes) {
     x.push_back(std::log2(size));
-    population.push_back(
-        {.x = x.back(), .successes = 1e6 * population_rate(size_level(world, size)), .n = 1e6});
+    expected.push_back({.x = x.back()});
   }
   std::vector<SizedTask> tasks;
-  for (std::uint32_t task = 0; task < kTasks; ++task) {
+  for (std::uint32_t task = 0; task < campaign.tasks(); ++task) {
     SizedTask& results = tasks.emplace_back();
-    results.stratum = task % kTypes;
-    for (const double size : kSizes) {
-      results.successes.push_back(campaign.success(task, size_level(world, size)));
-      results.n.push_back(1);
+    results.stratum = campaign.type(task);
+    // Fits are of the trials that every size has: a task is there for all or for none.
+    const bool lost = campaign.lost();
+    for (std::size_t i = 0; i < kSizes.size(); ++i) {
+      const double level = size_level(world, kSizes.at(i));
+      results.successes.push_back(lost ? 0 : campaign.success(task, level));
+      results.n.push_back(lost ? 0 : 1);
+      expected[i].successes += lost ? 0 : population(campaign.type(task), level).rate;
+      expected[i].n += lost ? 0 : 1;
     }
   }
-  const auto truth = fit_logistic(population, LogisticMethod::likelihood);
+  std::erase_if(tasks, [](const SizedTask& task) { return task.n.front() == 0; });
+  const auto truth = fit_logistic(expected, LogisticMethod::likelihood);
   const auto slope = bootstrap_slope(x, tasks, options);
   ASSERT_TRUE(truth.has_value() && slope.has_value());
   covered.add("slope on log2 of parameters", slope->interval, truth->slope);
@@ -224,10 +352,11 @@ void check_coverage(const World& world) {
         .seed = base::FieldHasher("coverage.seed").field("campaign", number).finish()};
     cover_cell(world, campaign, covered);
     cover_pooled(world, campaign, options, covered);
+    cover_one_cell(world, campaign, options, covered);
     cover_differences(world, campaign, options, covered);
     cover_slope(world, campaign, options, covered);
   }
-  EXPECT_EQ(covered.counts.size(), 6U);
+  EXPECT_EQ(covered.counts.size(), 9U);
   const Interval bounds = allowed(campaigns);
   for (const auto& [kind, count] : covered.counts) {
     std::printf("  %s, %s: %d of %d\n", world.name.c_str(), kind.c_str(), count, campaigns);
@@ -242,6 +371,14 @@ TEST(Coverage, is_kept_where_about_half_of_the_trials_succeed) {
 
 TEST(Coverage, is_kept_where_most_trials_succeed) {
   check_coverage({.name = "high", .level = 2.2});
+}
+
+TEST(Coverage, is_kept_where_types_have_20_and_5_tasks) {
+  check_coverage({.name = "unequal", .level = 0.4, .tasks = {20, 5, 20, 5, 20}});
+}
+
+TEST(Coverage, is_kept_where_losses_left_types_unequal) {
+  check_coverage({.name = "lost", .level = 0.4, .tasks = {20, 5, 20, 5, 20}, .lost = 0.15});
 }
 
 }  // namespace
