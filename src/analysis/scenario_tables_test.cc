@@ -1,7 +1,9 @@
 #include "sortie/analysis/scenario_tables.h"
 
 #include "sortie/analysis/comparisons.h"
+#include "sortie/analysis/test_run.h"
 #include "sortie/base/hash.h"
+#include "sortie/base/random.h"
 #include "sortie/stats/paired.h"
 #include "sortie/stats/proportion.h"
 
@@ -11,7 +13,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -99,13 +104,19 @@ class Rows {
 
 const ResultTable& table_of(const std::vector<ResultTable>& tables, const std::string& id) {
   const auto found = std::ranges::find(tables, id, &ResultTable::id);
-  EXPECT_NE(found, tables.end()) << id;
+  if (found == tables.end()) {
+    ADD_FAILURE() << "no table " << id;
+    throw std::out_of_range(id);
+  }
   return *found;
 }
 
 const Value& value_of(const ResultTable& table, std::size_t row, const std::string& key) {
   const auto column = std::ranges::find(table.columns, key, &Column::key);
-  EXPECT_NE(column, table.columns.end()) << key;
+  if (column == table.columns.end()) {
+    ADD_FAILURE() << table.id << " has no column " << key;
+    throw std::out_of_range(key);
+  }
   return table.rows.at(row).values.at(static_cast<std::size_t>(column - table.columns.begin()));
 }
 
@@ -351,12 +362,14 @@ TEST(ScaleTables, judge_saturation_by_simulated_models_only_where_there_are_no_o
   EXPECT_TRUE(has_note(table_of(simulated, "scale/cells"), "“without plan” is saturated at easy"));
 }
 
-/// Cells of a scale scenario whose models do alike at each difficulty, whatever their size.
+/// Cells of a scale scenario whose models succeed equally often at each difficulty, whatever their
+/// size, in tasks of their own.
 void add_alike(Rows& rows, const char* model, double size) {
   rows.declared.models[model] = {.family = "q", .size_b = size};
   for (const auto& [difficulty, of_ten] : {std::pair("easy", 8U), std::pair("medium", 3U)}) {
     rows.cell(model, {"scale"}, "baseline").difficulty = difficulty;
-    rows.trials([&](std::uint32_t task) { return task % 10 < of_ten; });
+    const auto shift = static_cast<std::uint32_t>(size);
+    rows.trials([&](std::uint32_t task) { return (task + shift) % 10 < of_ten; });
   }
 }
 
@@ -371,6 +384,7 @@ TEST(ScaleTables, fit_on_the_trials_that_every_cell_has_scored) {
   EXPECT_EQ(value_of(slopes, 0, "difficulty").text, "all");
   EXPECT_EQ(value_of(slopes, 0, "tasks").first, 10);
   EXPECT_EQ(value_of(slopes, 0, "n").first, 40);
+  EXPECT_EQ(value_of(slopes, 0, "slope").kind, Value::Kind::number);
   EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
 }
 
@@ -383,6 +397,7 @@ TEST(ScaleTables, leave_a_model_without_one_of_the_difficulties_out_of_the_commo
   const auto tables = rows.tables();
   const ResultTable& slopes = table_of(tables, "scale/slopes");
   EXPECT_EQ(value_of(slopes, 0, "models").first, 2);
+  EXPECT_EQ(value_of(slopes, 0, "slope").kind, Value::Kind::number);
   EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
   EXPECT_EQ(value_of(slopes, 1, "difficulty").text, "easy");
   EXPECT_EQ(value_of(slopes, 1, "models").first, 3);
@@ -402,6 +417,7 @@ TEST(ScaleTables, never_pool_simulated_models_with_others) {
   const auto mixed = rows.tables();
   const ResultTable& slopes = table_of(mixed, "scale/slopes");
   EXPECT_EQ(value_of(slopes, 0, "models").first, 2);
+  EXPECT_EQ(value_of(slopes, 0, "slope").kind, Value::Kind::number);
   EXPECT_NEAR(value_of(slopes, 0, "slope").first, 0, 1e-9);
   EXPECT_FALSE(has_mark(slopes.rows[0], "simulated"));
   const ResultTable& pairs = table_of(mixed, "scale/comparisons");
@@ -584,16 +600,54 @@ TEST(ResultTable, has_one_value_per_column_and_prints_none_that_are_empty) {
   }
 }
 
-TEST(ResultTable, has_the_same_bytes_for_the_same_rows) {
-  Rows first;
-  Rows second;
-  add_models(first);
-  add_models(second);
-  const auto one = first.tables();
-  const auto two = second.tables();
-  ASSERT_EQ(one.size(), two.size());
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    EXPECT_EQ(json::to_text(to_json(one[i])), json::to_text(to_json(two[i])));
+/// The tables of a run whose cells and trials were written in the order of `random`.
+std::vector<ResultTable> tables_of_shuffled_run(base::RandomStream& random) {
+  struct Trial {
+    base::Digest cell;
+    std::string task;
+    bool success = false;
+  };
+
+  TestRun run;
+  std::vector<std::tuple<std::string, std::string, std::string>> cells;
+  for (const char* model : {"a", "b"}) {
+    cells.emplace_back(model, "optimal", "baseline,prompts");
+    cells.emplace_back(model, "baseline", "prompts");
+    cells.emplace_back(model, "cot", "prompts");
+  }
+  random.shuffle(std::span(cells));
+  std::vector<Trial> trials;
+  for (const auto& [model, prompt, scenarios] : cells) {
+    const base::Digest cell = run.cell(model, prompt, scenarios, 12);
+    for (int i = 0; i < 12; ++i) {
+      const std::string task =
+          fmt::format("{}-{:02}", i % 2 == 0 ? "basic_task" : "simple_task", i / 2);
+      const base::Digest luck = base::digest_of(model + prompt + task);
+      trials.push_back({.cell = cell, .task = task, .success = luck.bytes[0] % 3 != 0});
+    }
+  }
+  random.shuffle(std::span(trials));
+  for (const Trial& trial : trials) {
+    run.scored(trial.cell, trial.task, trial.success);
+  }
+  const auto reader = run.reader();
+  const auto rows = read_rows(*reader).value();
+  const auto summary = summarize(*reader, rows).value();
+  Declared declared;
+  declared.all_pairs = true;
+  return scenario_tables({.rows = &rows, .summary = &summary, .declared = &declared, .agents = {}});
+}
+
+TEST(ResultTable, has_the_same_bytes_whatever_the_order_of_cells_and_trials) {
+  base::RandomStream random(base::digest_of("order"));
+  const auto first = tables_of_shuffled_run(random);
+  ASSERT_EQ(first.size(), 6U);
+  for (int order = 0; order < 2; ++order) {
+    const auto other = tables_of_shuffled_run(random);
+    ASSERT_EQ(other.size(), first.size());
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      EXPECT_EQ(json::to_text(to_json(first[i])), json::to_text(to_json(other[i])));
+    }
   }
 }
 
