@@ -18,24 +18,33 @@ namespace sortie::analysis {
 
 namespace {
 
-/// The cells of one model, with and without the plan.
-Line line_of(const TableContext& context, const Entrant& entrant, std::size_t cell) {
-  const bool plain = context.cell(cell).factors.prompt == "baseline";
-  return {.model = entrant.model,
-          .simulated = entrant.simulated,
-          .labels = {},
-          .cells = {plain ? context.with_prompt(cell, "optimal") : cell,
-                    plain ? cell : context.with_prompt(cell, "baseline")}};
+/// The cell itself if it has this prompt, else the one that differs from it in that alone.
+std::optional<std::size_t> at_prompt(const TableContext& context,
+                                     std::size_t cell,
+                                     std::string_view prompt) {
+  return context.cell(cell).factors.prompt == prompt ? cell : context.with_prompt(cell, prompt);
 }
 
+/// One line for each setting of a model but the prompt, which its two columns vary.
 std::vector<Line> lines_of(const TableContext& context) {
   std::vector<Line> lines;
   for (const Entrant& entrant : context.entrants()) {
     for (const std::size_t cell : entrant.cells) {
-      lines.push_back(line_of(context, entrant, cell));
+      Line line{
+          .model = entrant.model,
+          .simulated = entrant.simulated,
+          .labels = {},
+          .cells = {at_prompt(context, cell, "optimal"), at_prompt(context, cell, "baseline")}};
+      if (lines.empty() || lines.back().model != line.model || lines.back().cells != line.cells) {
+        lines.push_back(std::move(line));
+      }
     }
   }
   return lines;
+}
+
+bool has_no_cell(const Line& line) {
+  return !line.cells[with_plan].has_value() && !line.cells[without_plan].has_value();
 }
 
 ResultTable models_table(const TableContext& context, const std::vector<Line>& lines) {
@@ -63,6 +72,10 @@ ResultTable models_table(const TableContext& context, const std::vector<Line>& l
   }
   if (std::ranges::any_of(lines, &Line::simulated)) {
     table.notes.emplace_back("Simulated models are not ranked.");
+  }
+  if (std::ranges::any_of(lines, has_no_cell)) {
+    table.notes.emplace_back(
+        "A model without rates has cells of other prompts alone: neither the right plan nor none.");
   }
   context.append_agents(table, lines);
   return table;

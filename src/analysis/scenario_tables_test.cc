@@ -182,6 +182,29 @@ TEST(BaselineTables, do_not_rank_what_is_saturated_or_simulated) {
   EXPECT_TRUE(has_mark(models.rows[1], "simulated"));
 }
 
+TEST(BaselineTables, take_neither_cot_nor_a_flawed_plan_for_the_right_one) {
+  Rows rows;
+  for (const char* prompt : {"cot", "flawed_missing_step"}) {
+    rows.cell(prompt, {"baseline"}, prompt);
+    rows.trials([](std::uint32_t) { return false; });
+    rows.cell(prompt, {"prompts"});
+    rows.trials([](std::uint32_t task) { return task % 10 < 8; });
+    rows.cell(prompt, {"prompts"}, "baseline");
+    rows.trials([](std::uint32_t task) { return task % 10 < 3; });
+  }
+  rows.cell("other", {"baseline"}, "cot");
+  rows.trials([](std::uint32_t) { return true; });
+  const auto tables = rows.tables();
+  const ResultTable& models = table_of(tables, "baseline/models");
+  ASSERT_EQ(models.rows.size(), 3U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_DOUBLE_EQ(value_of(models, i, "with_plan_success").first, 0.8);
+    EXPECT_DOUBLE_EQ(value_of(models, i, "without_plan_success").first, 0.3);
+  }
+  EXPECT_EQ(value_of(models, 2, "with_plan_n").kind, Value::Kind::none);
+  EXPECT_TRUE(has_note(models, "neither the right plan nor none"));
+}
+
 TEST(BaselineTables, compare_every_model_with_the_declared_one) {
   Rows rows;
   add_models(rows);
