@@ -1,14 +1,18 @@
 #include "sortie/analysis/agent_rates.h"
 
+#include "sortie/analysis/comparisons.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/score/agents.h"
 #include "sortie/suite/trial.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace sortie::analysis {
@@ -24,22 +28,22 @@ using PlayKey = std::tuple<const suite::Task*,
                            double,  // tool_success_rate
                            int>;    // max_turns
 
-std::optional<suite::TrialParams> params_of(const CellFactors& factors, std::uint64_t seed) {
-  const auto prompt = suite::prompt_from(factors.prompt);
-  const auto difficulty = suite::difficulty_from(factors.difficulty);
-  const auto protocol = suite::protocol_from(factors.protocol);
+std::optional<suite::TrialParams> params_of(const Setting& setting, std::uint64_t seed) {
+  const auto prompt = suite::prompt_from(setting.prompt);
+  const auto difficulty = suite::difficulty_from(setting.difficulty);
+  const auto protocol = suite::protocol_from(setting.protocol);
   if (!prompt || !difficulty || !protocol) {
     return std::nullopt;
   }
   return suite::TrialParams{
       .prompt = *prompt,
-      .severity = suite::severity_from(factors.severity).value_or(suite::Severity::severe),
-      .tool_success_rate = factors.tool_success_rate,
+      .severity = suite::severity_from(setting.severity).value_or(suite::Severity::severe),
+      .tool_success_rate = setting.tool_success_rate,
       .difficulty = *difficulty,
       .protocol = *protocol,
       .repeat = 0,
       .seed = seed,
-      .max_turns = static_cast<int>(factors.max_turns)};
+      .max_turns = static_cast<int>(setting.max_turns)};
 }
 
 /// Plays one agent, each dialogue once.
@@ -76,28 +80,43 @@ class AgentPlays {
   std::map<PlayKey, std::optional<bool>> played_;
 };
 
-/// nullopt: a trial of the cell cannot be played.
+/// By setting, what some model has scored in it.
+std::map<Setting, std::set<Place>> places_of(const RunRows& rows) {
+  std::map<Setting, std::set<Place>> places;
+  for (std::size_t cell = 0; cell < rows.cells.size(); ++cell) {
+    std::set<Place>& known = places[setting_of(rows.cells[cell].factors)];
+    for (const TrialRow& row : rows.of_cell(cell)) {
+      known.insert({.task = row.task, .repeat = row.repeat});
+    }
+  }
+  return places;
+}
+
+/// nullopt: a trial of the setting cannot be played.
 std::optional<ReferenceRate> rate_of(AgentPlays& plays,
                                      const RunRows& rows,
-                                     std::size_t cell,
+                                     const std::set<Place>& places,
                                      const suite::Suite& suite,
                                      const suite::TrialParams& params) {
   ReferenceRate rate;
-  for (const TrialRow& row : rows.of_cell(cell)) {
-    const suite::Task* task = suite.find(rows.tasks[row.task].id);
+  for (const Place& place : places) {
+    const TaskInfo& info = rows.tasks[place.task];
+    const suite::Task* task = suite.find(info.id);
     if (task == nullptr) {
       return std::nullopt;
     }
     suite::TrialParams own = params;
-    own.repeat = static_cast<int>(row.repeat);
+    own.repeat = static_cast<int>(place.repeat);
     const std::optional<bool> success = plays.succeeds(*task, own);
     if (!success) {
       return std::nullopt;
     }
-    ++rate.n;
-    rate.successes += *success ? 1U : 0U;
+    for (ReferenceCount* count : {&rate.all, &rate.by_type[info.type]}) {
+      ++count->n;
+      count->successes += *success ? 1U : 0U;
+    }
   }
-  return rate.n == 0 ? std::nullopt : std::optional(rate);
+  return rate.all.n == 0 ? std::nullopt : std::optional(rate);
 }
 
 }  // namespace
@@ -107,16 +126,16 @@ std::vector<ReferenceRates> agent_rates(const RunRows& rows,
                                         std::uint64_t seed) {
   const dialogue::Rules rules(suite);
   const score::CommonPlans common(suite);
+  const std::map<Setting, std::set<Place>> places = places_of(rows);
   std::vector<ReferenceRates> out;
   for (const score::Agent agent : score::kTableAgents) {
     AgentPlays plays(agent, {.rules = &rules, .common = &common});
-    ReferenceRates rates{.agent = std::string(score::title_of(agent)), .by_cell = {}};
-    for (std::size_t cell = 0; cell < rows.cells.size(); ++cell) {
-      const CellFactors& factors = rows.cells[cell].factors;
-      const auto params = params_of(factors, seed);
-      const auto rate = params ? rate_of(plays, rows, cell, suite, *params) : std::nullopt;
+    ReferenceRates rates{.agent = std::string(score::title_of(agent)), .by_setting = {}};
+    for (const auto& [setting, scored] : places) {
+      const auto params = params_of(setting, seed);
+      auto rate = params ? rate_of(plays, rows, scored, suite, *params) : std::nullopt;
       if (rate) {
-        rates.by_cell.emplace(factors.id, *rate);
+        rates.by_setting.emplace(setting, *std::move(rate));
       }
     }
     out.push_back(std::move(rates));

@@ -9,10 +9,10 @@
 
 namespace sortie::analysis {
 
-/// What the scripted agents of score::kTableAgents achieve over the scored trials of each cell: the
-/// same tasks, repeats and tool luck. Played, not stored, and each dialogue once, however many
-/// models share it. Cells with a task that `suite` does not have, or whose factors it cannot show,
-/// have no rate.
+/// What the scripted agents of score::kTableAgents achieve in each setting, over the trials that
+/// some model has scored in it: the same tasks, repeats and tool luck. Played, not stored, and each
+/// dialogue once. A setting with a task that `suite` does not have, or that it cannot show, has no
+/// rate.
 [[nodiscard]] std::vector<ReferenceRates> agent_rates(const RunRows& rows,
                                                       const suite::Suite& suite,
                                                       std::uint64_t seed);

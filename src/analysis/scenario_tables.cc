@@ -44,6 +44,15 @@ std::vector<ResultTable> scenario_tables(const TableInputs& inputs) {
   return all;
 }
 
+Setting setting_of(const CellFactors& factors) {
+  return {.prompt = factors.prompt,
+          .severity = factors.severity,
+          .difficulty = factors.difficulty,
+          .protocol = factors.protocol,
+          .tool_success_rate = factors.tool_success_rate,
+          .max_turns = factors.max_turns};
+}
+
 bool is_pilot(const Declared& declared) {
   return declared.suite.starts_with("pilot/");
 }

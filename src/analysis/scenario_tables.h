@@ -5,6 +5,7 @@
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/trial_rows.h"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -15,15 +16,35 @@
 
 namespace sortie::analysis {
 
-/// What a scripted agent achieved over the trials of a cell.
-struct ReferenceRate {
+/// The factors of a cell but its model: what decides the dialogues of a scripted agent.
+struct Setting {
+  std::string prompt;
+  std::string severity;
+  std::string difficulty;
+  std::string protocol;
+  double tool_success_rate = 0;
+  std::int64_t max_turns = 0;
+
+  auto operator<=>(const Setting&) const = default;
+};
+
+[[nodiscard]] Setting setting_of(const CellFactors& factors);
+
+struct ReferenceCount {
   std::uint64_t n = 0;
   std::uint64_t successes = 0;
 };
 
+/// What a scripted agent achieved over all trials (task and repeat) that some model has scored in
+/// one setting: what was lost of one model does not change the yardstick of all.
+struct ReferenceRate {
+  ReferenceCount all;
+  std::map<std::string, ReferenceCount> by_type;  // of tasks
+};
+
 struct ReferenceRates {
   std::string agent;
-  std::map<std::string, ReferenceRate> by_cell;  // by CellFactors::id
+  std::map<Setting, ReferenceRate> by_setting;
 };
 
 struct TableInputs {

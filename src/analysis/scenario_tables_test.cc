@@ -595,9 +595,9 @@ TEST(ScenarioTables, keep_native_cells_apart) {
 TEST(ScenarioTables, show_scripted_agents_as_rows_of_their_own) {
   Rows rows;
   add_models(rows);
-  ReferenceRates perfect{.agent = "perfect", .by_cell = {}};
-  perfect.by_cell[rows.rows.cells[0].factors.id] = {.n = 40, .successes = 40};
-  perfect.by_cell[rows.rows.cells[1].factors.id] = {.n = 40, .successes = 38};
+  ReferenceRates perfect{.agent = "perfect", .by_setting = {}};
+  perfect.by_setting[setting_of(rows.rows.cells[0].factors)].all = {.n = 40, .successes = 40};
+  perfect.by_setting[setting_of(rows.rows.cells[1].factors)].all = {.n = 40, .successes = 38};
   const auto tables = rows.tables({perfect});
   const ResultTable& models = table_of(tables, "baseline/models");
   ASSERT_EQ(models.rows.size(), 3U);

@@ -83,13 +83,16 @@ TableContext::TableContext(const TableInputs& inputs, std::string scenario, std:
 }
 
 TableContext::FactorKey TableContext::key_of(const CellFactors& factors) {
-  return {factors.model,
-          factors.prompt,
-          factors.severity,
-          factors.difficulty,
-          factors.protocol,
-          factors.tool_success_rate,
-          factors.max_turns};
+  return {factors.model, setting_of(factors)};
+}
+
+const ReferenceRate* TableContext::rate_of(const ReferenceRates& agent,
+                                           std::optional<std::size_t> index) const {
+  if (!index.has_value()) {
+    return nullptr;
+  }
+  const auto found = agent.by_setting.find(setting_of(cell(*index).factors));
+  return found == agent.by_setting.end() ? nullptr : &found->second;
 }
 
 std::optional<std::size_t> TableContext::find(const CellFactors& factors) const {
@@ -174,7 +177,7 @@ Row TableContext::row_of(const Line& line, const LineLayout& layout) const {
 
 std::vector<TableContext::AgentLine> TableContext::agent_lines(
     const ReferenceRates& agent, const std::vector<Line>& lines) const {
-  // By labels in their order of appearance; every model has the same trials.
+  // By labels in their order of appearance; rates are of a setting, whichever model names it.
   std::vector<AgentLine> found;
   for (const Line& line : lines) {
     auto entry = std::ranges::find(found, line.labels, &AgentLine::labels);
@@ -184,15 +187,14 @@ std::vector<TableContext::AgentLine> TableContext::agent_lines(
       entry->rates.resize(line.cells.size());
     }
     for (std::size_t i = 0; i < line.cells.size(); ++i) {
-      const std::optional<std::size_t> index = line.cells[i];
-      if (index.has_value() && entry->rates[i].n == 0) {
-        const auto rate = agent.by_cell.find(cell(*index).factors.id);
-        entry->rates[i] = rate == agent.by_cell.end() ? ReferenceRate{} : rate->second;
+      const ReferenceRate* rate = rate_of(agent, line.cells[i]);
+      if (rate != nullptr && entry->rates[i].n == 0) {
+        entry->rates[i] = rate->all;
       }
     }
   }
   std::erase_if(found, [](const AgentLine& line) {
-    return std::ranges::all_of(line.rates, [](const ReferenceRate& rate) { return rate.n == 0; });
+    return std::ranges::all_of(line.rates, [](const ReferenceCount& rate) { return rate.n == 0; });
   });
   return found;
 }
@@ -202,7 +204,7 @@ void TableContext::append_agents(ResultTable& table, const std::vector<Line>& li
     for (const AgentLine& line : agent_lines(agent, lines)) {
       Row row{.values = {text_value(agent.agent)}, .marks = {"scripted"}};
       std::ranges::transform(line.labels, std::back_inserter(row.values), text_value);
-      for (const ReferenceRate& rate : line.rates) {
+      for (const ReferenceCount& rate : line.rates) {
         if (rate.n > 0) {
           row.values.push_back(count_value(rate.n));
           row.values.push_back(

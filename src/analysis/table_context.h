@@ -12,7 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -56,6 +55,12 @@ class TableContext {
     return inputs_.summary->cells[index];
   }
 
+  [[nodiscard]] const std::vector<ReferenceRates>& agents() const { return inputs_.agents; }
+
+  /// What the agent achieved in the cell's setting; nullptr where it has no rate.
+  [[nodiscard]] const ReferenceRate* rate_of(const ReferenceRates& agent,
+                                             std::optional<std::size_t> cell) const;
+
   [[nodiscard]] const std::vector<Entrant>& entrants() const { return entrants_; }
 
   /// The run's cell with these factors, whatever scenario owns it.
@@ -86,14 +91,13 @@ class TableContext {
   [[nodiscard]] ResultTable table_named(const std::string& name, const std::string& title) const;
 
  private:
-  using FactorKey =
-      std::tuple<std::string, std::string, std::string, std::string, std::string, double, long>;
+  using FactorKey = std::pair<std::string, Setting>;  // with the model
   [[nodiscard]] static FactorKey key_of(const CellFactors& factors);
 
   /// What one agent achieved under one combination of labels; n is 0 where it has no rate.
   struct AgentLine {
     std::vector<std::string> labels;
-    std::vector<ReferenceRate> rates;
+    std::vector<ReferenceCount> rates;
   };
 
   [[nodiscard]] std::vector<AgentLine> agent_lines(const ReferenceRates& agent,
