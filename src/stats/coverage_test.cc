@@ -33,6 +33,7 @@ constexpr std::array<double, 5> kSizes = {3, 7, 14, 32, 72};
 constexpr double kTaskSpread = 1.2;  // of log odds, shared by all cells
 constexpr double kOwnSpread = 0.6;   // of log odds, one cell's own
 constexpr std::size_t kFlaws = 7;
+constexpr const char* kWilsonKind = "Wilson, one cell";
 constexpr int kRepeats = 3;
 constexpr int kCalls = 4;  // of which some meet an injected failure
 
@@ -165,7 +166,7 @@ void cover_cell(const World& world, Campaign& campaign, Covered& covered) {
       ++n;
     }
   }
-  covered.add("Wilson, one cell", wilson(successes, n), truth / static_cast<double>(n));
+  covered.add(kWilsonKind, wilson(successes, n), truth / static_cast<double>(n));
 }
 
 /// Results of tasks, and what they are expected to be.
@@ -361,7 +362,11 @@ void check_coverage(const World& world) {
   for (const auto& [kind, count] : covered.counts) {
     std::printf("  %s, %s: %d of %d\n", world.name.c_str(), kind.c_str(), count, campaigns);
     EXPECT_GE(count, bounds.low) << world.name << ", " << kind;
-    EXPECT_LE(count, bounds.high) << world.name << ", " << kind;
+    // Wilson's interval takes trials for a simple sample: where types differ it is wide, the more
+    // the fewer trials there are.
+    if (kind != kWilsonKind || world.tasks == World{}.tasks) {
+      EXPECT_LE(count, bounds.high) << world.name << ", " << kind;
+    }
   }
 }
 
