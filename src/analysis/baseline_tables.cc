@@ -102,6 +102,47 @@ bool add_type_rates(const TableContext& context,
   return any;
 }
 
+ReferenceCount count_of_type(const TableContext& context,
+                             const ReferenceRates& agent,
+                             const Line& line,
+                             std::pair<Side, std::string_view> place) {
+  const ReferenceRate* rate = context.rate_of(agent, line.cells[place.first]);
+  if (rate == nullptr) {
+    return {};
+  }
+  const auto found = rate->by_type.find(std::string(place.second));
+  return found == rate->by_type.end() ? ReferenceCount{} : found->second;
+}
+
+/// A row for each scripted agent and type; a setting's rate is the same whichever model names it.
+void append_type_agents(const TableContext& context,
+                        const std::vector<Line>& lines,
+                        const std::set<std::string>& types,
+                        ResultTable& table) {
+  for (const ReferenceRates& agent : context.agents()) {
+    for (const std::string& type : types) {
+      Row row{.values = {text_value(agent.agent), text_value(type)},
+              .marks = {"descriptive", "scripted"}};
+      bool any = false;
+      for (const Side side : kSides) {
+        ReferenceCount count;
+        for (const Line& line : lines) {
+          count = count.n > 0 ? count : count_of_type(context, agent, line, {side, type});
+        }
+        any = any || count.n > 0;
+        row.values.push_back(count.n > 0 ? count_value(count.n) : Value{});
+        row.values.push_back(count.n > 0 ? share_value(static_cast<double>(count.successes) /
+                                                       static_cast<double>(count.n))
+                                         : Value{});
+        row.values.emplace_back();
+      }
+      if (any) {
+        table.rows.push_back(std::move(row));
+      }
+    }
+  }
+}
+
 ResultTable types_table(const TableContext& context, const std::vector<Line>& lines) {
   ResultTable table = context.table_named("task_types", "5.1 Task types, descriptive");
   table.columns = {{.key = "model", .title = "model"}, {.key = "task_type", .title = "task type"}};
@@ -124,10 +165,14 @@ ResultTable types_table(const TableContext& context, const std::vector<Line>& li
         row.marks.emplace_back("simulated");
       }
       if (add_type_rates(context, line, type, row)) {
+        for (const Side side : kSides) {
+          context.add_marks(row, line.cells[side], name_of(side));
+        }
         table.rows.push_back(std::move(row));
       }
     }
   }
+  append_type_agents(context, lines, types, table);
   return table;
 }
 

@@ -90,6 +90,9 @@ ResultTable benefits_table(const TableContext& context) {
     if (entrant.simulated) {
       row.marks.emplace_back("simulated");
     }
+    for (const std::string_view style : kStyles) {
+      context.add_marks(row, cell_of(context, entrant, style), std::string(style));
+    }
     table.rows.push_back(std::move(row));
   }
   table.notes.emplace_back(

@@ -122,6 +122,7 @@ ResultTable retry_table(const TableContext& context) {
       if (entrant.simulated) {
         row.marks.emplace_back("simulated");
       }
+      context.add_marks(row, cell, "");
       table.rows.push_back(std::move(row));
     }
   }

@@ -612,6 +612,49 @@ TEST(ScenarioTables, show_scripted_agents_as_rows_of_their_own) {
   EXPECT_DOUBLE_EQ(value_of(prompts, 5, "success").first, 0.95);
 }
 
+TEST(ScenarioTables, show_scripted_agents_by_task_type) {
+  Rows rows;
+  add_models(rows);
+  ReferenceRates copier{.agent = "plan copier", .by_setting = {}};
+  copier.by_setting[setting_of(rows.rows.cells[0].factors)].by_type = {
+      {"basic_task", {.n = 20, .successes = 19}}, {"simple_task", {.n = 20, .successes = 20}}};
+  copier.by_setting[setting_of(rows.rows.cells[1].factors)].by_type = {
+      {"basic_task", {.n = 20, .successes = 0}}};
+  const auto tables = rows.tables({copier});
+  const ResultTable& types = table_of(tables, "baseline/task_types");
+  ASSERT_EQ(types.rows.size(), 6U);
+  EXPECT_TRUE(has_mark(types.rows[4], "scripted"));
+  EXPECT_EQ(value_of(types, 4, "task_type").text, "basic_task");
+  EXPECT_DOUBLE_EQ(value_of(types, 4, "with_plan_success").first, 0.95);
+  EXPECT_EQ(value_of(types, 4, "without_plan_success").kind, Value::Kind::share);
+  EXPECT_EQ(value_of(types, 5, "without_plan_success").kind, Value::Kind::none);
+}
+
+TEST(ScenarioTables, mark_incomplete_and_shared_cells_in_every_table) {
+  Rows rows;
+  rows.cell("a", {"baseline", "flawed", "prompts", "reliability"});
+  rows.trials([](std::uint32_t) { return true; });
+  for (TrialRow& row : rows.rows.rows) {
+    row.retry = RetryCounts{.same_call = 1};
+    row.obedience = ObedienceCounts{.flawed = 1, .followed = 1};
+  }
+  rows.rows.cells[0].row_count = 30;
+  rows.rows.cells[0].lost["throttled"] = 10;
+  const auto tables = rows.tables();
+  const std::string incomplete =
+      "incomplete (success if all lost failed – succeeded: 75.0–100.0 %)";
+  for (const auto& [id, name, others] :
+       {std::tuple("baseline/task_types", "with plan ", "flawed and prompts and reliability"),
+        std::tuple("flawed/obedience", "", "baseline and prompts and reliability"),
+        std::tuple("reliability/retry", "", "baseline and flawed and prompts"),
+        std::tuple("prompts/benefits", "optimal ", "baseline and flawed and reliability")}) {
+    const ResultTable& table = table_of(tables, id);
+    ASSERT_FALSE(table.rows.empty()) << id;
+    EXPECT_TRUE(has_mark(table.rows[0], name + incomplete)) << id;
+    EXPECT_TRUE(has_mark(table.rows[0], fmt::format("{}shared with {}", name, others))) << id;
+  }
+}
+
 TEST(ResultTable, has_one_value_per_column_and_prints_none_that_are_empty) {
   Rows rows;
   add_models(rows);

@@ -149,7 +149,27 @@ void TableContext::add_rate(Row& row,
     row.values.emplace_back();
   } else {
     row.values.push_back(interval_value(loss_bounds(summary.tally, summary.missing())));
-    row.marks.push_back(named(name, "incomplete", " "));
+  }
+  add_marks(row, index, name, Bounds::column);
+}
+
+void TableContext::add_marks(Row& row,
+                             std::optional<std::size_t> index,
+                             const std::string& name,
+                             Bounds bounds) const {
+  if (!index.has_value()) {
+    return;
+  }
+  const CellSummary& summary = cell(*index);
+  if (!summary.complete()) {
+    const stats::Interval range = loss_bounds(summary.tally, summary.missing());
+    row.marks.push_back(named(name,
+                              bounds == Bounds::column
+                                  ? "incomplete"
+                                  : fmt::format("incomplete (success if all lost failed – "
+                                                "succeeded: {})",
+                                                to_text(interval_value(range))),
+                              " "));
   }
   std::vector<std::string> others;
   std::ranges::copy_if(summary.factors.scenarios,

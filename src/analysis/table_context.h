@@ -75,6 +75,17 @@ class TableContext {
   [[nodiscard]] ResultTable line_table(const LineLayout& layout) const;
   [[nodiscard]] Row row_of(const Line& line, const LineLayout& layout) const;
 
+  /// Where the bounds of an incomplete cell's success stand: in a column of their own, or, in
+  /// tables without one, in the mark.
+  enum class Bounds : std::uint8_t { column, mark };
+
+  /// Says of a cell whose numbers the row shows whether it is incomplete and with which other
+  /// scenarios it is shared. `name` tells cells of one row apart; one may have no name.
+  void add_marks(Row& row,
+                 std::optional<std::size_t> cell,
+                 const std::string& name,
+                 Bounds bounds = Bounds::mark) const;
+
   /// A row for each scripted agent and each combination of labels that it has a rate for; columns
   /// beyond the rates stay empty.
   void append_agents(ResultTable& table, const std::vector<Line>& lines) const;
