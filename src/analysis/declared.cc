@@ -2,11 +2,43 @@
 
 #include "sortie/base/json.h"
 
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
 namespace sortie::analysis {
+
+namespace {
+
+template <typename T>
+json::Value or_null(const std::optional<T>& value) {
+  return value.has_value() ? json::Value(*value) : json::Value(nullptr);
+}
+
+/// null: not sent.
+json::Object sent_json(const spec::Model& model) {
+  return {{"temperature", or_null(model.sampling.temperature)},
+          {"top_p", or_null(model.sampling.top_p)},
+          {"max_tokens", or_null(model.sampling.max_tokens)},
+          {"token_limit_parameter", model.capability.token_limit_parameter},
+          {"seed", model.capability.accepts_seed}};
+}
+
+std::optional<SentParameters> sent_of(const json::Value& model) {
+  const json::Value* sent = json::find(model, "sent");
+  if (sent == nullptr) {
+    return std::nullopt;
+  }
+  return SentParameters{.temperature = json::get_double(*sent, "temperature"),
+                        .top_p = json::get_double(*sent, "top_p"),
+                        .max_tokens = json::get_int(*sent, "max_tokens"),
+                        .token_limit_parameter = std::string(
+                            json::get_string(*sent, "token_limit_parameter").value_or("")),
+                        .seed = json::get_bool(*sent, "seed").value_or(false)};
+}
+
+}  // namespace
 
 std::string declared_text(const spec::Campaign& campaign, const spec::Topology& topology) {
   std::set<std::size_t> used;
@@ -16,7 +48,7 @@ std::string declared_text(const spec::Campaign& campaign, const spec::Topology& 
   json::Array models;
   for (const std::size_t index : used) {
     const spec::Model& model = topology.models[index];
-    json::Object entry{{"model", model.name}, {"family", model.family}};
+    json::Object entry{{"model", model.name}, {"family", model.family}, {"sent", sent_json(model)}};
     if (model.size_b.has_value()) {
       entry["size_b"] = *model.size_b;
     }
@@ -53,7 +85,8 @@ base::Result<Declared> read_declared(ledger::Reader& reader) {
       declared.models.emplace(
           json::get_string(model, "model").value_or(""),
           DeclaredModel{.family = std::string(json::get_string(model, "family").value_or("")),
-                        .size_b = json::get_double(model, "size_b")});
+                        .size_b = json::get_double(model, "size_b"),
+                        .sent = sent_of(model)});
     }
   }
   return declared;

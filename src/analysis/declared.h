@@ -5,18 +5,31 @@
 #include "sortie/spec/campaign.h"
 #include "sortie/spec/model.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 
-// What a campaign said about its comparisons before it had results, as its manifest keeps it.
+// What a campaign said about its comparisons and models before it had results, as its manifest
+// keeps it.
 
 namespace sortie::analysis {
 
+/// The sampling parameters that requests to a model hold; an absent one is not sent, since the
+/// model refuses it.
+struct SentParameters {
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<std::int64_t> max_tokens;
+  std::string token_limit_parameter;  // the name under which max_tokens goes
+  bool seed = false;
+};
+
 struct DeclaredModel {
   std::string family;
-  std::optional<double> size_b;  // billions of parameters
+  std::optional<double> size_b;             // billions of parameters
+  std::optional<SentParameters> sent = {};  // absent from runs of earlier versions
 };
 
 struct Declared {

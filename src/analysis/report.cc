@@ -1,6 +1,7 @@
 #include "sortie/analysis/report.h"
 
 #include "sortie/analysis/comparisons.h"
+#include "sortie/analysis/validity_tables.h"
 #include "sortie/base/text.h"
 
 #include <cstddef>
@@ -237,10 +238,12 @@ std::string validity_section(const ReportData& data) {
   std::string html =
       "<h2>Validity</h2>\n<p>Infrastructure outcomes are in no denominator. An attempt is any "
       "request ever sent; one without "
-      "an end is unknown: perhaps sent, perhaps billed, and costed as reserved.</p>\n<div "
-      "class=\"scroll\"><table><thead><tr>"
-      "<th>route</th><th class=\"text\">model</th><th class=\"text\">served "
-      "as</th><th>attempts</th><th>answered</th>"
+      "an end is unknown: perhaps sent, perhaps billed, and costed as reserved.</p>\n";
+  html += to_html(sent_table(data));
+  html +=
+      "<h3>Routes</h3>\n<div class=\"scroll\"><table><thead><tr>"
+      "<th>route</th><th class=\"text\">model</th><th class=\"text\">sent as</th><th "
+      "class=\"text\">served as</th><th>attempts</th><th>answered</th>"
       "<th>throttled</th><th>failed</th><th>unknown</th><th>median latency</th><th>tokens "
       "in</th><th>tokens out</th>"
       "<th>cost</th><th>empty answers</th></tr></thead><tbody>\n";
@@ -250,12 +253,13 @@ std::string validity_section(const ReportData& data) {
     cost += use.cost;
     reserved += use.reserved;
     html += fmt::format(
-        "<tr><td>{}</td><td class=\"text\">{}</td><td "
+        "<tr><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td><td "
         "class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
         "<td>{}</td><td>{:.2f}&nbsp;s</td><td>{}</td><td>{}</td><td>${:.4f}</td><td>{}{}</td></"
         "tr>\n",
         escape_html(use.route),
-        escape_html(use.model),
+        model_cell(use.model, use.simulated),
+        escape_html(use.api_name),
         escape_html(use.served),
         use.attempts,
         use.answered,

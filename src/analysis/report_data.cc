@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,34 +35,56 @@ std::string when(std::int64_t microseconds) {
 
 base::Status read_routes(ledger::Reader& reader, std::vector<RouteUse>& routes) {
   return reader.scan(
-      "SELECT a.route, min(a.requested_model), count(*), sum(e.cause = 'answered'), "
+      "SELECT a.route, min(a.requested_model), min(a.api_name), count(*), sum(e.cause = "
+      "'answered'), "
       "sum(e.cause IN ('throttle', 'concurrency', 'ramp', 'daily_cap')), sum(e.attempt IS NULL), "
       "sum(e.input_tokens), "
       "sum(e.output_tokens), sum(e.cost), sum(CASE WHEN e.attempt IS NULL THEN a.reserved_cost "
-      "ELSE 0 END), "
-      "(SELECT group_concat(served_model, ', ') FROM (SELECT DISTINCT e2.served_model FROM attempt "
-      "AS a2 "
-      "JOIN attempt_end AS e2 ON e2.attempt = a2.id WHERE a2.route = a.route AND e2.served_model "
-      "<> '')) "
+      "ELSE 0 END) "
       "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id GROUP BY a.route ORDER BY "
       "a.route",
       [&](std::span<const Cell> row) {
         RouteUse use;
         use.route = text_of(row[0]);
         use.model = text_of(row[1]);
-        use.attempts = static_cast<std::uint64_t>(int_of(row[2]));
-        use.answered = static_cast<std::uint64_t>(int_of(row[3]));
-        use.throttled = static_cast<std::uint64_t>(int_of(row[4]));
-        use.unknown = static_cast<std::uint64_t>(int_of(row[5]));
+        use.api_name = text_of(row[2]);
+        use.attempts = static_cast<std::uint64_t>(int_of(row[3]));
+        use.answered = static_cast<std::uint64_t>(int_of(row[4]));
+        use.throttled = static_cast<std::uint64_t>(int_of(row[5]));
+        use.unknown = static_cast<std::uint64_t>(int_of(row[6]));
         use.failed = use.attempts - use.answered - use.throttled - use.unknown;
-        use.input_tokens = int_of(row[6]);
-        use.output_tokens = int_of(row[7]);
-        use.cost = int_of(row[8]);
-        use.reserved = int_of(row[9]);
-        use.served = text_of(row[10]);
+        use.input_tokens = int_of(row[7]);
+        use.output_tokens = int_of(row[8]);
+        use.cost = int_of(row[9]);
+        use.reserved = int_of(row[10]);
         routes.push_back(std::move(use));
         return true;
       });
+}
+
+base::Status read_served_names(ledger::Reader& reader, std::vector<RouteUse>& routes) {
+  return reader.scan(
+      "SELECT a.route, e.served_model FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id "
+      "WHERE e.served_model <> '' GROUP BY 1, 2 ORDER BY 1, 2",
+      [&](std::span<const Cell> row) {
+        const auto use = std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
+        if (use != routes.end()) {
+          use->served += (use->served.empty() ? "" : ", ") + text_of(row[1]);
+        }
+        return true;
+      });
+}
+
+void mark_simulated(const Summary& summary, std::vector<RouteUse>& routes) {
+  std::set<std::string> simulated;
+  for (const CellSummary& cell : summary.cells) {
+    if (cell.factors.simulated) {
+      simulated.insert(cell.factors.model);
+    }
+  }
+  for (RouteUse& route : routes) {
+    route.simulated = simulated.contains(route.model);
+  }
 }
 
 base::Status read_latencies(ledger::Reader& reader, std::vector<RouteUse>& routes) {
@@ -171,6 +194,8 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
   }
   TRY(read_times(reader, data.times));
   TRY(read_routes(reader, data.routes));
+  mark_simulated(data.summary, data.routes);
+  TRY(read_served_names(reader, data.routes));
   TRY(read_latencies(reader, data.routes));
   TRY(read_answers(reader, data.routes));
   TRY(read_manifest(reader, data));

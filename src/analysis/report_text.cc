@@ -3,6 +3,7 @@
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/scenario_tables.h"
 #include "sortie/analysis/summary.h"
+#include "sortie/analysis/validity_tables.h"
 
 #include <algorithm>
 #include <string>
@@ -53,6 +54,8 @@ std::string to_text(const ReportData& data) {
     out += to_text(table) + "\n";
   }
   out += diagnoses_text(data);
+  out += to_text(sent_table(data)) + "\n";
+  out += to_text(names_table(data)) + "\n";
   if (is_pilot(data.declared)) {
     out += std::string(kComparability) + "\n";
   }

@@ -34,8 +34,8 @@ class TestRun {
                                        });
     EXPECT_TRUE(opened.has_value()) << opened.error().message;
     ledger_ = std::move(opened).value();
-    ledger_->append(ledger::ManifestRecord{.generation = 1, .name = "campaign", .value = "t<e>st"});
-    ledger_->append(ledger::ManifestRecord{.generation = 1, .name = "suite", .value = "pilot/1"});
+    manifest("campaign", "t<e>st");
+    manifest("suite", "pilot/1");
   }
 
   TestRun(const TestRun&) = delete;
@@ -44,6 +44,10 @@ class TestRun {
   ~TestRun() {
     ledger_.reset();
     std::filesystem::remove_all(directory_);
+  }
+
+  void manifest(const std::string& name, const std::string& value) {
+    ledger_->append(ledger::ManifestRecord{.generation = 1, .name = name, .value = value});
   }
 
   base::Digest cell(const std::string& model,
@@ -79,7 +83,7 @@ class TestRun {
                                           .number = 0,
                                           .route = "e/k/m",
                                           .requested_model = "m",
-                                          .api_name = "m",
+                                          .api_name = api_name,
                                           .at = {},
                                           .request = base::digest_of("r"),
                                           .reserved_input = 10,
@@ -91,7 +95,7 @@ class TestRun {
                                              .status = 200,
                                              .code = {},
                                              .message = {},
-                                             .served_model = "m",
+                                             .served_model = served_model,
                                              .usage = {.input = 7, .output = 3},
                                              .cost = 4,
                                              .billing_known = true,
@@ -104,7 +108,7 @@ class TestRun {
 and ünïcode"})",
                                        .usage = {.input = 7, .output = 3},
                                        .route = "e/k/m",
-                                       .served_model = "m",
+                                       .served_model = served_model,
                                        .finish = "stop",
                                        .fingerprint = {}});
     outcome("scored");
@@ -137,6 +141,10 @@ and ünïcode"})",
   }
 
   [[nodiscard]] const std::string& directory() const { return directory_; }
+
+  // Of the answers that follow.
+  std::string api_name = "m";
+  std::string served_model = "m";
 
  private:
   void begin(const base::Digest& cell, const std::string& task) {

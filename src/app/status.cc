@@ -1,6 +1,7 @@
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/text_table.h"
+#include "sortie/analysis/validity_tables.h"
 #include "sortie/app/command.h"
 #include "sortie/ledger/reader.h"
 
@@ -55,6 +56,8 @@ json::Value to_json(const analysis::ReportData& data) {
   for (const analysis::RouteUse& use : data.routes) {
     routes.push_back(json::Object{{"route", use.route},
                                   {"model", use.model},
+                                  {"simulated", use.simulated},
+                                  {"api_name", use.api_name},
                                   {"served", use.served},
                                   {"attempts", use.attempts},
                                   {"answered", use.answered},
@@ -70,6 +73,7 @@ json::Value to_json(const analysis::ReportData& data) {
                       {"first_attempt", data.started},
                       {"last_answer", data.ended},
                       {"models", std::move(models)},
+                      {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
                       {"routes", std::move(routes)}};
 }
 
