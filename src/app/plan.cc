@@ -9,16 +9,21 @@
 #include "sortie/ledger/reader.h"
 #include "sortie/sched/bound.h"
 #include "sortie/sched/scheduler.h"
+#include "sortie/spec/cells.h"
 #include "sortie/stats/paired.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -55,6 +60,15 @@ struct ModelPlan {
   double cost_usd = 0;
 };
 
+/// The smallest differences between two cells that a family of comparisons finds.
+struct Detectable {
+  std::string family;
+  std::size_t comparisons = 1;
+  std::uint64_t tasks = 0;  // that the compared cells have in common
+  double points_20 = 0;     // of success rate, with 20 % of the pairs discordant
+  double points_30 = 0;
+};
+
 struct Plan {
   std::string name;
   std::string run_directory;
@@ -62,7 +76,7 @@ struct Plan {
   std::uint64_t trials = 0;
   std::uint64_t done = 0;
   std::size_t cells = 0;
-  std::size_t tasks_per_cell = 0;  // of the largest cell
+  std::vector<Detectable> detectable;
   double input_tokens = 0;
   double output_tokens = 0;
   double cost_usd = 0;
@@ -182,53 +196,116 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
   return {};
 }
 
+/// Tasks of a type are drawn in one order, so that the smaller cell's are among the larger one's.
+std::uint64_t common_tasks(const spec::Cell& a, const spec::Cell& b) {
+  const auto types = std::ranges::count_if(a.types, [&](suite::TaskType type) {
+    return std::ranges::find(b.types, type) != b.types.end();
+  });
+  return static_cast<std::uint64_t>(types) * std::min(a.instances, b.instances);
+}
+
+bool shown_by(const spec::Cell& cell, std::string_view scenario) {
+  return std::ranges::find(cell.scenarios, scenario) != cell.scenarios.end();
+}
+
+/// One comparison, for each number of tasks that cells have: the largest ones.
+void add_single(const spec::Campaign& campaign, std::vector<Detectable>& found) {
+  constexpr std::size_t kShown = 3;
+  std::set<std::uint64_t, std::greater<>> sizes;
+  for (const spec::Cell& cell : campaign.cells) {
+    sizes.insert(common_tasks(cell, cell));
+  }
+  for (const std::uint64_t tasks : sizes | std::views::take(kShown)) {
+    found.push_back({.family = "one comparison", .comparisons = 1, .tasks = tasks});
+  }
+}
+
+/// The flaws of 5.3, each with the right plan where the campaign has its cell.
+void add_flaws(const spec::Campaign& campaign, std::vector<Detectable>& found) {
+  std::set<suite::Flaw> flaws;
+  std::uint64_t tasks = std::numeric_limits<std::uint64_t>::max();
+  for (const spec::Cell& cell : campaign.cells) {
+    if (cell.params.prompt.flaw == suite::Flaw::none || !shown_by(cell, "flawed")) {
+      continue;
+    }
+    flaws.insert(cell.params.prompt.flaw);
+    suite::TrialParams right = cell.params;
+    right.prompt = {};
+    const auto other = std::ranges::find_if(campaign.cells, [&](const spec::Cell& candidate) {
+      return candidate.model == cell.model && candidate.params == spec::normalized(right);
+    });
+    tasks = std::min(tasks, common_tasks(cell, other == campaign.cells.end() ? cell : *other));
+  }
+  if (!flaws.empty()) {
+    found.push_back({.family = fmt::format("{} flaws (Holm)", flaws.size()),
+                     .comparisons = flaws.size(),
+                     .tasks = tasks});
+  }
+}
+
+/// The models of 5.1, as the campaign compares them; all pairs in any case.
+void add_models(const CampaignSetup& setup, std::vector<Detectable>& found) {
+  const spec::Cell* first = nullptr;
+  std::set<std::size_t> models;
+  std::uint64_t tasks = 0;
+  for (const spec::Cell& cell : setup.campaign.cells) {
+    if (shown_by(cell, "baseline")) {
+      first = first == nullptr ? &cell : first;
+      const std::uint64_t common = common_tasks(*first, cell);
+      tasks = models.empty() ? common : std::min(tasks, common);
+      models.insert(cell.model);
+    }
+  }
+  const std::size_t others = models.empty() ? 0 : models.size() - 1;
+  if (others == 0) {
+    return;
+  }
+  if (!setup.campaign.comparisons.all_pairs) {
+    found.push_back({.family = fmt::format("{} model{} against {} (Holm)",
+                                           others,
+                                           others > 1 ? "s" : "",
+                                           setup.campaign.comparisons.baseline_model),
+                     .comparisons = others,
+                     .tasks = tasks});
+  }
+  const std::size_t pairs = models.size() * others / 2;
+  found.push_back({.family = fmt::format("{} pair{} of models (Holm)", pairs, pairs > 1 ? "s" : ""),
+                   .comparisons = pairs,
+                   .tasks = tasks});
+}
+
+/// By family, as in docs/design/benchmark.md. Holm's first step takes a family's level divided by
+/// its size.
+std::vector<Detectable> detectable(const CampaignSetup& setup) {
+  std::vector<Detectable> found;
+  add_single(setup.campaign, found);
+  add_flaws(setup.campaign, found);
+  add_models(setup, found);
+  // Beyond this the answer hardly changes and the exact test becomes slow.
+  constexpr std::uint64_t kTasksMax = 2000;
+  for (Detectable& family : found) {
+    stats::PowerQuestion question{.tasks = std::min(family.tasks, kTasksMax),
+                                  .discordant = 0.2,
+                                  .alpha = 0.05 / static_cast<double>(family.comparisons)};
+    family.points_20 = 100 * stats::detectable_difference(question);
+    question.discordant = 0.3;
+    family.points_30 = 100 * stats::detectable_difference(question);
+  }
+  return found;
+}
+
 base::Result<Plan> make_plan(const PlanOptions& options) {
   TRY_ASSIGN(const auto setup, load_setup(options.campaign, options.selection.overrides()));
   Plan plan;
   plan.name = setup->campaign.name;
   plan.run_directory = options.selection.directory_for(setup->campaign);
   plan.models = models_of(*setup);
-  for (const spec::Cell& cell : setup->campaign.cells) {
-    plan.tasks_per_cell = std::max(plan.tasks_per_cell, cell.instances * cell.types.size());
-  }
+  plan.detectable = detectable(*setup);
   if (const auto reader = ledger::Reader::open(plan.run_directory)) {
     TRY(measure(**reader, plan));
   }
   TRY(estimate(*setup, plan));
   return plan;
-}
-
-/// The smallest differences between two cells that a family of comparisons finds.
-struct Detectable {
-  std::string family;
-  std::size_t comparisons = 1;
-  double points_20 = 0;  // of success rate, with 20 % of the pairs discordant
-  double points_30 = 0;
-};
-
-/// For one comparison, the seven flaws, and all pairs of models, as in docs/design/benchmark.md.
-/// Holm's first step takes a family's level divided by its size.
-std::vector<Detectable> detectable(const Plan& plan) {
-  // Beyond this the answer hardly changes and the exact test becomes slow.
-  const std::uint64_t tasks = std::min<std::uint64_t>(plan.tasks_per_cell, 2000);
-  constexpr std::size_t kFlaws = 7;
-  const std::size_t models = plan.models.size();
-  std::vector<Detectable> found = {{.family = "one comparison", .comparisons = 1},
-                                   {.family = "7 flaws (Holm)", .comparisons = kFlaws}};
-  if (models > 1) {
-    const std::size_t pairs = models * (models - 1) / 2;
-    found.push_back(
-        {.family = fmt::format("{} pair{} of models (Holm)", pairs, pairs > 1 ? "s" : ""),
-         .comparisons = pairs});
-  }
-  for (Detectable& family : found) {
-    stats::PowerQuestion question{
-        .tasks = tasks, .discordant = 0.2, .alpha = 0.05 / static_cast<double>(family.comparisons)};
-    family.points_20 = 100 * stats::detectable_difference(question);
-    question.discordant = 0.3;
-    family.points_30 = 100 * stats::detectable_difference(question);
-  }
-  return found;
 }
 
 json::Value to_json(const Plan& plan) {
@@ -251,11 +328,11 @@ json::Value to_json(const Plan& plan) {
                      {"limit", bottleneck.limit},
                      {"saving_of_ten_percent", bottleneck.saving_of_ten_percent}});
   }
-  const std::vector<Detectable> families = detectable(plan);
   json::Array detects;
-  for (const Detectable& family : families) {
+  for (const Detectable& family : plan.detectable) {
     detects.push_back(json::Object{{"family", family.family},
                                    {"comparisons", family.comparisons},
+                                   {"tasks", family.tasks},
                                    {"points_20", family.points_20},
                                    {"points_30", family.points_30}});
   }
@@ -271,9 +348,6 @@ json::Value to_json(const Plan& plan) {
                       {"input_tokens", plan.input_tokens},
                       {"output_tokens", plan.output_tokens},
                       {"cost_usd", plan.cost_usd},
-                      {"tasks_per_cell", plan.tasks_per_cell},
-                      {"detectable_points_20", families.front().points_20},
-                      {"detectable_points_30", families.front().points_30},
                       {"detectable", std::move(detects)}};
 }
 
@@ -303,12 +377,12 @@ std::string detects_text(const Plan& plan) {
   const auto points = [](double value) {
     return value >= 100 ? std::string("none") : fmt::format("{:.0f}", value);
   };
-  std::string text = fmt::format(
-      "differences between two cells of {} tasks, in points (exact McNemar, 80 % power):",
-      plan.tasks_per_cell);
-  for (const Detectable& family : detectable(plan)) {
-    text += fmt::format("\n          {}: {} / {}",
+  std::string text =
+      "differences between two cells on common tasks, in points (exact McNemar, 80 % power):";
+  for (const Detectable& family : plan.detectable) {
+    text += fmt::format("\n          {}, {} tasks: {} / {}",
                         family.family,
+                        family.tasks,
                         points(family.points_20),
                         points(family.points_30));
   }

@@ -36,6 +36,20 @@ class Pilot(SortieTest):
                   for name in ("all", "closed", "paper")}
         self.assertEqual(trials, {"all": 12_400, "closed": 7_800, "paper": 16_800})
 
+    def test_plan_says_for_each_family_what_its_common_tasks_can_show(self):
+        self.files(simulated=False)
+        plan = json.loads(self.sortie("plan", "pilot-paper.yaml", "--json", check=0).stdout)
+        tasks = [(family["family"], family["comparisons"], family["tasks"]) for family in plan["detectable"]]
+        self.assertEqual(tasks, [("one comparison", 1, 300), ("one comparison", 1, 100), ("7 flaws (Holm)", 7, 100),
+                                 ("7 models against DeepSeek-V3-0324 (Holm)", 7, 300), ("28 pairs of models (Holm)", 28, 300)])
+        rounded = [(round(family["points_20"]), round(family["points_30"])) for family in plan["detectable"]]
+        self.assertEqual(rounded[:3] + rounded[4:], [(7, 9), (13, 16), (16, 19), (10, 13)])
+        text = self.sortie("plan", "pilot-paper.yaml", check=0).stdout
+        self.assertIn("7 flaws (Holm), 100 tasks: 16 / 19", text)
+        self.assertIn("28 pairs of models (Holm), 300 tasks: 10 / 13", text)
+        only = self.sortie("plan", "pilot-paper.yaml", "--only", "5.4", check=0).stdout
+        self.assertNotIn("flaws", only)
+
     def test_init_writes_each_campaign_with_endpoints_that_plan_accepts(self):
         for i in ("GATEWAY_KEY_1", "GATEWAY_KEY_2", "HOSTED_KEY"):
             self.environment[i] = "canary-key-1"
