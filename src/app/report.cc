@@ -49,8 +49,10 @@ base::Result<std::string> write_report(const ReportOptions& options) {
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   TRY_ASSIGN(analysis::ReportData data,
              analysis::collect_report(*reader, {.scripted_agents = true}));
+  std::string name = "report.html";
   if (!options.only.empty()) {
     TRY_ASSIGN(const std::string scenario, scenario_of(data, options.only));
+    name = fmt::format("report-{}.html", scenario);  // a part never replaces the whole
     data = analysis::only_scenario(std::move(data), scenario);
   }
   if (options.json) {
@@ -59,9 +61,8 @@ base::Result<std::string> write_report(const ReportOptions& options) {
   if (options.format == "text") {
     return analysis::to_text(data);
   }
-  const std::string path = options.output.empty()
-                               ? (std::filesystem::path(directory) / "report.html").string()
-                               : options.output;
+  const std::string path =
+      options.output.empty() ? (std::filesystem::path(directory) / name).string() : options.output;
   TRY(analysis::write_atomically(path, analysis::to_html(data)));
   return path + "\n";
 }
@@ -87,7 +88,9 @@ void add_report(CLI::App& root, Action& action) {
       ->check(CLI::IsMember({"html", "text"}))
       ->capture_default_str();
   command->add_option(
-      "-o,--output", options->output, "Where to write the page instead of RUN/report.html");
+      "-o,--output",
+      options->output,
+      "Where to write the page instead of RUN/report.html, with --only RUN/report-ID.html");
   command->add_option("--only", options->only, "One scenario: its id, or a preset's number (5.4)");
   command->add_flag(
       "--json", options->json, "Print the scored tables as one JSON document and write no file");

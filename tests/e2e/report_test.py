@@ -18,6 +18,17 @@ class Report(SortieTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("2 figures", done.stdout)
 
+    def test_a_part_does_not_replace_the_whole_report(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], scenarios="baseline, reliability")
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        whole = self.folder / self.sortie("report", "test", check=0).stdout.strip()
+        before = whole.read_bytes()
+        part = self.folder / self.sortie("report", "test", "--only", "5.4", check=0).stdout.strip()
+        self.assertEqual((whole.name, part.name), ("report.html", "report-reliability.html"))
+        self.assertEqual(whole.read_bytes(), before)
+        self.assertNotIn("Scenario baseline", part.read_text())
+
 
 if __name__ == "__main__":
     unittest.main()
