@@ -496,6 +496,44 @@ TEST(Comparisons, name_a_model_and_primary_families_by_scenario_or_name) {
   EXPECT_EQ(pairs.comparisons.baseline_model, "");
 }
 
+TEST(Comparisons, declared_primary_have_cells_to_compare) {
+  const auto error_of = [](std::string_view models, std::string_view lines) {
+    return campaign_error(fmt::format("version: 1\nname: t\nmodels: [{}]\n{}\n", models, lines));
+  };
+  const std::string two = "sim-small, sim-large";
+  EXPECT_EQ(error_of(two, "scenarios: [baseline]\nprimary: [baseline/without_plan]"),
+            "c.yaml:5:11: primary: baseline/without_plan needs cells without a plan: add the "
+            "scenario prompts");
+  EXPECT_NE(error_of(two, "scenarios: [flawed]\nprimary: [flawed/no_plan]")
+                .find("c.yaml:5:11: primary: flawed/no_plan needs cells without a plan"),
+            std::string::npos);
+  EXPECT_NE(error_of(two, "scenarios: [flawed]\nprimary: [flawed/right_plan]")
+                .find("needs cells with the right plan: add the scenario prompts"),
+            std::string::npos);
+  EXPECT_NE(error_of(two, "prompt: baseline\nscenarios: [baseline]\nprimary: [baseline/with_plan]")
+                .find("needs cells with the right plan"),
+            std::string::npos);
+  EXPECT_NE(error_of("sim-small", "scenarios: [baseline]\nprimary: [baseline/with_plan]")
+                .find("has only one: add another one to models"),
+            std::string::npos);
+  // A scenario of one's own may show the cells as well; one without the second model does not.
+  const std::string_view own =
+      "scenarios: [baseline, {{id: own, vary: {{prompt: [baseline]}}{}}}]\n"
+      "primary: [baseline/without_plan]";
+  EXPECT_EQ(error_of(two, fmt::format(fmt::runtime(own), "")), "");
+  EXPECT_NE(error_of(two, fmt::format(fmt::runtime(own), ", models: [sim-small]"))
+                .find("needs cells without a plan"),
+            std::string::npos);
+  // A preset stands for those of its families that have cells.
+  EXPECT_EQ(error_of(two, "scenarios: [baseline, flawed]\nprimary: ['5.1', '5.3']"), "");
+  EXPECT_NE(error_of(two, "scenarios: [flawed]\nprimary: ['5.3']").find("flawed/no_plan needs"),
+            std::string::npos);
+  const Campaign some = campaign_with(
+      "version: 1\nname: t\nmodels: [sim-small, sim-large]\nscenarios: [baseline, flawed]\n"
+      "primary: ['5.3']\n");
+  EXPECT_EQ(some.comparisons.primary, (Names{"flawed/right_plan"}));
+}
+
 TEST(Comparisons, that_cannot_be_are_refused_with_their_place) {
   const auto error_of = [](std::string_view lines) {
     return campaign_error(file_with(fmt::format("scenarios: [baseline]\n{}", lines)));

@@ -42,7 +42,7 @@ TEST(Documents, show_valid_files) {
   const auto campaign =
       parse_campaign(blocks[1], "files.md", samples::suite_of_samples(), *topology);
   ASSERT_TRUE(campaign) << campaign.error().message;
-  EXPECT_EQ(campaign->cells.size(), (1 + 7 + 3 + 4) + (1 + 7 + 4));
+  EXPECT_EQ(campaign->cells.size(), (1 + 7 + 2 + 3 + 4) + (1 + 7 + 2 + 4));
 }
 
 TEST(Documents, have_examples_that_are_valid) {

@@ -114,7 +114,57 @@ void read_compared_models(Mapping& top,
   }
 }
 
-/// Names of families, or of presets for all of theirs.
+/// Does some scenario show this model the factors of `params` under `prompt`?
+bool shows(const CampaignFile& campaign,
+           std::size_t model,
+           suite::TrialParams params,
+           suite::Prompt prompt) {
+  params.prompt = prompt;
+  params = normalized(params);
+  return std::ranges::any_of(campaign.scenarios, [&](const Scenario& scenario) {
+    return std::ranges::find(scenario.models, model) != scenario.models.end() &&
+           std::ranges::any_of(scenario.cells, [&](const ScenarioCell& cell) {
+             return normalized(cell.params) == params;
+           });
+  });
+}
+
+/// How many models of `scenario` have a cell of it and the cell that differs from that one in its
+/// prompt alone.
+std::size_t models_with(const CampaignFile& campaign,
+                        const Scenario& scenario,
+                        suite::Prompt prompt) {
+  return static_cast<std::size_t>(std::ranges::count_if(scenario.models, [&](std::size_t model) {
+    return std::ranges::any_of(scenario.cells, [&](const ScenarioCell& cell) {
+      return shows(campaign, model, cell.params, prompt);
+    });
+  }));
+}
+
+/// Why a family of comparisons would be empty; "" if it is not.
+std::string lacks(const CampaignFile& campaign,
+                  const Scenario& scenario,
+                  const ComparisonFamily& family) {
+  const bool between_models = family.scenario == "baseline";
+  if (between_models && scenario.models.size() < 2) {
+    return "compares models, and the scenario baseline has only one: add another one to models";
+  }
+  const std::size_t needed = between_models ? 2 : 1;
+  const bool plain = family.name == "baseline/without_plan" || family.name == "flawed/no_plan";
+  if (plain && models_with(campaign, scenario, {.style = suite::PromptStyle::baseline}) < needed) {
+    return "needs cells without a plan: add the scenario prompts";
+  }
+  // With another prompt than none 5.1's own cells show a plan.
+  const bool own_plan =
+      between_models && campaign.base.prompt.style != suite::PromptStyle::baseline;
+  const bool planned = family.name == "baseline/with_plan" || family.name == "flawed/right_plan";
+  if (planned && !own_plan && models_with(campaign, scenario, {}) < needed) {
+    return "needs cells with the right plan: add the scenario prompts";
+  }
+  return {};
+}
+
+/// Names of families, or of presets for all of theirs that have cells.
 void read_primary(const Node& node, CampaignFile& campaign, Problems& problems) {
   std::vector<std::string> known = preset_ids();
   for (const ComparisonFamily& family : comparison_families()) {
@@ -123,20 +173,26 @@ void read_primary(const Node& node, CampaignFile& campaign, Problems& problems) 
   for (const Name& name : read_names(node, "primary", problems)) {
     const std::string wanted = preset_named(name.text).value_or(name.text);
     bool found = false;
+    bool declared = false;
+    std::string problem;
     for (const ComparisonFamily& family : comparison_families()) {
       if (family.name != wanted && family.scenario != wanted) {
         continue;
       }
       found = true;
-      if (std::ranges::find(campaign.scenarios, family.scenario, &Scenario::id) ==
-          campaign.scenarios.end()) {
-        problems.add(name.mark,
-                     fmt::format("primary: '{}' compares cells of scenario '{}', which this "
-                                 "campaign does not run",
-                                 name.text,
-                                 family.scenario));
+      const auto scenario = std::ranges::find(campaign.scenarios, family.scenario, &Scenario::id);
+      if (scenario == campaign.scenarios.end()) {
+        problem =
+            fmt::format("'{}' compares cells of scenario '{}', which this campaign does not run",
+                        name.text,
+                        family.scenario);
         break;
       }
+      if (const std::string lacking = lacks(campaign, *scenario, family); !lacking.empty()) {
+        problem = fmt::format("{} {}", family.name, lacking);
+        continue;
+      }
+      declared = true;
       std::vector<std::string>& primary = campaign.comparisons.primary;
       if (std::ranges::find(primary, family.name) == primary.end()) {
         primary.emplace_back(family.name);
@@ -144,6 +200,8 @@ void read_primary(const Node& node, CampaignFile& campaign, Problems& problems) 
     }
     if (!found) {
       report_unknown("family of comparisons", name, known, problems);
+    } else if (!declared) {
+      problems.add(name.mark, "primary: " + problem);
     }
   }
 }
