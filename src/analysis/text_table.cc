@@ -1,9 +1,12 @@
 #include "sortie/analysis/text_table.h"
 
+#include "sortie/base/printable.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sortie::analysis {
@@ -20,6 +23,13 @@ bool is_number(std::string_view text) {
 }
 
 }  // namespace
+
+void TextTable::add(std::vector<std::string> row) {
+  for (std::string& entry : row) {
+    entry = base::printable_line(entry);
+  }
+  rows_.push_back(std::move(row));
+}
 
 std::string TextTable::render() const {
   const std::size_t columns = rows_.front().size();

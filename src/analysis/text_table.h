@@ -11,7 +11,8 @@ class TextTable {
  public:
   explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
 
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  /// Control characters of its entries are written out (base::printable_line).
+  void add(std::vector<std::string> row);
 
   [[nodiscard]] std::string render() const;
 

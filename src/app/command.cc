@@ -1,5 +1,7 @@
 #include "sortie/app/command.h"
 
+#include "sortie/base/printable.h"
+
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -33,7 +35,7 @@ int fail(const base::Error& error, bool json) {
         {"error",
          json::Object{{"code", base::to_string(error.code)}, {"message", error.message}}}});
   } else {
-    fmt::print(stderr, "sortie: {}\n", error.message);
+    fmt::print(stderr, "sortie: {}\n", base::printable(error.message));
   }
   return exit_code_of(error);
 }
@@ -43,7 +45,8 @@ void print_json(const json::Value& value) {
 }
 
 void print_text(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  const std::string printed = base::printable(text);
+  std::fwrite(printed.data(), 1, printed.size(), stdout);
   std::fflush(stdout);
 }
 

@@ -43,7 +43,7 @@ int fail(const base::Error& error, bool json);
 /// Prints one JSON document to stdout.
 void print_json(const json::Value& value);
 
-/// Prints text to stdout.
+/// Prints text to stdout. Characters that would steer a terminal are written out (base::printable).
 void print_text(std::string_view text);
 
 /// "RUN" on a command line: a run directory, or the name of one under runs/.

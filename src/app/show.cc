@@ -1,6 +1,7 @@
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/base/printable.h"
 #include "sortie/dialogue/transcript.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/score/score.h"
@@ -108,7 +109,10 @@ std::string to_text(const ReplayedTrial& trial, const score::Score& score) {
   for (const chat::Message& message : trial.dialogue.history()) {
     if (message.role == chat::Role::assistant && turn < trial.turns.size()) {
       const ledger::TurnRecord& record = trial.turns[turn].record;
-      out += fmt::format("\n── turn {} ── {} served {} ", turn, record.route, record.served_model);
+      out += fmt::format("\n── turn {} ── {} served {} ",
+                         turn,
+                         record.route,
+                         base::printable_line(record.served_model));
       for (const std::string& repair : transcript.turns[turn].repairs) {
         out += fmt::format("[repaired: {}] ", repair);
       }
