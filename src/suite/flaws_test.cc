@@ -1,5 +1,7 @@
 #include "sortie/suite/flaws.h"
 
+#include "sortie/base/hash.h"
+#include "sortie/base/json.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/example_task.h"
 #include "sortie/suite/execution.h"
@@ -12,8 +14,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sortie::suite {
@@ -35,6 +39,17 @@ std::vector<std::string> tools_of(const std::vector<Step>& plan) {
   }
   return out;
 }
+
+/// A digest per flaw, over all tasks and severities: prompts of finished runs showed these plans.
+constexpr std::string_view kFlawedOfPilot =
+    R"(sequence_disorder 54ea49d97ade287fee9e4a28dd006076
+tool_misuse 1131c491c61107266a27bc6c7d185acf
+parameter_error 9400aa66a6aa5ee7caa4a3b4c9ee9c64
+missing_step cdf8f4a732246469a284f676b6eb5124
+redundant_operations 81271400e9143cffaa4dbf9bc8395cce
+logical_inconsistency a03a6aa90e94680fce450e45da2c28c7
+semantic_drift 4e77e481eacb48319bb3675e90e58d07
+)";
 
 }  // namespace
 
@@ -183,6 +198,26 @@ TEST_F(Flaws, a_flaw_is_a_pure_function_of_the_task) {
     ASSERT_TRUE(once && again);
     EXPECT_TRUE(same_plan(once->steps, again->steps)) << to_string(flaw);
   }
+}
+
+TEST_F(Flaws, the_flawed_plans_of_pilot_1_never_change) {
+  const auto suite = Suite::pilot();
+  ASSERT_TRUE(suite);
+  std::string found;
+  for (const Flaw flaw : kPlanFlaws) {
+    base::FieldHasher hasher("flawed plans");
+    for (const Task& task : suite->tasks()) {
+      for (const Severity severity : kSeverities) {
+        const auto plan = flawed_plan(suite->catalog(), task, flaw, severity);
+        hasher.field("task", task.id);
+        for (const Step& step : plan.value_or(FlawedPlan()).steps) {
+          hasher.field(step.tool, json::to_text(step.arguments));
+        }
+      }
+    }
+    found += fmt::format("{} {}\n", to_string(flaw), hasher.finish().hex());
+  }
+  EXPECT_EQ(found, kFlawedOfPilot);
 }
 
 TEST_F(Flaws, other_content_mutates_in_other_places) {

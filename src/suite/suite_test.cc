@@ -1,6 +1,7 @@
 #include "sortie/suite/suite.h"
 
 #include "sortie/base/check.h"
+#include "sortie/base/hash.h"
 #include "sortie/base/json.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/example_task.h"
@@ -9,11 +10,14 @@
 #include "sortie/suite/trial.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sortie::suite {
@@ -43,6 +47,25 @@ std::string problem(std::string_view from, std::string_view to) {
   const auto status = suite.add_tasks("own.json", file_with(text));
   return status ? "" : status.error().message;
 }
+
+/// Seed, type, the first six positions drawn, a digest over all: finished runs were drawn so.
+constexpr std::string_view kDrawnOfPilot =
+    R"(0 simple_task 100,28,4,68,15,95 ebd8b80eb2de7c37d841c8cdcdb87ae8
+0 basic_task 113,186,146,170,165,181 f674709f6a90e49d6407cb0915d5ad66
+0 data_pipeline 287,291,270,293,248,262 4791c65ce3aef38be43137434eb6ef9c
+0 api_integration 319,358,387,323,332,329 3659eb7e8d513f20a8de15cb19155541
+0 multi_stage_pipeline 503,517,482,468,515,424 17317f5b517b344a874ede68545d3722
+1 simple_task 36,31,23,35,98,33 2bbdb7893fed9acf247061a45c1caadb
+1 basic_task 207,121,155,139,160,180 e23654f99c85f714eb9812bf22c162dd
+1 data_pipeline 246,297,228,282,308,262 12be69130cec122e57d4e14ac9cbe738
+1 api_integration 326,388,347,367,418,378 221c130fae8ceaf060c1a13ec8fcea75
+1 multi_stage_pipeline 501,491,463,475,487,485 91ebe6edec0eabe06e2b9b86dd1c24c3
+4000000007 simple_task 53,16,85,65,100,46 96b174e3aa75bbe29d0b5e8ca820db70
+4000000007 basic_task 119,134,125,188,209,165 c320794dc95680354a6b50e123f57de7
+4000000007 data_pipeline 217,254,299,257,301,308 5d25f04a94e41aadbe6a4e822a88d40d
+4000000007 api_integration 359,320,403,402,385,328 9620e785a4c776184fe78b0750b20029
+4000000007 multi_stage_pipeline 460,493,445,482,496,524 da6151fc8b4c611569fa9ca88c46bfeb
+)";
 
 }  // namespace
 
@@ -237,6 +260,25 @@ TEST(Draw, no_sequence_occurs_more_than_three_times_among_twenty) {
       }
     }
   }
+}
+
+TEST(Draw, the_drawn_tasks_of_pilot_1_never_change) {
+  std::string found;
+  for (const std::uint64_t seed : {0U, 1U, 4'000'000'007U}) {
+    for (const TaskType type : kTaskTypes) {
+      const auto drawn = pilot().draw(seed, type, pilot().available(type));
+      std::string all;
+      for (const std::size_t position : drawn) {
+        all += fmt::format("{} ", position);
+      }
+      found += fmt::format("{} {} {} {}\n",
+                           seed,
+                           to_string(type),
+                           fmt::join(drawn.begin(), drawn.begin() + 6, ","),
+                           base::digest_of(all).hex());
+    }
+  }
+  EXPECT_EQ(found, kDrawnOfPilot);
 }
 
 TEST(Draw, balance_gives_way_when_a_suite_has_too_few_sequences) {
