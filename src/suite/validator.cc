@@ -95,20 +95,18 @@ void SuiteValidator::check_unique() {
       if (text.empty()) {
         continue;
       }
-      const auto [twin, alone] =
-          texts.emplace(fmt::format("{}/{}/{}",
-                                    to_string(task.type),
-                                    to_string(difficulty),
-                                    options_.lexicon ? masked_text(task, text) : text),
-                        task.id);
+      const auto [twin, alone] = texts.emplace(
+          fmt::format(
+              "{}/{}/{}", to_string(task.type), to_string(difficulty), masked_text(task, text)),
+          task.id);
       if (!alone) {
         findings_.push_back(
             {.task = task.id,
              .rule = "unique",
-             .message = fmt::format("has the text of {} at {}{}",
+             .message = fmt::format("has the text of {} at {} once the values are masked: word one "
+                                    "of them differently",
                                     twin->second,
-                                    to_string(difficulty),
-                                    options_.lexicon ? " once the values are masked" : "")});
+                                    to_string(difficulty))});
       }
     }
   }

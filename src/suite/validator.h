@@ -35,27 +35,28 @@ struct ValidationOptions {
 /// the goal asks for exactly the calls that all shortest solutions have. `needs_text`: at least
 /// three other chains of calls, no longer than the plan, reach the goal's kind and miss the goal.
 /// `distractors`: tools that the task does not need could take the place of one that it needs.
-/// `verbatim`: every checked value stands in every text. `flaws`: an eligible task has all seven at
-/// severe, each shows itself alone (flaw_detector.h), and literal execution misses the goal, of
+/// `verbatim`: every checked value stands in every text. `names`: a text names the plan's tools and
+/// no others at very_easy, and no tool at any other level. `flaws`: an eligible task has all seven
+/// at severe, each shows itself alone (flaw_detector.h), and literal execution misses the goal, of
 /// redundant_operations meets it. `hash`.
 ///
 /// Without `full_size`, `needs_text` and `distractors` are advice: a suite of few tools cannot keep
 /// them, and its tasks are easier to guess.
 ///
 /// With `lexicon` also: `decodable` (the reader of a level's lexicon turns the text into exactly
-/// the goal, and in one way only), `names` (only very_easy names tools), `vocabulary` (from medium
-/// on no stem of a tool name or an operation).
+/// the goal, and in one way only), `vocabulary` (from medium on no stem of a tool name or an
+/// operation).
 [[nodiscard]] std::vector<Finding> validate_task(const ToolCatalog& catalog,
                                                  const Task& task,
                                                  const ValidationOptions& options = {});
 
 /// The rules of each task, and of the suite.
 ///
-/// `unique`: no two tasks of a type have the same hash, or the same text at a level (with `lexicon`
-/// even once the values are masked). With `lexicon` also `phrases` (lexicon_check.h). With
-/// `full_size` also `size` (tasks per type, eligible ones), `diversity` (sequences per type, share
-/// of one), `draw` (among 20 drawn tasks of a type no sequence occurs more than 3 times) and
-/// `coverage` (every tool is needed).
+/// `unique`: no two tasks have the same hash, and no two of a type the same text at a level once
+/// the checked values are masked. With `lexicon` also `phrases` (lexicon_check.h). With `full_size`
+/// also `size` (tasks per type, eligible ones), `diversity` (sequences per type, share of one),
+/// `draw` (among 20 drawn tasks of a type no sequence occurs more than 3 times) and `coverage`
+/// (every tool is needed).
 [[nodiscard]] std::vector<Finding> validate(const Suite& suite,
                                             const ValidationOptions& options = {});
 

@@ -32,7 +32,7 @@ void check_needs_text(const TaskCheck& check);
 void check_distractors(const TaskCheck& check);
 void check_flaws(const TaskCheck& check);
 
-/// `verbatim`, and with the lexicon `decodable`, `names` and `vocabulary`.
+/// `verbatim` and `names`, and with the lexicon `decodable` and `vocabulary`.
 void check_texts(const TaskCheck& check);
 
 }  // namespace sortie::suite

@@ -5,6 +5,7 @@
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/embedded.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/own_suite.h"
 #include "sortie/suite/plan_draft.h"
 #include "sortie/suite/solutions.h"
 #include "sortie/suite/suite.h"
@@ -200,6 +201,7 @@ TEST_F(Validator, a_task_that_the_kinds_give_away_does_not_need_its_text) {
                  .reason = "r"}};
   task_.goal = goal_of(suite_.catalog(), task_.plan);
   task_.texts.fill("scan shared/oslo/2020-q1 for csv");
+  text(Difficulty::very_easy) = "file_operations_scanner shared/oslo/2020-q1 csv";
   EXPECT_EQ(broken(kOwnSuite), Rules{"needs_text"});
 }
 
@@ -255,7 +257,17 @@ TEST_F(Validator, a_tool_name_above_very_easy_is_found_and_so_is_its_absence_the
   text(Difficulty::easy) = easy;
   text(Difficulty::very_easy) = easy;
   EXPECT_EQ(broken(), (Rules{"decodable", "names"}));
+  // Texts of one's own are as free as they like, but neither give tools away nor hold them back.
+  EXPECT_EQ(broken(kOwnSuite), Rules{"names"});
+  text(Difficulty::very_easy).clear();
   EXPECT_EQ(broken(kOwnSuite), Rules{});
+}
+
+TEST_F(Validator, a_tool_is_named_by_a_word_of_its_own_only) {
+  text(Difficulty::easy) += " The file is network_router-2.";
+  EXPECT_EQ(broken(kOwnSuite), Rules{});
+  text(Difficulty::easy) += " Ask network_router.";
+  EXPECT_EQ(broken(kOwnSuite), Rules{"names"});
 }
 
 TEST_F(Validator, a_stem_of_an_operation_from_medium_on_is_found) {
@@ -291,6 +303,28 @@ TEST_F(Validator, twins_are_found) {
   };
   EXPECT_EQ(twins({.lexicon = true, .full_size = false}), 5);
   EXPECT_EQ(twins(kOwnSuite), 5);
+}
+
+TEST(OwnSuiteValidator, texts_that_differ_by_checked_values_only_are_twins) {
+  const ToolCatalog catalog = own_catalog();
+  const std::string other = changed(
+      changed(changed(changed(kOwnTask, "refund-1", "refund-2"), "4711", "4712"), "4711", "4712"),
+      "80 percent",
+      "{} percent");
+  const auto rules = [&](std::string_view text) {
+    Suite suite("own/1", catalog);
+    EXPECT_TRUE(suite.add_task(own_task(catalog)));
+    EXPECT_TRUE(suite.add_task(own_task(catalog, text)));
+    Rules found;
+    for (const Finding& finding : validate(suite, kOwnSuite)) {
+      if (!finding.advice) {
+        found.insert(finding.task + " " + finding.rule);
+      }
+    }
+    return found;
+  };
+  EXPECT_EQ(rules(changed(other, "{} percent", "80 percent")), Rules{"refund-2 unique"});
+  EXPECT_EQ(rules(changed(other, "Pay {} percent", "Give 80 percent")), Rules{});
 }
 
 TEST_F(Validator, a_suite_that_is_too_small_is_found_where_size_matters) {
