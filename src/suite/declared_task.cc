@@ -78,14 +78,23 @@ class TaskReader {
     if (problems_.size() > before) {
       return std::nullopt;
     }
-    if (!reader_.has("eligible")) {
-      task_.eligible = flaws_apply(catalog_, task_);
-    }
     task_.hash = content_hash(task_);
+    if (!reader_.has("eligible")) {
+      judge_flaws();
+    }
     return std::move(task_);
   }
 
  private:
+  /// A mutation is keyed by the task's hash, and the flag is part of it: judged is the task as an
+  /// eligible one, whose flawed plans are then exactly those that are shown.
+  void judge_flaws() {
+    task_.eligible = flaws_apply(catalog_, task_);
+    if (!task_.eligible) {
+      task_.hash = content_hash(task_);
+    }
+  }
+
   void read_type() {
     const std::string name = reader_.required_text("type");
     if (name.empty()) {

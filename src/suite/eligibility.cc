@@ -2,11 +2,13 @@
 
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/flaw_detector.h"
 #include "sortie/suite/flaws.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
 #include <algorithm>
+#include <set>
 
 namespace sortie::suite {
 
@@ -19,7 +21,8 @@ bool applies(const ToolCatalog& catalog, const Task& task, Flaw flaw, Severity s
     return severity != Severity::severe;
   }
   const bool reached = execute_literally(catalog, task, flawed->steps).world.goal_met();
-  return reached == (flaw == Flaw::redundant_operations);
+  return reached == (flaw == Flaw::redundant_operations) &&
+         flaws_of(detect(catalog, task, flawed->steps)) == std::set<Flaw>{flaw};
 }
 
 }  // namespace
