@@ -274,11 +274,14 @@ std::optional<FlawedPlan> misused(const Mutation& mutation, Severity severity) {
 
 // --- parameter_error ---
 
-/// Parameters of a step whose value a goal can check, and which are not handles.
+/// Parameters of a step whose value the goal checks: another value of any other does no harm. The
+/// goal's operations are the plan's steps, in their order.
 std::vector<std::string> plain_parameters(const Mutation& mutation, std::size_t step) {
   std::vector<std::string> out;
+  const auto& required = mutation.task.goal.required;
   for (const auto& [name, value] : mutation.plan()[step].arguments) {
-    if (step_reference(value) < 0) {
+    if (step_reference(value) < 0 && step < required.size() &&
+        required[step].values.contains(name)) {
       out.emplace_back(name);
     }
   }
@@ -456,9 +459,16 @@ std::optional<FlawedPlan> inconsistent(const Mutation& mutation, Severity severi
 
 // --- semantic_drift ---
 
+/// How many steps one drift tries to place: a user's catalog may have no end of dead ends. A task
+/// of `pilot/1` needs a few dozen.
+constexpr std::size_t kDriftTriesMax = 2'000;
+
 /// Fills `steps` from its end to the length of the plan with tools that follow each other, of other
-/// categories than the right ones. False if no such way exists.
-bool drift(const Mutation& mutation, std::vector<Step>& steps, std::string_view kind) {
+/// categories than the right ones. False if no such way exists, or `tries` are used up.
+bool drift(const Mutation& mutation,
+           std::vector<Step>& steps,
+           std::string_view kind,
+           std::size_t& tries) {
   const std::size_t i = steps.size();
   if (i == mutation.size()) {
     return true;
@@ -475,9 +485,13 @@ bool drift(const Mutation& mutation, std::vector<Step>& steps, std::string_view 
   base::RandomStream random = mutation.random("neighbour", i);
   random.shuffle(std::span(tools));
   for (const ToolSpec* tool : tools) {
+    if (tries == 0) {
+      return false;
+    }
+    --tries;
     const std::vector<std::size_t> input = {i - 1};
     steps.push_back(step_of(mutation, *tool, input, i));
-    if (drift(mutation, steps, tool->keeps_content ? kind : std::string_view(tool->kind))) {
+    if (drift(mutation, steps, tool->keeps_content ? kind : std::string_view(tool->kind), tries)) {
       return true;
     }
     steps.pop_back();
@@ -494,7 +508,8 @@ std::optional<FlawedPlan> drifted(const Mutation& mutation, Severity severity) {
   FlawedPlan flawed;
   flawed.steps.assign(mutation.plan().begin(),
                       mutation.plan().begin() + static_cast<std::ptrdiff_t>(from));
-  if (!drift(mutation, flawed.steps, kinds_of(mutation)[from - 1])) {
+  std::size_t tries = kDriftTriesMax;
+  if (!drift(mutation, flawed.steps, kinds_of(mutation)[from - 1], tries)) {
     return std::nullopt;
   }
   for (std::size_t i = from; i < n; ++i) {

@@ -5,6 +5,7 @@
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/example_task.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/own_suite.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task_file.h"
 #include "sortie/suite/trial.h"
@@ -229,6 +230,31 @@ TEST_F(Flaws, other_content_mutates_in_other_places) {
     places.insert(flawed_plan(catalog_, task, Flaw::tool_misuse, Severity::light)->places);
   }
   EXPECT_GE(places.size(), 3U);
+}
+
+TEST(FlawsOfAUser, a_drift_without_way_out_is_given_up) {
+  constexpr int kWalksOfPlan = 9;
+  const ToolCatalog catalog = entangled_catalog(kWalksOfPlan);
+  const Task task = entangled_task(catalog, kWalksOfPlan);
+  EXPECT_FALSE(task.eligible);
+  EXPECT_FALSE(flawed_plan(catalog, task, Flaw::semantic_drift, Severity::severe));
+}
+
+/// A wrong value that the goal leaves open does no harm, so it would be no flaw.
+TEST(FlawsOfAUser, a_parameter_error_is_in_a_value_that_the_goal_checks) {
+  const ToolCatalog catalog = own_catalog();
+  const std::string_view unchecked =
+      R"("goal": [{"step": 1, "values": []}, {"step": 3, "values": []}], "plan")";
+  for (int i = 0; i < 30; ++i) {
+    const Task task = own_task(
+        catalog,
+        changed(changed(kOwnTask, "\"plan\"", unchecked), "refund-1", fmt::format("refund-{}", i)));
+    const auto light = flawed_plan(catalog, task, Flaw::parameter_error, Severity::light);
+    ASSERT_TRUE(light);
+    EXPECT_EQ(steps_of(*light), std::vector<std::size_t>{1});
+    EXPECT_FALSE(execute_literally(catalog, task, light->steps).world.goal_met());
+    EXPECT_FALSE(flawed_plan(catalog, task, Flaw::parameter_error, Severity::severe));
+  }
 }
 
 }  // namespace sortie::suite

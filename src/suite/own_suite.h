@@ -103,6 +103,55 @@ inline constexpr std::string_view kOwnTask = R"({
   return std::move(*task);
 }
 
+inline constexpr int kWalks = 80;
+
+/// `begin`, 80 tools `walk_…` that each take what `begin` or any of them makes, `spark`, and `end`,
+/// which joins a spark with a walk: chains without number, none of which leads to the end. The last
+/// walks, `spark` and `end` are of one category, so that no drift leads to the end, either.
+[[nodiscard]] inline ToolCatalog entangled_catalog(int walks_of_plan) {
+  constexpr std::string_view kTool =
+      R"({{"name": "{}", "description": "d", "kind": "{}", "category": "{}", "parameters":
+ {{"required": {}, "properties": {{{}}}}}}})";
+  constexpr std::string_view kNumber = R"("number": {"type": "integer"})";
+  const auto tool = [&](std::string_view name,
+                        std::string_view kind,
+                        std::string_view category,
+                        std::string_view required,
+                        std::string_view properties) {
+    return fmt::format(kTool, name, kind, category, required, properties);
+  };
+  std::string tools = tool("begin", "start", "edge", R"(["number"])", kNumber);
+  for (int i = 0; i < kWalks; ++i) {
+    tools += "," + tool(fmt::format("walk_{}", i),
+                        "middle",
+                        i < walks_of_plan ? "planned" : "other",
+                        R"(["in"])",
+                        R"("in": {"x-artifact": ["start", "middle"]})");
+  }
+  tools += "," + tool("spark", "spark", "other", R"(["number"])", kNumber);
+  tools += "," + tool("end",
+                      "end",
+                      "other",
+                      R"(["in", "with"])",
+                      R"("in": {"x-artifact": ["spark"]}, "with": {"x-artifact": ["middle"]})");
+  return own_catalog("[" + tools + "]");
+}
+
+[[nodiscard]] inline Task entangled_task(const ToolCatalog& catalog, int walks_of_plan) {
+  std::string plan = R"({"tool": "begin", "arguments": {"number": 5}})";
+  for (int i = 0; i < walks_of_plan; ++i) {
+    plan +=
+        fmt::format(R"(, {{"tool": "walk_{}", "arguments": {{"in": {{"step": {}}}}}}})", i, i + 1);
+  }
+  plan += fmt::format(R"(, {{"tool": "spark", "arguments": {{"number": 7}}}},
+ {{"tool": "end", "arguments": {{"in": {{"step": {}}}, "with": {{"step": {}}}}}}})",
+                      walks_of_plan + 2,
+                      walks_of_plan + 1);
+  return own_task(
+      catalog,
+      R"({"id": "walk", "type": "basic_task", "text": "From 5 to 7.", "plan": [)" + plan + "]}");
+}
+
 /// One line per problem: "plan/1/arguments/percent: argument: …".
 [[nodiscard]] inline std::string lines_of(const std::vector<DataProblem>& problems) {
   std::string out;

@@ -28,7 +28,6 @@ namespace sortie::suite {
 
 namespace {
 
-constexpr std::size_t kChainsMax = 20'000;
 constexpr int kDrawsMax = 8;
 
 /// The arguments of a step that are no handles, defaults filled in.
@@ -230,12 +229,14 @@ class ChainSearch {
     place_.plan.emplace_back();
   }
 
-  std::vector<std::vector<Step>> run();
+  Chains run();
 
  private:
   [[nodiscard]] std::string_view goal_kind() const;
 
-  [[nodiscard]] bool done() const { return found_.size() == count_max_ || tried_ > kChainsMax; }
+  [[nodiscard]] bool enough() const { return found_.found.size() == count_max_; }
+
+  [[nodiscard]] bool done() const { return enough() || !found_.finished; }
 
   void extend(std::string_view kind, std::size_t length);
   void judge();
@@ -251,7 +252,7 @@ class ChainSearch {
   std::string_view kind_;
   std::size_t tried_ = 0;
   std::vector<Step> chain_;  // without values for tools that the task does not have
-  std::vector<std::vector<Step>> found_;
+  Chains found_;
 };
 
 std::string_view ChainSearch::goal_kind() const {
@@ -304,7 +305,10 @@ bool ChainSearch::carry_out(World& world, Step& step, std::vector<std::string>& 
 }
 
 void ChainSearch::judge() {
-  ++tried_;
+  if (++tried_ > kChainsMax) {
+    found_.finished = false;
+    return;
+  }
   World world(catalog_, place_, Luck(0, task_.hash, 0, 1.0));
   std::vector<Step> steps = chain_;
   std::vector<std::string> artifacts;
@@ -314,11 +318,16 @@ void ChainSearch::judge() {
     }
   }
   if (!world.goal_met()) {
-    found_.push_back(std::move(steps));
+    found_.found.push_back(std::move(steps));
   }
 }
 
 void ChainSearch::extend(std::string_view kind, std::size_t length) {
+  // Kinds alone do not bound it: with many tools that follow one another it would never end.
+  if (++found_.beginnings > kBeginningsMax) {
+    found_.finished = false;
+    return;
+  }
   if (chain_.size() == length) {
     if (kind == kind_) {
       judge();
@@ -344,7 +353,7 @@ void ChainSearch::extend(std::string_view kind, std::size_t length) {
   }
 }
 
-std::vector<std::vector<Step>> ChainSearch::run() {
+Chains ChainSearch::run() {
   kind_ = goal_kind();
   for (std::size_t length = 1; length <= task_.plan.size() && !done(); ++length) {
     extend("", length);
@@ -403,9 +412,7 @@ Solutions shortest_solutions(const ToolCatalog& catalog,
   return found;
 }
 
-std::vector<std::vector<Step>> other_chains(const ToolCatalog& catalog,
-                                            const Task& task,
-                                            std::size_t count_max) {
+Chains other_chains(const ToolCatalog& catalog, const Task& task, std::size_t count_max) {
   return ChainSearch(catalog, task, count_max).run();
 }
 

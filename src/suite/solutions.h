@@ -47,11 +47,22 @@ struct Solutions {
                                            std::size_t length_max,
                                            std::size_t states_max = kSearchedStatesMax);
 
+/// How many beginnings of chains are looked at, and how many chains of the goal's kind are tried. A
+/// task of `pilot/1` has its three after far fewer; a user's catalog may have no end of them.
+inline constexpr std::size_t kBeginningsMax = 50'000;
+inline constexpr std::size_t kChainsMax = 20'000;
+
+struct Chains {
+  std::vector<std::vector<Step>> found;
+  bool finished = true;        // false: a limit was reached, there may be more
+  std::size_t beginnings = 0;  // looked at
+};
+
 /// Chains of at most as many calls as the plan that run without a rejection where their source
 /// exists, end with an artifact of the goal's kind and miss the goal. Tools of the task have its
 /// values, others drawn ones; no tool occurs twice. The search ends at `count_max`.
-[[nodiscard]] std::vector<std::vector<Step>> other_chains(const ToolCatalog& catalog,
-                                                          const Task& task,
-                                                          std::size_t count_max);
+[[nodiscard]] Chains other_chains(const ToolCatalog& catalog,
+                                  const Task& task,
+                                  std::size_t count_max);
 
 }  // namespace sortie::suite

@@ -7,10 +7,12 @@
 #include "sortie/suite/content.h"
 #include "sortie/suite/example_task.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/own_suite.h"
 #include "sortie/suite/plan_draft.h"
 #include "sortie/suite/sampling.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
+#include "sortie/suite/validator.h"
 
 #include <algorithm>
 #include <set>
@@ -183,7 +185,9 @@ TEST_F(ShortestSolutions, are_all_that_a_search_over_every_tool_finds) {
 
 TEST_F(OtherChains, reach_the_kind_but_not_the_goal) {
   const Task task = example_task(catalog_);
-  const auto chains = other_chains(catalog_, task, 25);
+  const Chains found = other_chains(catalog_, task, 25);
+  const auto& chains = found.found;
+  EXPECT_TRUE(found.finished);
   ASSERT_EQ(chains.size(), 25U);
   std::set<std::string> distinct;
   for (const std::vector<Step>& chain : chains) {
@@ -196,6 +200,26 @@ TEST_F(OtherChains, reach_the_kind_but_not_the_goal) {
     EXPECT_TRUE(distinct.insert(tools).second) << tools;
     EXPECT_FALSE(execute_literally(catalog_, task, chain).world.goal_met()) << tools;
   }
+}
+
+TEST(OtherChainsOfAUser, are_not_searched_without_end) {
+  constexpr int kWalksOfPlan = 9;
+  const ToolCatalog catalog = entangled_catalog(kWalksOfPlan);
+  const Chains chains = other_chains(catalog, entangled_task(catalog, kWalksOfPlan), 3);
+  EXPECT_FALSE(chains.finished);
+  EXPECT_EQ(chains.beginnings, kBeginningsMax + 1);
+  EXPECT_TRUE(chains.found.empty());
+}
+
+TEST(OtherChainsOfAUser, that_were_not_all_looked_at_are_reported_so) {
+  const ToolCatalog catalog = entangled_catalog(2);
+  const Task task = entangled_task(catalog, 2);
+  const auto findings = validate_task(catalog, task, {.lexicon = false, .full_size = false});
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_TRUE(findings[0].advice);
+  EXPECT_EQ(findings[0].message,
+            "0 other chains of calls reach the goal's kind among the 50001 beginnings that the "
+            "search looked at, expected at least 3");
 }
 
 }  // namespace sortie::suite

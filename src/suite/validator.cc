@@ -45,10 +45,6 @@ class SuiteValidator {
       : suite_(suite), options_(options) {}
 
   std::vector<Finding> run() {
-    for (const Task& task : suite_.tasks()) {
-      std::ranges::move(validate_task(suite_.catalog(), task, options_),
-                        std::back_inserter(findings_));
-    }
     check_unique();
     if (options_.lexicon) {
       check_phrases();
@@ -229,6 +225,15 @@ std::vector<Finding> validate_task(const ToolCatalog& catalog,
 }
 
 std::vector<Finding> validate(const Suite& suite, const ValidationOptions& options) {
+  std::vector<Finding> findings;
+  for (const Task& task : suite.tasks()) {
+    std::ranges::move(validate_task(suite.catalog(), task, options), std::back_inserter(findings));
+  }
+  std::ranges::move(validate_whole(suite, options), std::back_inserter(findings));
+  return findings;
+}
+
+std::vector<Finding> validate_whole(const Suite& suite, const ValidationOptions& options) {
   return SuiteValidator(suite, options).run();
 }
 

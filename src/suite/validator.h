@@ -34,7 +34,7 @@ struct ValidationOptions {
 /// `complete`: an exhaustive search finds no shorter solution, the plan is among the shortest, and
 /// the goal asks for exactly the calls that all shortest solutions have. `needs_text`: at least
 /// three other chains of calls, no longer than the plan, reach the goal's kind and miss the goal.
-/// `distractors`: tools that the task does not need could take the place of one that it needs.
+/// `distractors`: a tool that the task does not need works on what a step of the plan yields.
 /// `verbatim`: every checked value stands in every text. `names`: a text names the plan's tools and
 /// no others at very_easy, and no tool at any other level. `flaws`: an eligible task has all seven
 /// at severe, each shows itself alone (flaw_detector.h), and literal execution misses the goal, of
@@ -59,6 +59,10 @@ struct ValidationOptions {
 /// (every tool is needed).
 [[nodiscard]] std::vector<Finding> validate(const Suite& suite,
                                             const ValidationOptions& options = {});
+
+/// The rules of the suite as a whole alone, none of which runs a task.
+[[nodiscard]] std::vector<Finding> validate_whole(const Suite& suite,
+                                                  const ValidationOptions& options = {});
 
 /// A text with every checked value of the task replaced by "_".
 [[nodiscard]] std::string masked_text(const Task& task, const std::string& text);

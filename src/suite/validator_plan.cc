@@ -271,11 +271,15 @@ void check_complete(const TaskCheck& check) {
 }
 
 void check_needs_text(const TaskCheck& check) {
-  const auto chains = other_chains(check.catalog, check.task, kOtherChainsMin);
-  if (chains.size() < kOtherChainsMin) {
+  const Chains chains = other_chains(check.catalog, check.task, kOtherChainsMin);
+  if (chains.found.size() < kOtherChainsMin) {
     check.add("needs_text",
-              fmt::format("{} other chains of calls reach the goal's kind, expected at least {}",
-                          chains.size(),
+              fmt::format("{} other chains of calls reach the goal's kind{}, expected at least {}",
+                          chains.found.size(),
+                          chains.finished
+                              ? ""
+                              : fmt::format(" among the {} beginnings that the search looked at",
+                                            chains.beginnings),
                           kOtherChainsMin));
   }
 }
@@ -326,10 +330,11 @@ void check_distractors(const TaskCheck& check) {
     if (std::ranges::find(check.task.plan, tool.name, &Step::tool) != check.task.plan.end()) {
       return false;
     }
+    // Another source would not do: the first step's values say which one is meant.
     const auto handles = tool.handle_parameters();
-    return handles.empty() || std::ranges::any_of(kinds, [&](std::string_view kind) {
-             return accepts_kind(*property_of(tool, handles.front()), kind);
-           });
+    return !handles.empty() && std::ranges::any_of(kinds, [&](std::string_view kind) {
+      return accepts_kind(*property_of(tool, handles.front()), kind);
+    });
   });
   if (!found) {
     check.add("distractors", "no other tool could be called in place of a needed one");
