@@ -14,8 +14,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -33,28 +36,57 @@ constexpr std::size_t kPerBlockMax = 3;
 struct Candidate {
   std::uint64_t rank;
   std::size_t position;
-  std::string sequence;
+  std::size_t sequence;  // a number for each sequence of operations
 };
 
-/// Draws until `count` are drawn or no candidate is left. `uses` counts by sequence.
+/// Draws until `count` are drawn or no candidate is left, by rank: the first whose sequence is
+/// below its share, and where none is, the first of a least used sequence. `uses` counts by
+/// sequence.
 void draw_from(std::vector<Candidate>& candidates,
                std::size_t count,
-               std::unordered_map<std::string, std::size_t>& uses,
+               std::vector<std::size_t>& uses,
                std::vector<std::size_t>& drawn) {
   std::ranges::sort(
       candidates, {}, [](const Candidate& c) { return std::pair(c.rank, c.position); });
-  while (drawn.size() < count && !candidates.empty()) {
-    const std::size_t cap = kPerBlockMax * (drawn.size() / kBlock + 1);
-    auto next = std::ranges::find_if(candidates,
-                                     [&](const Candidate& c) { return uses[c.sequence] < cap; });
-    if (next == candidates.end()) {
-      // Every sequence left is over its share: the least used one does the least harm.
-      next = std::ranges::min_element(
-          candidates, {}, [&](const Candidate& c) { return uses[c.sequence]; });
+  // What is left of each sequence, as places in `candidates`; the first is all that matters.
+  std::vector<std::deque<std::size_t>> queues(uses.size());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    queues[candidates[i].sequence].push_back(i);
+  }
+  // (uses, first place, sequence) of those over their share; (first place, sequence) of the others.
+  std::set<std::tuple<std::size_t, std::size_t, std::size_t>> over;
+  std::set<std::pair<std::size_t, std::size_t>> below;
+  std::size_t cap = kPerBlockMax * (drawn.size() / kBlock + 1);
+  const auto enqueue = [&](std::size_t sequence) {
+    if (queues[sequence].empty()) {
+      return;
     }
-    ++uses[next->sequence];
-    drawn.push_back(next->position);
-    candidates.erase(next);
+    if (uses[sequence] < cap) {
+      below.emplace(queues[sequence].front(), sequence);
+    } else {
+      over.emplace(uses[sequence], queues[sequence].front(), sequence);
+    }
+  };
+  for (std::size_t sequence = 0; sequence < queues.size(); ++sequence) {
+    enqueue(sequence);
+  }
+  while (drawn.size() < count && !(below.empty() && over.empty())) {
+    const std::size_t sequence = below.empty() ? std::get<2>(*over.begin()) : below.begin()->second;
+    if (below.empty()) {
+      over.erase(over.begin());
+    } else {
+      below.erase(below.begin());
+    }
+    drawn.push_back(candidates[queues[sequence].front()].position);
+    queues[sequence].pop_front();
+    ++uses[sequence];
+    enqueue(sequence);
+    cap = kPerBlockMax * (drawn.size() / kBlock + 1);
+    while (!over.empty() && std::get<0>(*over.begin()) < cap) {
+      const std::size_t again = std::get<2>(*over.begin());
+      over.erase(over.begin());
+      enqueue(again);
+    }
   }
 }
 
@@ -130,6 +162,7 @@ std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::siz
   CHECK(count <= available(type));
   std::vector<Candidate> eligible;
   std::vector<Candidate> others;
+  std::unordered_map<std::string, std::size_t> sequences;
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
     if (tasks_[i].type != type) {
       continue;
@@ -139,12 +172,13 @@ std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::siz
                                   .field("type", to_string(type))
                                   .field("task", tasks_[i].id)
                                   .finish();
+    const std::size_t sequence =
+        sequences.emplace(operation_sequence(tasks_[i]), sequences.size()).first->second;
     (tasks_[i].eligible ? eligible : others)
-        .push_back(
-            {.rank = rank.low64(), .position = i, .sequence = operation_sequence(tasks_[i])});
+        .push_back({.rank = rank.low64(), .position = i, .sequence = sequence});
   }
   std::vector<std::size_t> drawn;
-  std::unordered_map<std::string, std::size_t> uses;
+  std::vector<std::size_t> uses(sequences.size());
   draw_from(eligible, count, uses, drawn);
   draw_from(others, count, uses, drawn);
   return drawn;
