@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sortie/suite/declared_tool.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -60,7 +62,8 @@ inline constexpr std::size_t kTextCount = static_cast<std::size_t>(Text::count);
 
 [[nodiscard]] std::string_view text(Text which);
 
-/// The tool that examples of the format call. No catalog has it.
-inline constexpr std::string_view kExampleTool = "garden_watering";
+/// The tool that examples of the format call. No catalog has it: users' suites are refused the
+/// name.
+inline constexpr std::string_view kExampleTool = suite::kExampleToolName;
 
 }  // namespace sortie::dialogue

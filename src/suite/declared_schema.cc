@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <optional>
@@ -25,6 +26,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::size_t kParametersMax = 32;
+constexpr double kBoundMax = 1e15;  // values up to it are exact in every JSON reader
 constexpr std::array kSchemaKeys = {
     "type"sv, "properties"sv, "required"sv, "additionalProperties"sv};
 constexpr std::array kPropertyKeys = {"type"sv,
@@ -143,6 +145,14 @@ class PropertyReader {
             {key},
             "schema",
             fmt::format("'{}': {} has to be a number, found {}", name_, key, kind_name(*bound)));
+      } else if (bound != nullptr && std::abs(*json::as_number(*bound)) > kBoundMax) {
+        reader_.add({key},
+                    "schema",
+                    fmt::format("'{}': {} is {}, expected a number from -1e15 to 1e15: larger ones "
+                                "are not exact in JSON",
+                                name_,
+                                key,
+                                base::shortened(json::to_text(*bound), 60)));
       }
     }
     const auto low = json::get_double(property_, "minimum");

@@ -80,6 +80,12 @@ class ToolReader {
           "name",
           fmt::format("'{}' is a command of every dialogue: choose another name", tool_.name));
     }
+    if (tool_.name == kExampleToolName) {
+      reader_.add({"name"},
+                  "name",
+                  fmt::format("'{}' is the tool of every dialogue's examples: choose another name",
+                              tool_.name));
+    }
     if (const json::Value* parameters = reader_.require("parameters")) {
       tool_.parameters =
           read_parameters(*parameters, reader_.path({"parameters"}), reader_.problems());

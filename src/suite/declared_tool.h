@@ -19,6 +19,10 @@
 
 namespace sortie::suite {
 
+/// The tool that a dialogue's examples of the format call (src/dialogue/texts.h): no suite has a
+/// tool of that name, or the example would be a call of it.
+inline constexpr std::string_view kExampleToolName = "garden_watering";
+
 /// How many handles one call can take.
 inline constexpr std::size_t kHandlesMax = 2;
 

@@ -100,6 +100,9 @@ TEST(DeclaredTool, a_mistake_is_named_with_its_place_and_what_was_expected) {
        "\"name\": \"finish\"",
        "0/name: name: 'finish' is a command of every dialogue"},
       {"\"name\": \"fetch_order\"",
+       "\"name\": \"garden_watering\"",
+       "0/name: name: 'garden_watering' is the tool of every dialogue's examples"},
+      {"\"name\": \"fetch_order\"",
        "\"name\": 7",
        "0/name: type: 'name' has to be a text that is not empty, found a number; in quotes it is "
        "one: \"7\""},
@@ -136,6 +139,10 @@ TEST(DeclaredTool, a_mistake_is_named_with_its_place_and_what_was_expected) {
        "\"minimum\": 5, \"maximum\": 1",
        "2/parameters/properties/percent/maximum: schema: 'percent': the maximum is below the "
        "minimum"},
+      {"\"minimum\": 1, \"maximum\": 100",
+       "\"minimum\": 1, \"maximum\": 1e300",
+       "2/parameters/properties/percent/maximum: schema: 'percent': maximum is 1e+300, expected a "
+       "number from -1e15 to 1e15"},
       {"\"default\": false",
        "\"default\": \"no\"",
        "2/parameters/properties/rounded/default: schema: default: 'rounded' is \"no\", expected "

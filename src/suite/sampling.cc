@@ -29,9 +29,12 @@ using namespace std::string_view_literals;
 constexpr int kTriesMax = 16;
 constexpr std::array kSuffixes = {"-old"sv, "-copy"sv, "-v2"sv, "-draft"sv};
 
+/// A whole number as one, as far as a double holds every whole number exactly.
 json::Value number_value(double number) {
-  return std::floor(number) == number ? json::Value(static_cast<std::int64_t>(number))
-                                      : json::Value(number);
+  constexpr double kExactMax = 9007199254740992;  // 2^53
+  return std::floor(number) == number && std::abs(number) <= kExactMax
+             ? json::Value(static_cast<std::int64_t>(number))
+             : json::Value(number);
 }
 
 /// "a/b/c.csv" with a suffix on its name: "a/b/c-old.csv". Only a dot after the last slash starts
@@ -193,7 +196,13 @@ json::Value ill_typed_value(const json::Value& property) {
   if (type != nullptr && type->is_string()) {
     return json::view(type->get_string()) == "string" ? json::Value(7) : json::Value("several");
   }
-  return json::Value(true);
+  // Of several types: the first kind of value that is of none of them. A list fits no schema.
+  for (const json::Value& value : {json::Value(true), json::Value(7), json::Value("several")}) {
+    if (check_value("", property, value).has_value()) {
+      return value;
+    }
+  }
+  return json::Array{"several"};
 }
 
 const Subject& subject_of_plan(const ToolCatalog& catalog, const std::vector<Step>& plan) {

@@ -137,6 +137,9 @@ TEST(SuiteFile, broken_files_are_refused_with_file_task_and_what_was_expected) {
   EXPECT_EQ(
       problem("[0, 1], ", "[0, 9], "),
       "own.json: task 1: example-001: order: expected a list of whole numbers from 0, below 5");
+  EXPECT_EQ(
+      problem("[0, 1], ", "[0, 1.5], "),
+      "own.json: task 1: example-001: order: expected a list of whole numbers from 0, below 5");
   EXPECT_EQ(problem("\"inputs\": [3]", "\"inputs\": [4]"),
             "own.json: task 1: example-001: goal operation 5: inputs: expected a list of whole "
             "numbers from 0, below 4");

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -124,7 +125,8 @@ base::Result<std::vector<std::size_t>> positions(const json::Value& value,
   if (value.is_array()) {
     for (const json::Value& item : value.get_array()) {
       const std::optional<double> number = json::as_number(item);
-      if (number && *number >= 0 && *number < static_cast<double>(bound)) {
+      if (number && *number >= 0 && *number < static_cast<double>(bound) &&
+          std::floor(*number) == *number) {
         out.push_back(static_cast<std::size_t>(*number));
       }
     }
