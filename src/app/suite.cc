@@ -4,6 +4,7 @@
 #include "sortie/app/command.h"
 #include "sortie/app/suite_files.h"
 #include "sortie/base/text.h"
+#include "sortie/score/suite_proofs.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/suite_folder.h"
 #include "sortie/suite/generator.h"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -204,8 +206,10 @@ base::Result<Validation> validate(const SuiteOptions& options) {
   const suite::Suite& suite = loaded.suite;
   // A user's texts are of no lexicon of ours, and a user's suite may be as small as it likes.
   const bool built_in = !suite.catalog().declared();
-  const std::vector<suite::Finding> findings =
+  std::vector<suite::Finding> findings =
       suite::validate(suite, {.lexicon = built_in, .full_size = built_in});
+  std::ranges::move(score::prove_reachable(suite), std::back_inserter(findings));
+  std::ranges::move(score::prove_search(suite), std::back_inserter(findings));
   const auto broken =
       std::ranges::count_if(findings, [](const suite::Finding& f) { return !f.advice; });
   Validation validation{.text = {}, .good = broken == 0};

@@ -122,16 +122,6 @@ std::vector<std::string> distinct_tools(const std::vector<suite::Step>& plan) {
   return tools;
 }
 
-/// What to search with where no lexicon has words for a tool: its description.
-std::string query_for(const dialogue::Rules& rules, const std::string& tool) {
-  if (auto words = easy_words(tool, 0)) {
-    return std::move(*words);
-  }
-  const suite::ToolSpec* spec = rules.catalog().find(tool);
-  CHECK(spec != nullptr);
-  return spec->description;
-}
-
 /// Searches for and, if wanted, looks at every tool of a plan. False: a search did not find one.
 bool look_around(Player& player,
                  const dialogue::Rules& rules,
@@ -141,7 +131,7 @@ bool look_around(Player& player,
     if (!player.asks()) {
       return false;
     }
-    if (!player.find(query_for(rules, tool), tool)) {
+    if (!player.find(query_for(rules.catalog(), tool), tool)) {
       return false;
     }
     if (descriptions && player.asks()) {
@@ -297,6 +287,15 @@ std::optional<std::string> easy_words(std::string_view tool, std::size_t wording
     rest.remove_prefix(close == std::string_view::npos ? rest.size() : close + 1);
   }
   return std::string(base::trim(out));
+}
+
+std::string query_for(const suite::ToolCatalog& catalog, const std::string& tool) {
+  if (auto words = catalog.declared() ? std::nullopt : easy_words(tool, 0)) {
+    return std::move(*words);
+  }
+  const suite::ToolSpec* spec = catalog.find(tool);
+  CHECK(spec != nullptr);
+  return spec->description;
 }
 
 }  // namespace sortie::score

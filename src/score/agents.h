@@ -2,6 +2,7 @@
 
 #include "sortie/dialogue/rules.h"
 #include "sortie/dialogue/transcript.h"
+#include "sortie/suite/catalog.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
@@ -70,5 +71,9 @@ struct Stage {
 /// The words of `easy` for a tool's operation, without its values: what `reader` searches with.
 /// `wording` counts from 0; nullopt for a tool that is not of the lexicon.
 [[nodiscard]] std::optional<std::string> easy_words(std::string_view tool, std::size_t wording);
+
+/// What an agent searches with for a tool of the catalog: the first words of `easy`, or the tool's
+/// description where it is of no lexicon, as a user's tools are.
+[[nodiscard]] std::string query_for(const suite::ToolCatalog& catalog, const std::string& tool);
 
 }  // namespace sortie::score
