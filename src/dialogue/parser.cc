@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <span>
 #include <utility>
 
 namespace sortie::dialogue {
@@ -592,12 +591,15 @@ void Scanner::scan_lines(std::vector<ParsedCommand>& out) {
   }
 }
 
-/// One entry of the tool_calls field.
-ParsedCommand from_structured(const chat::ToolCall& call, Repairs& repairs) {
+/// One entry of the tool_calls field. `cut`: the answer ended in it, so that arguments which have
+/// not begun are not known to be none.
+ParsedCommand from_structured(const chat::ToolCall& call, bool cut, Repairs& repairs) {
   const std::string name = clean_name(call.name, repairs);
   const std::string_view text = base::trim(call.arguments);
   std::optional<json::Object> arguments = json::Object();
-  if (!text.empty()) {
+  if (text.empty() && cut) {
+    arguments.reset();
+  } else if (!text.empty()) {
     LenientReader input(text, 0, repairs, {});
     arguments = input.object();
     input.skip_space();
@@ -611,9 +613,11 @@ ParsedCommand from_structured(const chat::ToolCall& call, Repairs& repairs) {
   return command_named(name, *std::move(arguments));
 }
 
-void add_structured(std::span<const chat::ToolCall> calls, ParsedAnswer& out) {
+void add_structured(const chat::Answer& answer, ParsedAnswer& out) {
+  const std::vector<chat::ToolCall>& calls = answer.tool_calls;
   for (std::size_t i = 0; i < calls.size() && i <= kCommandsMax; ++i) {
-    out.commands.push_back(from_structured(calls[i], out.repairs));
+    const bool cut = answer.finish == chat::FinishReason::length && i + 1 == calls.size();
+    out.commands.push_back(from_structured(calls[i], cut, out.repairs));
     out.commands.back().tool_call = i;
   }
 }
@@ -655,7 +659,7 @@ ParsedAnswer parse_answer(const chat::Answer& answer, ParserOptions options) {
     if (!options.functions_offered) {
       out.repairs.add(Repair::structured_calls);
     }
-    add_structured(answer.tool_calls, out);
+    add_structured(answer, out);
   }
   if (out.commands.empty() && options.commands_from_reasoning) {
     const std::string reasoning = answer.reasoning + split.reasoning;
