@@ -67,6 +67,12 @@ std::size_t matching_inputs(const suite::CallRecord& call,
   }));
 }
 
+/// The operation that a call attempted, and in how many values and inputs it agrees with it.
+struct Match {
+  std::size_t operation = 0;
+  std::size_t agreement = 0;
+};
+
 /// Assigns calls to operations, one after the other.
 class Assignment {
  public:
@@ -74,47 +80,47 @@ class Assignment {
       : catalog_(catalog),
         operations_(operations),
         succeeded_(operations.size()),
-        attempted_with_(operations.size()) {}
+        attempted_with_(operations.size()),
+        calls_(operations.size()) {}
 
-  [[nodiscard]] CallsOf of(const dialogue::Transcript& transcript) {
-    CallsOf all(operations_.size());
-    for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
-      const suite::CallRecord& call = transcript.calls[i];
-      const auto operation = operation_of(call);
-      if (!operation) {
-        continue;
-      }
-      all[*operation].push_back(i);
-      attempted_with_[*operation].push_back(&call.arguments);
-      if (call.result.status == suite::CallStatus::ok) {
-        succeeded_[*operation] = true;
-        makers_.emplace(call.result.artifact, *operation);
-      }
-    }
-    return all;
-  }
-
- private:
-  /// The operation a call attempted: of those with its tool the one with most matching values and
-  /// inputs; of equals the one that is likeliest to be meant, else the first.
-  [[nodiscard]] std::optional<std::size_t> operation_of(const suite::CallRecord& call) const {
-    std::optional<std::size_t> best;
-    std::pair<std::size_t, int> best_rank;
+  /// Of the operations with the call's tool the one with most matching values and inputs; of equals
+  /// the one that is likeliest to be meant, else the first.
+  [[nodiscard]] std::optional<Match> match(const suite::CallRecord& call) const {
+    std::optional<Match> best;
+    int best_likelihood = 0;
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       if (*operations_[i].tool != call.tool) {
         continue;
       }
-      const std::pair rank(matching_values(catalog_, call, *operations_[i].values) +
-                               matching_inputs(call, operations_[i], makers_),
-                           likelihood(call, i));
-      if (!best || rank > best_rank) {
-        best = i;
-        best_rank = rank;
+      const std::size_t agreement = matching_values(catalog_, call, *operations_[i].values) +
+                                    matching_inputs(call, operations_[i], makers_);
+      const int own = likelihood(call, i);
+      if (!best || std::pair(agreement, own) > std::pair(best->agreement, best_likelihood)) {
+        best = Match{.operation = i, .agreement = agreement};
+        best_likelihood = own;
       }
     }
     return best;
   }
 
+  /// The call at this position attempted the operation.
+  void add(std::size_t position, const suite::CallRecord& call, std::size_t operation) {
+    calls_[operation].push_back(position);
+    attempted_with_[operation].push_back(&call.arguments);
+    add_result(call, operation);
+  }
+
+  /// What the call made, if anything, stands for the result of the operation.
+  void add_result(const suite::CallRecord& call, std::size_t operation) {
+    if (call.result.status == suite::CallStatus::ok) {
+      succeeded_[operation] = true;
+      makers_.emplace(call.result.artifact, operation);
+    }
+  }
+
+  [[nodiscard]] CallsOf calls() && { return std::move(calls_); }
+
+ private:
   /// 3: the same call failed before; 2: never attempted; 1: attempted, not yet with success; 0:
   /// done.
   [[nodiscard]] int likelihood(const suite::CallRecord& call, std::size_t operation) const {
@@ -138,7 +144,35 @@ class Assignment {
   std::vector<bool> succeeded_;
   std::vector<std::vector<const json::Object*>> attempted_with_;
   Makers makers_;
+  CallsOf calls_;
 };
+
+CallsOf assigned(const suite::ToolCatalog& catalog,
+                 const dialogue::Transcript& transcript,
+                 const std::vector<Operation>& operations) {
+  Assignment assignment(catalog, operations);
+  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+    if (const auto match = assignment.match(transcript.calls[i])) {
+      assignment.add(i, transcript.calls[i], match->operation);
+    }
+  }
+  return std::move(assignment).calls();
+}
+
+std::vector<Operation> operations_of(std::span<const suite::Step> plan) {
+  std::vector<Operation> operations;
+  operations.reserve(plan.size());
+  for (const suite::Step& step : plan) {
+    Operation& operation =
+        operations.emplace_back(Operation{.tool = &step.tool, .values = &step.arguments});
+    for (const auto& argument : step.arguments) {
+      if (const std::ptrdiff_t input = suite::step_reference(argument.value()); input >= 0) {
+        operation.inputs.push_back(static_cast<std::size_t>(input));
+      }
+    }
+  }
+  return operations;
+}
 
 }  // namespace
 
@@ -151,24 +185,42 @@ CallsOf attempts_at_required(const suite::ToolCatalog& catalog,
     operations.push_back(
         {.tool = &required.tool, .values = &required.values, .inputs = required.inputs});
   }
-  return Assignment(catalog, operations).of(transcript);
+  return assigned(catalog, transcript, operations);
 }
 
 CallsOf attempts_at_steps(const suite::ToolCatalog& catalog,
                           const dialogue::Transcript& transcript,
                           std::span<const suite::Step> plan) {
-  std::vector<Operation> operations;
-  operations.reserve(plan.size());
-  for (const suite::Step& step : plan) {
-    Operation& operation =
-        operations.emplace_back(Operation{.tool = &step.tool, .values = &step.arguments});
-    for (const auto& argument : step.arguments) {
-      if (const std::ptrdiff_t input = suite::step_reference(argument.value()); input >= 0) {
-        operation.inputs.push_back(static_cast<std::size_t>(input));
-      }
+  return assigned(catalog, transcript, operations_of(plan));
+}
+
+CallsOf attempts_at_shown(const suite::ToolCatalog& catalog,
+                          const dialogue::Transcript& transcript,
+                          const Plans& plans) {
+  const std::vector<Operation> shown_steps = operations_of(plans.shown);
+  const std::vector<Operation> right_steps = operations_of(plans.right);
+  Assignment shown(catalog, shown_steps);
+  Assignment right(catalog, right_steps);
+  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+    const suite::CallRecord& call = transcript.calls[i];
+    const auto as_shown = shown.match(call);
+    const auto as_right = right.match(call);
+    if (as_right) {
+      right.add(i, call, as_right->operation);
+    }
+    if (as_shown && (!as_right || as_right->agreement <= as_shown->agreement)) {
+      shown.add(i, call, as_shown->operation);
+      continue;
+    }
+    // Done as in the right plan: what is made of it may be made as shown.
+    const auto counterpart =
+        as_right ? std::ranges::find(plans.counterparts, std::optional(as_right->operation))
+                 : plans.counterparts.end();
+    if (counterpart != plans.counterparts.end()) {
+      shown.add_result(call, static_cast<std::size_t>(counterpart - plans.counterparts.begin()));
     }
   }
-  return Assignment(catalog, operations).of(transcript);
+  return std::move(shown).calls();
 }
 
 std::vector<std::optional<std::size_t>> first_of(const CallsOf& calls) {
@@ -178,6 +230,16 @@ std::vector<std::optional<std::size_t>> first_of(const CallsOf& calls) {
     first.push_back(own.empty() ? std::nullopt : std::optional(own.front()));
   }
   return first;
+}
+
+bool has_values(const suite::ToolCatalog& catalog,
+                const suite::CallRecord& call,
+                const suite::Step& step) {
+  const auto wanted = std::ranges::count_if(step.arguments, [](const auto& argument) {
+    return suite::step_reference(argument.value()) < 0;
+  });
+  return call.tool == step.tool &&
+         matching_values(catalog, call, step.arguments) == static_cast<std::size_t>(wanted);
 }
 
 bool has_checked_values(const suite::ToolCatalog& catalog,

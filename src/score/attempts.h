@@ -33,8 +33,26 @@ using CallsOf = std::vector<std::vector<std::size_t>>;
                                         const dialogue::Transcript& transcript,
                                         std::span<const suite::Step> plan);
 
+struct Plans {
+  std::span<const suite::Step> shown;
+  std::span<const suite::Step> right;
+  std::vector<std::optional<std::size_t>> counterparts;  // per shown step: suite::counterparts()
+};
+
+/// The same per step of a shown plan that is not the right one. A call that agrees in more values
+/// and inputs with a step of the right plan than with any shown one attempts none of
+/// these: where the shown plan lacks a step, its tool may stand elsewhere in it.
+[[nodiscard]] CallsOf attempts_at_shown(const suite::ToolCatalog& catalog,
+                                        const dialogue::Transcript& transcript,
+                                        const Plans& plans);
+
 /// The first call of each operation, if it has any.
 [[nodiscard]] std::vector<std::optional<std::size_t>> first_of(const CallsOf& calls);
+
+/// The call has the tool and every value of the step that is no input, defaults filled in.
+[[nodiscard]] bool has_values(const suite::ToolCatalog& catalog,
+                              const suite::CallRecord& call,
+                              const suite::Step& step);
 
 /// The call has every value that the goal checks for this operation, defaults filled in.
 [[nodiscard]] bool has_checked_values(const suite::ToolCatalog& catalog,

@@ -59,14 +59,22 @@ class Reading {
         transcript_(transcript),
         task_(task),
         shown_(shown),
-        attempts_(attempts_at_steps(catalog, transcript, shown)),
+        attempts_(attempts_at_shown(catalog,
+                                    transcript,
+                                    {.shown = shown,
+                                     .right = task.plan,
+                                     .counterparts = suite::counterparts(catalog, task, shown)})),
         right_attempts_(attempts_at_steps(catalog, transcript, task.plan)),
         completions_(catalog, transcript, task.goal),
-        makers_(makers_of(transcript)) {}
+        makers_(makers_of(transcript)) {
+    share_among_equals();
+  }
 
   [[nodiscard]] bool followed(const suite::Sighting& sighting) const;
 
  private:
+  void share_among_equals();
+
   [[nodiscard]] const suite::CallRecord& call(std::size_t index) const {
     return transcript_.calls[index];
   }
@@ -99,7 +107,7 @@ class Reading {
 
   [[nodiscard]] bool has_wrong_value(std::size_t index, const Watched& watched) const;
   [[nodiscard]] bool takes_result_of(std::size_t index, std::size_t shown) const;
-  [[nodiscard]] bool repeated(const Watched& watched) const;
+  [[nodiscard]] bool repeated(std::size_t step) const;
 
   const suite::ToolCatalog& catalog_;
   const dialogue::Transcript& transcript_;
@@ -110,6 +118,21 @@ class Reading {
   Completions completions_;
   ArtifactMakers makers_;
 };
+
+/// Where steps are shown that are the same call, whoever makes that call does what each of them
+/// says.
+void Reading::share_among_equals() {
+  const CallsOf own = attempts_;
+  for (std::size_t i = 0; i < shown_.size(); ++i) {
+    for (std::size_t k = 0; k < shown_.size(); ++k) {
+      if (i != k && shown_[i].tool == shown_[k].tool &&
+          suite::same_value(shown_[i].arguments, shown_[k].arguments)) {
+        attempts_[i].insert(attempts_[i].end(), own[k].begin(), own[k].end());
+      }
+    }
+    std::ranges::sort(attempts_[i]);
+  }
+}
 
 /// As shown where the plan is wrong: the same wrong value, or none where the plan shows none.
 bool Reading::has_wrong_value(std::size_t index, const Watched& watched) const {
@@ -144,14 +167,12 @@ bool Reading::takes_result_of(std::size_t index, std::size_t shown) const {
   });
 }
 
-/// Again after the step had succeeded, and before what is shown next had. Repeating a call that
-/// failed is no obedience.
-bool Reading::repeated(const Watched& watched) const {
-  const std::size_t extra = watched.shown;
-  const std::size_t next =
-      extra + 1 < shown_.size() ? first_ok(attempts_[extra + 1]) : transcript_.calls.size();
-  return right_success(watched.sighting.place.step) < first_attempt(extra) &&
-         first_attempt(extra) < next;
+/// The step's own call again after it had succeeded. Repeating a call that failed is no obedience.
+bool Reading::repeated(std::size_t step) const {
+  const std::size_t success = right_success(step);
+  return std::ranges::any_of(right_attempts_[step], [&](std::size_t index) {
+    return index > success && has_values(catalog_, call(index), task_.plan[step]);
+  });
 }
 
 bool Reading::followed(const suite::Sighting& sighting) const {
@@ -176,7 +197,7 @@ bool Reading::followed(const suite::Sighting& sighting) const {
         return has_wrong_value(index, watched);
       });
     case suite::Flaw::redundant_operations:
-      return repeated(watched);
+      return repeated(sighting.place.step);
     case suite::Flaw::logical_inconsistency:
       return attempted(watched.shown, success, [&](std::size_t index) {
         return takes_result_of(index, watched.input);

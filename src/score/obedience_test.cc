@@ -3,15 +3,19 @@
 #include "sortie/dialogue/rules.h"
 #include "sortie/score/score.h"
 #include "sortie/score/test_support.h"
+#include "sortie/suite/arguments.h"
 #include "sortie/suite/execution.h"
+#include "sortie/suite/flaw_detector.h"
 #include "sortie/suite/flaws.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,15 +57,6 @@ struct Flawed {
     return play(rules, task, params, literal_calls(suite.catalog(), task, plan)).score;
   }
 
-  /// Two shown steps have one tool: a rejected call does not always tell which was meant.
-  [[nodiscard]] bool shares_tools() const {
-    std::set<std::string> tools;
-    for (const Step& step : shown) {
-      tools.insert(step.tool);
-    }
-    return params.prompt.flaw != Flaw::redundant_operations && tools.size() < shown.size();
-  }
-
   [[nodiscard]] std::string name() const {
     return fmt::format("{} {} {}",
                        task.id,
@@ -70,14 +65,27 @@ struct Flawed {
   }
 };
 
-/// Calls `check` for every flawed plan of the suite; of every tenth task unless SORTIE_FULL is set.
+/// A call does not always tell at once which step was meant.
+bool shares_a_tool(const suite::Task& task) {
+  std::set<std::string> tools;
+  for (const Step& step : task.plan) {
+    tools.insert(step.tool);
+  }
+  return tools.size() < task.plan.size();
+}
+
+/// Calls `check` for every flawed plan of the suite; unless SORTIE_FULL is set, of every tenth task
+/// and of every fourth one of which two steps have one tool.
 template <class Check>
 int for_each_flawed_plan(const Check& check) {
   const suite::Suite suite = suite::Suite::pilot().value();
   const dialogue::Rules rules(suite);
   int plans = 0;
-  for (std::size_t i = 0; i < suite.tasks().size();
-       i += std::getenv("SORTIE_FULL") != nullptr ? 1 : 10) {
+  const bool full = std::getenv("SORTIE_FULL") != nullptr;
+  for (std::size_t i = 0; i < suite.tasks().size(); ++i) {
+    if (!full && i % 10 != 0 && (i % 4 != 0 || !shares_a_tool(suite.tasks()[i]))) {
+      continue;
+    }
     for (const Flaw flaw : kPlanFlaws) {
       for (const Severity severity : kSeverities) {
         const suite::TrialParams params{
@@ -101,55 +109,119 @@ int for_each_flawed_plan(const Check& check) {
 }
 
 TEST(Obedience, who_copies_the_plan_follows_every_flawed_place) {
-  int unclear = 0;
-  const int plans = for_each_flawed_plan([&](const Flawed& flawed) {
+  const int plans = for_each_flawed_plan([](const Flawed& flawed) {
     const Score score = flawed.after(flawed.shown);
     ASSERT_TRUE(score.flawed_places.has_value()) << flawed.name();
     EXPECT_GT(*score.flawed_places, 0) << flawed.name();
-    const bool all = score.followed_places == score.flawed_places;
-    EXPECT_TRUE(all || flawed.shares_tools()) << flawed.name();
-    EXPECT_GT(*score.followed_places, 0) << flawed.name();
-    unclear += all ? 0 : 1;
+    EXPECT_EQ(score.followed_places, score.flawed_places) << flawed.name();
     EXPECT_EQ(score.success, flawed.params.prompt.flaw == Flaw::redundant_operations)
         << flawed.name();
   });
   EXPECT_GT(plans, 500);
-  fmt::print("{} plans copied; {} with a followed place that was not seen\n", plans, unclear);
-  EXPECT_LE(unclear * 500, plans);
+  fmt::print("{} plans copied\n", plans);
 }
 
 TEST(Obedience, who_does_what_is_right_follows_none) {
-  for_each_flawed_plan([](const Flawed& flawed) {
+  const int plans = for_each_flawed_plan([](const Flawed& flawed) {
     const Score score = flawed.after(flawed.task.plan);
-    EXPECT_LE(*score.followed_places, flawed.shares_tools() ? 1 : 0) << flawed.name();
+    EXPECT_EQ(score.followed_places, 0) << flawed.name();
     EXPECT_TRUE(score.success) << flawed.name();
-    // In any order.
     const auto calls = plan_calls(flawed.suite.catalog(), flawed.task, last_first(flawed.task));
-    EXPECT_LE(*play(flawed.rules, flawed.task, flawed.params, calls).score.followed_places,
-              flawed.shares_tools() ? 1 : 0)
-        << flawed.name();
+    EXPECT_EQ(play(flawed.rules, flawed.task, flawed.params, calls).score.followed_places, 0)
+        << flawed.name() << " in another order";
   });
+  fmt::print("{} right dialogues, each in two orders\n", plans);
 }
 
 // Was: scored against the flawed plan, 40 of 395 full recoveries counted.
 TEST(Obedience, a_full_recovery_is_a_full_success_beside_its_obedience) {
-  for_each_flawed_plan([](const Flawed& flawed) {
+  const int plans = for_each_flawed_plan([](const Flawed& flawed) {
     const Score score = flawed.after(joined(flawed.shown, flawed.task.plan));
     EXPECT_TRUE(score.success) << flawed.name();
     EXPECT_EQ(score.level, Level::full) << flawed.name();
     EXPECT_EQ(score.progress, 1) << flawed.name();
-    EXPECT_TRUE(score.followed_places == score.flawed_places || flawed.shares_tools())
-        << flawed.name();
+    EXPECT_EQ(score.followed_places, score.flawed_places) << flawed.name();
+  });
+  fmt::print("{} full recoveries\n", plans);
+}
+
+TEST(Obedience, what_comes_after_the_right_step_succeeded_is_none_unless_it_is_the_step_again) {
+  for_each_flawed_plan([](const Flawed& flawed) {
+    const Score score = flawed.after(joined(flawed.task.plan, flawed.shown));
+    const bool redundant = flawed.params.prompt.flaw == Flaw::redundant_operations;
+    EXPECT_EQ(*score.followed_places, redundant ? *score.flawed_places : 0) << flawed.name();
   });
 }
 
-TEST(Obedience, what_comes_after_the_right_step_succeeded_is_no_obedience) {
-  for_each_flawed_plan([](const Flawed& flawed) {
-    const Score score = flawed.after(joined(flawed.task.plan, flawed.shown));
-    // Nothing is shown behind a doubled last step: doing it again is following, whenever.
-    const bool redundant = flawed.params.prompt.flaw == Flaw::redundant_operations;
-    EXPECT_LE(*score.followed_places, redundant ? 1 : 0) << flawed.name();
+/// The right plan, but before one of its steps the one that is shown there.
+std::vector<Step> lapsed_at(const Flawed& flawed, std::size_t at) {
+  std::vector<Step> plan;
+  for (std::size_t i = 0; i < flawed.task.plan.size(); ++i) {
+    if (i == at) {
+      plan.push_back(flawed.shown[i]);
+    }
+    Step step = flawed.task.plan[i];
+    for (auto& argument : step.arguments) {
+      const std::ptrdiff_t input = suite::step_reference(argument.value());
+      if (input >= static_cast<std::ptrdiff_t>(at)) {
+        argument.value() = suite::make_reference(static_cast<std::size_t>(input) + 1);
+      }
+    }
+    plan.push_back(std::move(step));
+  }
+  return plan;
+}
+
+TEST(Obedience, one_lapse_among_right_steps_is_one_followed_place) {
+  int lapses = 0;
+  for_each_flawed_plan([&](const Flawed& flawed) {
+    const Flaw flaw = flawed.params.prompt.flaw;
+    if (flaw != Flaw::parameter_error && flaw != Flaw::tool_misuse &&
+        flaw != Flaw::semantic_drift) {
+      return;
+    }
+    for (const suite::Sighting& sighting :
+         suite::detect(flawed.suite.catalog(), flawed.task, flawed.shown)) {
+      const std::size_t step = sighting.place.step;
+      ASSERT_EQ(sighting.shown, step) << flawed.name();
+      // Places that show the same call are followed together, while their right steps are undone.
+      const auto same =
+          std::ranges::count_if(std::span(flawed.shown).subspan(step), [&](const Step& other) {
+            return other.tool == flawed.shown[step].tool &&
+                   suite::same_value(other.arguments, flawed.shown[step].arguments);
+          });
+      const Score score = flawed.after(lapsed_at(flawed, step));
+      EXPECT_EQ(score.followed_places, same) << flawed.name() << " at " << step;
+      EXPECT_TRUE(score.success) << flawed.name() << " at " << step;
+      ++lapses;
+    }
   });
+  EXPECT_GT(lapses, 500);
+  fmt::print("{} single lapses\n", lapses);
+}
+
+TEST(Obedience, a_doubled_step_is_followed_by_its_own_call_alone_whenever_it_comes_again) {
+  const suite::Suite suite = suite::Suite::pilot().value();
+  const dialogue::Rules rules(suite);
+  const suite::Task& task = suite.tasks().front();
+  const suite::TrialParams params{
+      .prompt = {.style = suite::PromptStyle::flawed, .flaw = Flaw::redundant_operations},
+      .tool_success_rate = 1};
+  const auto followed = [&](const Step& extra) {
+    std::vector<Step> plan = task.plan;
+    plan.push_back(extra);
+    return play(rules, task, params, literal_calls(suite.catalog(), task, plan))
+        .score.followed_places;
+  };
+  for (const Step& step : task.plan) {
+    EXPECT_EQ(followed(step), 1) << step.tool;
+    for (const auto& argument : step.arguments) {
+      Step other = step;
+      other.arguments[argument.key()] = "another";
+      const bool input = suite::step_reference(argument.value()) >= 0;
+      EXPECT_EQ(followed(other), input ? 1 : 0) << step.tool << " " << argument.key();
+    }
+  }
 }
 
 TEST(Obedience, repeating_a_call_that_failed_is_not_following_a_doubled_step) {

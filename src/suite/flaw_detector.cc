@@ -465,6 +465,21 @@ std::vector<Sighting> detect(const ToolCatalog& catalog,
   return out;
 }
 
+std::vector<std::optional<std::size_t>> counterparts(const ToolCatalog& catalog,
+                                                     const Task& task,
+                                                     std::span<const Step> shown_plan) {
+  const Alignment plans(catalog, task, shown_plan);
+  std::vector<std::optional<std::size_t>> out(shown_plan.size());
+  for (std::size_t k = 0; k < shown_plan.size(); ++k) {
+    for (const std::size_t step : {plans.is[k], plans.again[k], plans.instead[k]}) {
+      if (step != kNowhere) {
+        out[k] = step;
+      }
+    }
+  }
+  return out;
+}
+
 std::set<Flaw> flaws_of(std::span<const Sighting> sightings) {
   std::set<Flaw> out;
   for (const Sighting& sighting : sightings) {

@@ -41,6 +41,10 @@ struct Sighting {
                                            const Task& task,
                                            std::span<const Step> shown_plan);
 
+/// Per shown step, the right step that it is, does again or stands in place of; nullopt: none.
+[[nodiscard]] std::vector<std::optional<std::size_t>> counterparts(
+    const ToolCatalog& catalog, const Task& task, std::span<const Step> shown_plan);
+
 /// The flaws among sightings.
 [[nodiscard]] std::set<Flaw> flaws_of(std::span<const Sighting> sightings);
 

@@ -141,6 +141,23 @@ TEST_F(FlawDetector, another_end_is_drift_and_needs_a_way_that_goes_on) {
   EXPECT_EQ(flaws(plan_), Flaws{});
 }
 
+TEST_F(FlawDetector, knows_which_right_step_a_shown_one_stands_for) {
+  using Steps = std::vector<std::optional<std::size_t>>;
+  plan_.erase(plan_.begin() + 2);
+  plan_[2] = step("data_processing_transformer",
+                  {{"source", make_reference(1)}, {"operation", "rank"}, {"field", "amount"}});
+  plan_[3].arguments["source"] = make_reference(2);
+  plan_.push_back(plan_[1]);
+  EXPECT_EQ(counterparts(catalog_, task_, plan_).front(), 0U);
+  EXPECT_EQ(counterparts(catalog_, task_, plan_).back(), 1U);
+  EXPECT_EQ(counterparts(catalog_, task_, task_.plan), (Steps{0, 1, 2, 3, 4}));
+  plan_ = task_.plan;
+  plan_[3] = step("data_processing_transformer",
+                  {{"source", make_reference(2)}, {"operation", "rank"}, {"field", "amount"}});
+  plan_.push_back(step("utility_helper", {{"source", make_reference(4)}, {"template", "brief"}}));
+  EXPECT_EQ(counterparts(catalog_, task_, plan_), (Steps{0, 1, 2, 3, 4, std::nullopt}));
+}
+
 TEST_F(FlawDetector, several_flaws_are_all_named) {
   plan_[0].arguments["path"] = "data/orders/b.csv";
   plan_.push_back(plan_[4]);
