@@ -21,9 +21,6 @@ namespace sortie::dialogue {
 
 namespace {
 
-/// This many answers in a row with the same commands and the same replies are a loop.
-constexpr int kLoopLength = 5;
-
 bool same_command(const Command& a, const Command& b) {
   return a.kind == b.kind && a.name == b.name && a.arguments == b.arguments;
 }
@@ -106,7 +103,7 @@ struct Dialogue::State {
   std::optional<suite::World> world;  // gone after the end
   std::vector<chat::Message> history;
   Transcript transcript;
-  int same_in_row = 0;
+  std::size_t same_in_row = 0;
 };
 
 /// Records what is known of an answer before its commands run, and puts it into the history.

@@ -6,6 +6,7 @@
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
+#include <cstddef>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -14,6 +15,9 @@
 // needed next.
 
 namespace sortie::dialogue {
+
+/// This many answers in a row with the same commands and the same replies are a loop.
+inline constexpr std::size_t kLoopLength = 5;
 
 /// Ask the model with Dialogue::history().
 struct AskModel {};

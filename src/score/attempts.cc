@@ -258,34 +258,72 @@ ArtifactMakers makers_of(const dialogue::Transcript& transcript) {
   return makers;
 }
 
+namespace {
+
+std::vector<bool> successes(const dialogue::Transcript& transcript) {
+  std::vector<bool> calls;
+  calls.reserve(transcript.calls.size());
+  for (const suite::CallRecord& call : transcript.calls) {
+    calls.push_back(call.result.status == suite::CallStatus::ok);
+  }
+  return calls;
+}
+
+/// Successful calls without those whose file another one replaced, as the goal has it.
+std::vector<bool> lasting(const suite::ToolCatalog& catalog,
+                          const dialogue::Transcript& transcript) {
+  std::vector<bool> calls = successes(transcript);
+  std::map<std::string, std::string_view> standing;  // path → artifact
+  for (std::size_t i = calls.size(); i-- > 0;) {
+    const suite::CallRecord& call = transcript.calls[i];
+    const suite::ToolSpec* tool = catalog.find(call.tool);
+    const json::Value* path = call.arguments.if_contains("path");
+    if (calls[i] && tool != nullptr && suite::writes_files(*tool) && path != nullptr) {
+      const auto stands = standing.emplace(json::canonical(*path), call.result.artifact).first;
+      calls[i] = stands->second == call.result.artifact;
+    }
+  }
+  return calls;
+}
+
+}  // namespace
+
 Completions::Completions(const suite::ToolCatalog& catalog,
                          const dialogue::Transcript& transcript,
                          const suite::Goal& goal)
-    : catalog_(catalog),
-      goal_(goal),
-      makers_(makers_of(transcript)),
-      through_(transcript.calls.size(), std::vector<bool>(goal.required.size())),
-      first_(goal.required.size()) {
+    : catalog_(catalog), goal_(goal), makers_(makers_of(transcript)) {
+  for (const auto& done : first_among(transcript, lasting(catalog, transcript))) {
+    lasts_.push_back(done.has_value());
+  }
+  first_ = first_among(transcript, successes(transcript));
+}
+
+std::vector<std::optional<std::size_t>> Completions::first_among(
+    const dialogue::Transcript& transcript, const std::vector<bool>& calls) {
+  std::vector<std::optional<std::size_t>> first(goal_.required.size());
+  through_.assign(calls.size(), std::vector<bool>(goal_.required.size()));
   // Inputs are made before what is made of them: one pass in order is enough.
-  for (std::size_t i = 0; i < transcript.calls.size(); ++i) {
+  for (std::size_t i = 0; i < calls.size(); ++i) {
     const suite::CallRecord& call = transcript.calls[i];
-    const suite::ToolSpec* tool = catalog.find(call.tool);
-    if (call.result.status != suite::CallStatus::ok || tool == nullptr) {
+    const suite::ToolSpec* tool = catalog_.find(call.tool);
+    if (!calls[i] || tool == nullptr) {
       continue;
     }
     const auto inputs = inputs_of(call);
-    for (std::size_t operation = 0; operation < goal.required.size(); ++operation) {
-      const suite::Required& required = goal.required[operation];
-      const bool done = call.tool == required.tool && has_checked_values(catalog, call, required) &&
+    for (std::size_t operation = 0; operation < goal_.required.size(); ++operation) {
+      const suite::Required& required = goal_.required[operation];
+      const bool done = call.tool == required.tool &&
+                        has_checked_values(catalog_, call, required) &&
                         takes_right_inputs(call, operation);
-      if (done && !first_[operation]) {
-        first_[operation] = i;
+      if (done && !first[operation]) {
+        first[operation] = i;
       }
       const bool keeps =
           tool->keeps_content && !inputs.empty() && through(inputs.front(), operation);
       through_[i][operation] = done || keeps;
     }
   }
+  return first;
 }
 
 std::vector<std::size_t> Completions::inputs_of(const suite::CallRecord& call) const {

@@ -77,6 +77,9 @@ class Completions {
     return first_[operation];
   }
 
+  /// It is done when the dialogue ends: no later file took the place of what did it.
+  [[nodiscard]] bool lasts(std::size_t operation) const { return lasts_[operation]; }
+
   /// The call names, as inputs, results of exactly the operations that this one needs. Only for
   /// calls whose handles the world knew.
   [[nodiscard]] bool takes_right_inputs(const suite::CallRecord& call, std::size_t operation) const;
@@ -84,6 +87,10 @@ class Completions {
  private:
   /// Per input that a call names, the call that made it.
   [[nodiscard]] std::vector<std::size_t> inputs_of(const suite::CallRecord& call) const;
+
+  /// Per operation, the first of the given calls (per call: whether) that did it; fills through_.
+  [[nodiscard]] std::vector<std::optional<std::size_t>> first_among(
+      const dialogue::Transcript& transcript, const std::vector<bool>& calls);
 
   /// What a call made is the result of the operation.
   [[nodiscard]] bool through(std::size_t call, std::size_t operation) const {
@@ -95,6 +102,7 @@ class Completions {
   ArtifactMakers makers_;
   std::vector<std::vector<bool>> through_;  // per call and operation
   std::vector<std::optional<std::size_t>> first_;
+  std::vector<bool> lasts_;
 };
 
 /// Per call, the turn that made it.

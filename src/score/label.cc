@@ -1,5 +1,6 @@
 #include "sortie/score/label.h"
 
+#include "sortie/dialogue/dialogue.h"
 #include "sortie/score/attempts.h"
 #include "sortie/suite/arguments.h"
 #include "sortie/suite/world.h"
@@ -17,7 +18,6 @@ namespace {
 
 using dialogue::Turn;
 
-constexpr std::size_t kLoopLength = 5;
 constexpr std::size_t kRecentTurns = 5;
 
 bool was_refused(const Turn& turn) {
@@ -73,11 +73,6 @@ struct Evidence {
     return since;
   }
 
-  [[nodiscard]] bool is_needed(std::string_view tool) const {
-    return std::ranges::any_of(goal.required,
-                               [&](const suite::Required& r) { return r.tool == tool; });
-  }
-
   /// A value of the call is missing, ill-typed or not the one that the goal checks.
   [[nodiscard]] bool is_misparametrised(std::size_t index, std::size_t operation) const {
     const suite::ToolSpec* tool = catalog.find(call(index).tool);
@@ -115,13 +110,28 @@ std::optional<Verdict> judge_attempts(const Evidence& evidence, std::size_t oper
   return std::nullopt;
 }
 
+/// The call chose a tool that cannot do what is due: one that the task does not need, or one that
+/// it needs elsewhere, called with neither the values nor the inputs that it has there.
+bool chose_wrong_tool(const Evidence& evidence, std::size_t index) {
+  const suite::CallRecord& call = evidence.call(index);
+  for (std::size_t i = 0; i < evidence.goal.required.size(); ++i) {
+    const suite::Required& other = evidence.goal.required[i];
+    if (other.tool == call.tool &&
+        (has_checked_values(evidence.catalog, call, other) ||
+         (!other.inputs.empty() && evidence.completions.takes_right_inputs(call, i)))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::optional<Verdict> judge_selection(const Evidence& evidence, std::size_t operation) {
   if (!evidence.attempts[operation].empty()) {
     return std::nullopt;
   }
   const std::size_t since = evidence.inputs_since(operation).value_or(0);
   for (std::size_t index = since; index < evidence.transcript.calls.size(); ++index) {
-    if (!evidence.is_needed(evidence.call(index).tool)) {
+    if (chose_wrong_tool(evidence, index)) {
       return Verdict{.label = Label::tool_selection, .turn = evidence.turn_of[index]};
     }
   }
@@ -130,7 +140,7 @@ std::optional<Verdict> judge_selection(const Evidence& evidence, std::size_t ope
 
 std::optional<Verdict> judge_operations(const Evidence& evidence) {
   for (std::size_t i = 0; i < evidence.goal.required.size(); ++i) {
-    if (evidence.completions.first(i)) {
+    if (evidence.completions.lasts(i)) {
       continue;
     }
     const auto verdict = judge_attempts(evidence, i);
@@ -202,7 +212,8 @@ Verdict judge(const suite::ToolCatalog& catalog,
     return {.label = Label::truncated, .turn = first_turn(turns, was_cut)};
   }
   if (transcript.end == dialogue::End::loop) {
-    return {.label = Label::loop, .turn = turns.size() - std::min(turns.size(), kLoopLength)};
+    return {.label = Label::loop,
+            .turn = turns.size() - std::min(turns.size(), dialogue::kLoopLength)};
   }
   const Evidence evidence{.catalog = catalog,
                           .transcript = transcript,

@@ -80,6 +80,39 @@ TEST(Label, a_tool_that_is_not_needed_before_the_operation_was_due_shows_nothing
             "early_finish@1");
 }
 
+TEST(Label, a_tool_that_is_needed_elsewhere_is_a_choice_where_it_agrees_with_nothing_there) {
+  const std::vector<bool> one_done = {true, false, false};
+  // In place of the parse, which was due: another file read, and the raw text stored elsewhere.
+  EXPECT_EQ(
+      Made().read().call("file_operations_reader", {{"path", "b.csv"}}).done(one_done, 0.3).label(),
+      "tool_selection@1");
+  EXPECT_EQ(Made()
+                .read()
+                .call("file_operations_writer", {{"source", "raw#1"}, {"path", "c.csv"}})
+                .done(one_done, 0.3)
+                .label(),
+            "tool_selection@1");
+  // The store itself, too early; and the read once more.
+  EXPECT_EQ(Made()
+                .read()
+                .call("file_operations_writer", {{"source", "raw#1"}, {"path", "b.csv"}})
+                .read()
+                .done(one_done, 0.3)
+                .label(),
+            "early_finish@2");
+}
+
+TEST(Label, a_right_file_that_was_overwritten_is_not_done) {
+  Made made;
+  made.read().parse().write();
+  made.call("file_operations_writer", {{"source", "raw#1"}, {"path", "b.csv"}});
+  EXPECT_EQ(made.label(), "dependency@3");
+  // The same call again is the same file, which takes its place back.
+  made.call("file_operations_writer", {{"source", "table#2"}, {"path", "b.csv"}});
+  made.transcript().calls.back().result.artifact = made.transcript().calls[2].result.artifact;
+  EXPECT_EQ(made.label(), "early_finish@4");
+}
+
 TEST(Label, wrong_values_are_a_matter_of_parameters) {
   const std::vector<bool> one_done = {true, false, false};
   EXPECT_EQ(

@@ -334,7 +334,7 @@ CallResult World::State::keep(const ToolSpec& tool,
     artifacts.push_back(std::move(artifact));
     result.value = std::move(product.value);
   }
-  if (tool.kind == kFileKind && !tool.declared) {
+  if (writes_files(tool)) {
     replace_others(position, arguments.at("path"));
   }
   result.artifact = handle(artifacts[position], position);
@@ -345,7 +345,7 @@ void World::State::replace_others(std::size_t position, const json::Value& path)
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
     if (i == position) {
       artifacts[i].replaced = false;
-    } else if (artifacts[i].tool->kind == kFileKind &&
+    } else if (writes_files(*artifacts[i].tool) &&
                same_value(calls[artifacts[i].call].arguments.at("path"), path)) {
       artifacts[i].replaced = true;
     }
@@ -460,6 +460,10 @@ void World::State::add_lineage(std::size_t artifact, std::vector<bool>& chosen) 
   for (const std::uint32_t input : artifacts[artifact].input_list()) {
     add_lineage(input, chosen);
   }
+}
+
+bool writes_files(const ToolSpec& tool) {
+  return tool.kind == kFileKind && !tool.declared;
 }
 
 World::World(const ToolCatalog& catalog, const Task& task, const Luck& luck)

@@ -52,6 +52,9 @@ struct CallResult {
   std::string artifact;  // handle of what was produced, e.g. "table#2"; "" otherwise
 };
 
+/// Results are files: one takes the place of any earlier one with the same argument "path".
+[[nodiscard]] bool writes_files(const ToolSpec& tool);
+
 /// Why a call was rejected, for labels: which part of it was wrong.
 enum class Rejection : std::uint8_t {
   none,
