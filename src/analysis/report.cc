@@ -42,6 +42,14 @@ std::string model_cell(const std::string& model, bool simulated) {
   return escape_html(model) + (simulated ? " <span class=\"mark\">simulated</span>" : "");
 }
 
+std::string bounds_of(const Tally& tally, std::uint64_t lost) {
+  if (lost == 0) {
+    return "";
+  }
+  const stats::Interval bounds = loss_bounds(tally, lost);
+  return fmt::format("{} – {}", percent(bounds.low), percent(bounds.high));
+}
+
 /// Success per model as points with intervals, readable in black and white.
 std::string figure(const std::vector<const GroupSummary*>& groups) {
   constexpr int kLeft = 260;
@@ -66,11 +74,10 @@ std::string figure(const std::vector<const GroupSummary*>& groups) {
   }
   int y = kRowHeight / 2;
   for (const GroupSummary* group : groups) {
-    svg += fmt::format(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-        kLeft - 12,
-        y + 4,
-        escape_html(group->model + (group->protocol == "text" ? "" : ", " + group->protocol)));
+    svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+                       kLeft - 12,
+                       y + 4,
+                       escape_html(named(*group)));
     svg += fmt::format("<line class=\"bar\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{}\" y2=\"{}\"/>",
                        x(group->success.low),
                        x(group->success.high),
@@ -95,13 +102,15 @@ std::string scenario_section(const std::string& scenario,
       "interval</th>"
       "<th class=\"text\">interval "
       "by</th><th>clean</th><th>partial†</th><th>progress</th><th>turns</th><th>calls</th>"
-      "<th>repaired turns</th><th>lost</th></tr></thead><tbody>\n";
+      "<th>repaired turns</th><th class=\"text\">lost</th><th>all lost failed – "
+      "succeeded</th></tr></thead><tbody>\n";
   for (const GroupSummary* group : groups) {
     const Tally& tally = group->tally;
     html += fmt::format(
         "<tr><td>{}</td><td class=\"text\">{}</td><td>{}{}</td><td>{}</td><td>{} – {}</td><td "
         "class=\"text\">{}</td><td>{}</td><td>{}</td>"
-        "<td>{:.2f}</td><td>{:.1f}</td><td>{:.1f}</td><td>{}</td><td>{}</td></tr>\n",
+        "<td>{:.2f}</td><td>{:.1f}</td><td>{:.1f}</td><td>{}</td><td class=\"text\">{}</td>"
+        "<td>{}</td></tr>\n",
         model_cell(group->model, group->simulated),
         escape_html(group->protocol),
         tally.scored,
@@ -116,7 +125,8 @@ std::string scenario_section(const std::string& scenario,
         tally.turns,
         tally.calls,
         percent(tally.repaired_turns),
-        group->lost);
+        lost_text(group->lost),
+        bounds_of(tally, group->missing()));
   }
   return html + "</tbody></table></div>\n";
 }
@@ -127,14 +137,6 @@ std::string labels_of(const Tally& tally) {
     text += (text.empty() ? "" : ", ") + fmt::format("{} {}", escape_html(label), count);
   }
   return text;
-}
-
-std::string bounds_of(const Tally& tally, std::uint64_t lost) {
-  if (lost == 0) {
-    return "";
-  }
-  const stats::Interval bounds = loss_bounds(tally, lost);
-  return fmt::format("{} – {}", percent(bounds.low), percent(bounds.high));
 }
 
 std::string repeats_of(const CellSummary& cell) {
@@ -196,16 +198,20 @@ std::string cells_section(const ReportData& data) {
   std::string html =
       "<h2>Cells</h2>\n<p class=\"note\">A cell holds all trials that share every factor but task "
       "and repeat. Its interval is Wilson's, with repeats a bootstrap over tasks (‡). Injected "
-      "failures are compared with the nominal rate. The reference is what an agent without "
+      "failures are compared with the nominal rate; calls that the world rejects are counted apart "
+      "and "
+      "draw no luck. The reference is what an agent without "
       "mistakes "
       "achieves on the same trials: by calls alone, with one search per tool, and with one search "
       "and one look at each tool's description.</p>\n<div class=\"scroll\"><table><thead><tr>"
       "<th>model</th><th class=\"text\">scenarios</th><th class=\"text\">prompt</th><th "
       "class=\"text\">difficulty</th><th class=\"text\">protocol</th>"
       "<th>tool "
-      "rate†</th><th>realised</th><th>calls per "
-      "answer</th><th>planned</th><th>n</th><th>success†</th><th>95&nbsp;% "
-      "interval</th><th>lost</th><th>all lost failed – succeeded</th><th>reference</th>"
+      "rate†</th><th>realised</th><th>injected failures</th><th>rejected by the "
+      "world</th><th>calls "
+      "per answer</th><th>planned</th><th>n</th><th>success†</th><th>95&nbsp;% "
+      "interval</th><th class=\"text\">lost</th><th>all lost failed – "
+      "succeeded</th><th>reference</th>"
       "<th class=\"text\">error labels†</th><th class=\"text\">times, "
       "diagnosis</th></tr></thead><tbody>\n";
   for (const CellSummary& cell : data.summary.cells) {
@@ -215,17 +221,20 @@ std::string cells_section(const ReportData& data) {
                                 : 1 - static_cast<double>(tally.injected_failures) /
                                           static_cast<double>(tally.valid_calls);
     html += fmt::format(
-        "<tr><td>{}</td>{}<td>{:.3f}</td><td>{}</td><td>{}</td><td>{}{}</td>{}<td>{}</td>"
+        "<tr><td>{}</td>{}<td>{:.3f}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}{}</td>"
+        "{}<td class=\"text\">{}</td>"
         "<td>{}</td><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td></tr>\n",
         model_cell(cell.factors.model, cell.factors.simulated),
         factors_of(cell.factors),
         realised,
+        tally.injected_failures,
+        tally.rejected_calls,
         tally.calls_per_answer.has_value() ? fmt::format("{:.2f}", *tally.calls_per_answer) : "",
         cell.planned,
         tally.scored,
         cell.complete() ? "" : " <span class=\"mark\">incomplete</span>",
         success_of(cell),
-        cell.lost_total(),
+        lost_text(cell.lost),
         bounds_of(tally, cell.missing()),
         reference_of(tally),
         labels_of(tally),

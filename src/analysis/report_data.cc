@@ -108,16 +108,23 @@ base::Status read_latencies(ledger::Reader& reader, std::vector<RouteUse>& route
 }
 
 base::Status read_answers(ledger::Reader& reader, std::vector<RouteUse>& routes) {
-  return reader.scan("SELECT route, count(*), sum(output_tokens = 0) FROM turn GROUP BY route",
-                     [&](std::span<const Cell> row) {
-                       const auto route =
-                           std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
-                       if (route != routes.end()) {
-                         route->answers = static_cast<std::uint64_t>(int_of(row[1]));
-                         route->empty_answers = static_cast<std::uint64_t>(int_of(row[2]));
-                       }
-                       return true;
-                     });
+  // Some servers report no usage: then the answer itself says whether it is empty.
+  return reader.scan(
+      "SELECT t.route, count(*), sum(CASE WHEN e.billing_known THEN t.output_tokens = 0 ELSE "
+      "coalesce(message_text(t.answer) ->> '$.text', '') = '' AND "
+      "coalesce(message_text(t.answer) ->> '$.reasoning', '') = '' AND "
+      "coalesce(message_text(t.answer) ->> '$.refusal', '') = '' AND "
+      "coalesce(json_array_length(message_text(t.answer), '$.tool_calls'), 0) = 0 END) FROM turn "
+      "AS t "
+      "JOIN attempt_end AS e ON e.attempt = t.attempt GROUP BY t.route",
+      [&](std::span<const Cell> row) {
+        const auto route = std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
+        if (route != routes.end()) {
+          route->answers = static_cast<std::uint64_t>(int_of(row[1]));
+          route->empty_answers = static_cast<std::uint64_t>(int_of(row[2]));
+        }
+        return true;
+      });
 }
 
 base::Status read_times(ledger::Reader& reader, std::map<std::string, CellTimes>& times) {

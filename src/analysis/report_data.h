@@ -35,7 +35,7 @@ struct RouteUse {
   std::int64_t reserved = 0;  // micro-dollars that unknown attempts reserved
   double latency_median_s = 0;
   std::uint64_t answers = 0;        // that became turns
-  std::uint64_t empty_answers = 0;  // of zero tokens
+  std::uint64_t empty_answers = 0;  // of zero tokens; without text, where usage is unknown
 
   /// More than 2 % of the answers are empty: the route is broken, or hides what the model wrote.
   [[nodiscard]] bool suspect() const { return empty_answers * 50 > answers; }

@@ -4,6 +4,7 @@
 #include "sortie/analysis/scenario_tables.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/validity_tables.h"
+#include "sortie/base/printable.h"
 
 #include <algorithm>
 #include <string>
@@ -24,13 +25,15 @@ std::string diagnoses_text(const ReportData& data) {
     if (line == data.diagnoses.end()) {
       continue;
     }
-    out += fmt::format("{}, {}, {}, rate {}, {}: {}\n",
+    out += fmt::format("{}{}, {}{}, {}, rate {}, {}: {}\n",
                        f.model,
+                       f.simulated ? " (simulated)" : "",
                        f.prompt,
+                       f.severity.empty() ? "" : ", " + f.severity,
                        f.difficulty,
                        f.tool_success_rate,
                        f.protocol,
-                       line->second);
+                       base::printable_line(line->second));
   }
   return out.empty() ? out : "Cells at 0 or 100 %\n" + out + "\n";
 }

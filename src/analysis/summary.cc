@@ -46,6 +46,8 @@ class TallyBuilder {
       per_answer_ += *trial.calls_per_answer;
       ++with_calls_;
     }
+    tally_.rejected_calls +=
+        static_cast<std::uint64_t>(trial.calls - trial.calls_ok - trial.injected);
     tally_.injected_failures += static_cast<std::uint64_t>(trial.injected);
     tally_.valid_calls += static_cast<std::uint64_t>(trial.injected + trial.calls_ok);
     if (!trial.success) {
@@ -220,7 +222,9 @@ class Summarizer {
     group.cells = cells.size();
     for (const std::size_t cell : cells) {
       group.planned += summary_.cells[cell].planned;
-      group.lost += summary_.cells[cell].lost_total();
+      for (const auto& [outcome, count] : summary_.cells[cell].lost) {
+        group.lost[outcome] += count;
+      }
     }
     group.tally = tally_of(cells);
     const Estimate estimate = estimate_success(rows_,
@@ -265,6 +269,7 @@ json::Object tally_json(const Tally& tally) {
            tally.calls_per_answer.has_value() ? json::Value(*tally.calls_per_answer) : nullptr},
           {"repaired_turns", tally.repaired_turns},
           {"injected_failures", tally.injected_failures},
+          {"rejected_calls", tally.rejected_calls},
           {"valid_calls", tally.valid_calls},
           {"labels", std::move(labels)},
           {"reference", std::move(reference)}};
@@ -276,12 +281,12 @@ stats::Interval loss_bounds(const Tally& tally, std::uint64_t lost) {
   return stats::loss_bounds({.successes = tally.successes, .scored = tally.scored, .lost = lost});
 }
 
-std::uint64_t CellSummary::lost_total() const {
-  std::uint64_t total = 0;
+std::uint64_t total(const Losses& lost) {
+  std::uint64_t sum = 0;
   for (const auto& [outcome, count] : lost) {
-    total += count;
+    sum += count;
   }
-  return total;
+  return sum;
 }
 
 base::Result<Summary> summarize(ledger::Reader& reader) {
@@ -338,7 +343,7 @@ json::Value to_json(const Summary& summary) {
                      {"simulated", group.simulated},
                      {"cells", group.cells},
                      {"planned", group.planned},
-                     {"lost", group.lost},
+                     {"lost", total(group.lost)},
                      {"tasks", group.tasks},
                      {"complete", group.complete()},
                      {"success_low", group.success.low},

@@ -33,6 +33,7 @@ struct Tally {
   double repaired_turns = 0;  // share of turns
   // Mean over the trials with a call, of answers with one; absent from older scorers.
   std::optional<double> calls_per_answer;
+  std::uint64_t rejected_calls = 0;  // by the world: they draw no luck
   std::uint64_t injected_failures = 0;
   std::uint64_t valid_calls = 0;                // ok and injected: what luck was drawn for
   std::map<std::string, std::uint64_t> labels;  // of failures
@@ -56,17 +57,25 @@ struct RepeatSummary {
   double pass_hat_k = 0;  // all k succeed
 };
 
+/// Lost trials by infrastructure outcome.
+using Losses = std::map<std::string, std::uint64_t>;
+
+[[nodiscard]] std::uint64_t total(const Losses& lost);
+
+/// "12 (throttled 10, timeout 2)"
+[[nodiscard]] std::string lost_text(const Losses& lost);
+
 struct CellSummary {
   CellFactors factors;
   std::uint64_t planned = 0;
-  std::map<std::string, std::uint64_t> lost;  // by infrastructure outcome
+  Losses lost;
   std::uint64_t open = 0;
   Tally tally;
   stats::Interval success;
   std::string interval_method;  // "wilson", with repeats "bootstrap over tasks"
   std::optional<RepeatSummary> repeats;
 
-  [[nodiscard]] std::uint64_t lost_total() const;
+  [[nodiscard]] std::uint64_t lost_total() const { return total(lost); }
 
   /// Planned trials without a score: lost, or still open. Both are missing for a reason.
   [[nodiscard]] std::uint64_t missing() const { return lost_total() + open; }
@@ -88,7 +97,7 @@ struct GroupSummary {
   bool simulated = false;
   std::size_t cells = 0;
   std::uint64_t planned = 0;
-  std::uint64_t lost = 0;
+  Losses lost;
   std::uint64_t tasks = 0;  // distinct
   Tally tally;
   stats::Interval success;      // Wilson for one cell without repeats, else a bootstrap over tasks
@@ -116,8 +125,12 @@ struct Summary {
 /// the rows, in their order.
 [[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader, const RunRows& rows);
 
-/// The scored table as JSON: stable field names, the same bytes for the same scores.
+/// The scored table as JSON: stable field names, the same bytes for the same scores. It counts the
+/// losses; what they were due to says how a run went, and is not in it.
 [[nodiscard]] json::Value to_json(const Summary& summary);
+
+/// A group's model as terminals and figures name it: "m, native (simulated)".
+[[nodiscard]] std::string named(const GroupSummary& group);
 
 /// The result table for a terminal: one line per scenario and model.
 [[nodiscard]] std::string to_text(const Summary& summary);

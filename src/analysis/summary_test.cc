@@ -159,6 +159,64 @@ TEST(Summary, marks_simulated_models_in_the_text_table) {
   EXPECT_NE(text.find("never contestants"), std::string::npos);
 }
 
+TEST(Report, marks_simulated_models_wherever_one_is_named) {
+  TestRun run;
+  const auto cell = run.cell("m", "flawed_missing_step", "flawed", 2, "medium");
+  run.scored(cell, "simple-1", true);
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value()) << data.error().message;
+  const std::string text = to_text(*data);
+  EXPECT_NE(text.find("flawed, m (simulated): 50.0 % if all missing"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nm (simulated), flawed_missing_step, medium, easy"), std::string::npos)
+      << text;
+  const std::string html = to_html(*data);
+  EXPECT_NE(html.find("text-anchor=\"end\">m (simulated)</text>"), std::string::npos);
+  const std::size_t validity = html.find("<h2>Validity</h2>");
+  EXPECT_NE(html.find("<td class=\"text\">m <span class=\"mark\">simulated</span>", validity),
+            std::string::npos);
+}
+
+TEST(Report, lists_losses_by_outcome_and_shows_the_bounds_of_what_is_incomplete) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 10);
+  for (int i = 0; i < 6; ++i) {
+    run.scored(cell, "simple-" + std::to_string(i), i < 3);
+  }
+  run.lost(cell, "simple-6", "timeout");
+  run.lost(cell, "simple-7", "throttled");
+  run.lost(cell, "simple-8", "throttled");
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value()) << data.error().message;
+  EXPECT_NE(to_text(*data).find("3 (throttled 2, timeout 1)"), std::string::npos) << to_text(*data);
+  const std::string html = to_html(*data);
+  const std::size_t cells = html.find("<h2>Cells</h2>");
+  const std::string scenario = html.substr(0, cells);
+  for (const std::string& part : {scenario, html.substr(cells)}) {
+    EXPECT_NE(part.find("3 (throttled 2, timeout 1)"), std::string::npos);
+    EXPECT_NE(part.find("30.0&nbsp;% – 70.0&nbsp;%"), std::string::npos);
+  }
+  // Equal scores and numbers of losses give equal bytes, whatever the losses were due to.
+  EXPECT_EQ(json::to_text(tables_json(*data)).find("throttled"), std::string::npos);
+}
+
+TEST(Summary, counts_what_the_world_rejects_apart_from_injected_failures) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 2);
+  run.rejected = 3;
+  run.scored(cell, "simple-1", true);
+  run.rejected = 1;
+  run.scored(cell, "simple-2", true);
+  const Summary summary = summary_of(run);
+  EXPECT_EQ(summary.cells[0].tally.injected_failures, 2U);
+  EXPECT_EQ(summary.cells[0].tally.rejected_calls, 4U);
+  const json::Value json = to_json(summary);
+  EXPECT_EQ(json::get_double(json::get_array(json, "cells")->front(), "rejected_calls"), 4);
+  const auto data = collect_report(*run.reader());
+  ASSERT_TRUE(data.has_value());
+  EXPECT_NE(to_html(*data).find("rejected by the world</th>"), std::string::npos);
+  EXPECT_NE(to_html(*data).find("<td>0.500</td><td>2</td><td>4</td>"), std::string::npos);
+}
+
 TEST(Summary, says_what_repeats_of_a_task_have_in_common) {
   TestRun run;
   const auto cell = run.cell("m", "optimal", "baseline", 4);

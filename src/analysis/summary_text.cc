@@ -8,9 +8,30 @@
 
 namespace sortie::analysis {
 
+std::string lost_text(const Losses& lost) {
+  std::string kinds;
+  for (const auto& [outcome, count] : lost) {
+    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", outcome, count);
+  }
+  return kinds.empty() ? "0" : fmt::format("{} ({})", total(lost), kinds);
+}
+
+std::string named(const GroupSummary& group) {
+  return group.model + (group.protocol == "text" ? "" : ", " + group.protocol) +
+         (group.simulated ? " (simulated)" : "");
+}
+
 std::string to_text(const Summary& summary) {
-  TextTable table(
-      {"scenario", "model", "n", "success", "95 % interval", "progress", "turns", "lost"});
+  TextTable table({"scenario",
+                   "model",
+                   "n",
+                   "success",
+                   "95 % interval",
+                   "progress",
+                   "turns",
+                   "injected",
+                   "rejected",
+                   "lost"});
   bool simulated = false;
   bool incomplete = false;
   std::string losses;
@@ -18,8 +39,7 @@ std::string to_text(const Summary& summary) {
     simulated = simulated || group.simulated;
     incomplete = incomplete || !group.complete();
     table.add({group.scenario,
-               group.model + (group.protocol == "text" ? "" : ", " + group.protocol) +
-                   (group.simulated ? " (simulated)" : ""),
+               named(group),
                fmt::format("{}{}", group.tally.scored, group.complete() ? "" : "*"),
                fmt::format("{:.1f} %", 100 * group.tally.success_rate()),
                fmt::format("{:.1f}–{:.1f} %{}",
@@ -28,19 +48,23 @@ std::string to_text(const Summary& summary) {
                            group.interval_method == kWilson ? "" : " ‡"),
                fmt::format("{:.2f}", group.tally.progress),
                fmt::format("{:.1f}", group.tally.turns),
-               fmt::format("{}", group.lost)});
+               fmt::to_string(group.tally.injected_failures),
+               fmt::to_string(group.tally.rejected_calls),
+               lost_text(group.lost)});
     if (group.missing() > 0) {
       const stats::Interval bounds = loss_bounds(group.tally, group.missing());
       losses += fmt::format(
           "{}, {}: {:.1f} % if all missing trials had failed, {:.1f} % if they had succeeded.\n",
           group.scenario,
-          group.model,
+          named(group),
           100 * bounds.low,
           100 * bounds.high);
     }
   }
   std::string out = table.render();
-  out += "n: scored trials. Wilson interval; ‡ bootstrap over tasks, where trials share tasks.\n";
+  out +=
+      "n: scored trials. Wilson interval; ‡ bootstrap over tasks, where trials share tasks.\n"
+      "injected: failures drawn for valid calls. rejected: invalid calls, by the world.\n";
   if (incomplete) {
     out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
   }

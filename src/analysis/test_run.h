@@ -53,8 +53,10 @@ class TestRun {
   base::Digest cell(const std::string& model,
                     const std::string& prompt,
                     const std::string& scenarios,
-                    std::int64_t planned) {
+                    std::int64_t planned,
+                    const std::string& severity = {}) {
     ledger::CellRecord record;
+    record.severity = severity;
     record.id = base::digest_of(model + prompt);
     record.model = model;
     record.simulated = true;
@@ -96,17 +98,16 @@ class TestRun {
                                              .code = {},
                                              .message = {},
                                              .served_model = served_model,
-                                             .usage = {.input = 7, .output = 3},
+                                             .usage = usage,
                                              .cost = 4,
-                                             .billing_known = true,
+                                             .billing_known = usage_reported,
                                              .first_byte_us = 1000,
                                              .duration_us = 2000});
     ledger_->append(ledger::TurnRecord{.trial = trial_,
                                        .turn = 0,
                                        .attempt = attempt,
-                                       .answer = R"({"text":"a \"quoted\", line
-and ünïcode"})",
-                                       .usage = {.input = 7, .output = 3},
+                                       .answer = answer,
+                                       .usage = usage,
                                        .route = "e/k/m",
                                        .served_model = served_model,
                                        .finish = "stop",
@@ -120,7 +121,8 @@ and ünïcode"})",
     score.progress = success ? 1 : progress;
     score.level = success ? "full" : "failure";
     score.turns = 1;
-    score.calls = 2;
+    score.calls = 2 + rejected;
+    score.calls_rejected = rejected;
     score.calls_ok = 1;
     score.calls_injected = 1;
     score.label = success ? "none" : "early_finish";
@@ -142,9 +144,15 @@ and ünïcode"})",
 
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
+  std::int64_t rejected = 0;  // calls of the trials that follow
+
   // Of the answers that follow.
   std::string api_name = "m";
   std::string served_model = "m";
+  chat::Usage usage{.input = 7, .output = 3};
+  bool usage_reported = true;
+  std::string answer = R"({"text":"a \"quoted\", line
+and ünïcode"})";
 
  private:
   void begin(const base::Digest& cell, const std::string& task) {

@@ -99,5 +99,37 @@ TEST(Validity, shows_per_route_the_name_asked_for_the_one_sent_and_those_served)
   EXPECT_EQ(json::to_text(tables_json(data)).find("m-2026"), std::string::npos);
 }
 
+TEST(Validity, writes_out_control_characters_of_served_names_for_a_terminal) {
+  TestRun run;
+  run.served_model = "m\x1b[2J\u202E\nforged";
+  run.scored(run.cell("m", "optimal", "baseline", 1), "simple-1", true);
+  const std::string text = to_text(report_of(run));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find("\u202E"), std::string::npos);
+  EXPECT_EQ(text.find("\nforged"), std::string::npos);
+  EXPECT_NE(text.find("m\\u001b[2J\\u202e\\u000aforged"), std::string::npos) << text;
+}
+
+TEST(Validity, counts_empty_answers_by_their_content_where_usage_is_unknown) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 6);
+  auto answered = [&, n = 0](const std::string& answer, bool reported) mutable {
+    run.answer = answer;
+    run.usage_reported = reported;
+    run.usage = {.input = reported ? 7 : 0, .output = 0};
+    run.scored(cell, "simple-" + std::to_string(n++), true);
+  };
+  answered(R"({"text":"words without usage"})", false);
+  answered(R"({"text":"","reasoning":"thoughts without usage"})", false);
+  answered(R"({"text":"","tool_calls":[{"id":"1","name":"f","arguments":"{}"}]})", false);
+  EXPECT_EQ(report_of(run).routes.at(0).empty_answers, 0U);
+  answered(R"({"text":"","finish":"stop"})", false);
+  EXPECT_EQ(report_of(run).routes.at(0).empty_answers, 1U);
+  answered(R"({"text":"of zero tokens, says the server"})", true);
+  const ReportData data = report_of(run);
+  EXPECT_EQ(data.routes.at(0).answers, 5U);
+  EXPECT_EQ(data.routes.at(0).empty_answers, 2U);
+}
+
 }  // namespace
 }  // namespace sortie::analysis

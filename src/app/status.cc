@@ -25,7 +25,7 @@ struct ModelStatus {
   bool simulated = false;
   std::uint64_t planned = 0;
   std::uint64_t scored = 0;
-  std::uint64_t lost = 0;
+  analysis::Losses lost;
   std::uint64_t open = 0;
 };
 
@@ -36,10 +36,20 @@ std::map<std::string, ModelStatus> by_model(const analysis::Summary& summary) {
     model.simulated = cell.factors.simulated;
     model.planned += cell.planned;
     model.scored += cell.tally.scored;
-    model.lost += cell.lost_total();
+    for (const auto& [outcome, count] : cell.lost) {
+      model.lost[outcome] += count;
+    }
     model.open += cell.open;
   }
   return models;
+}
+
+json::Object by_outcome(const analysis::Losses& lost) {
+  json::Object object;
+  for (const auto& [outcome, count] : lost) {
+    object[outcome] = count;
+  }
+  return object;
 }
 
 json::Value to_json(const analysis::ReportData& data) {
@@ -49,7 +59,8 @@ json::Value to_json(const analysis::ReportData& data) {
                                   {"simulated", model.simulated},
                                   {"planned", model.planned},
                                   {"scored", model.scored},
-                                  {"lost", model.lost},
+                                  {"lost", analysis::total(model.lost)},
+                                  {"lost_by_outcome", by_outcome(model.lost)},
                                   {"open", model.open}});
   }
   json::Array routes;
@@ -83,7 +94,7 @@ std::string to_text(const analysis::ReportData& data) {
     models.add({name + (model.simulated ? " (simulated)" : ""),
                 fmt::to_string(model.planned),
                 fmt::to_string(model.scored),
-                fmt::to_string(model.lost),
+                analysis::lost_text(model.lost),
                 fmt::to_string(model.open)});
   }
   analysis::TextTable routes(

@@ -46,7 +46,8 @@ class Commands(SortieTest):
         again = command("run", "campaign.yaml", "--json")
         self.assertEqual((again["end"], again["attempts"]), ("complete", 0))
         status = command("status", "test", "--json")
-        self.assertEqual(status["models"], [{"model": "sim-large", "simulated": True, "planned": 10, "scored": 10, "lost": 0, "open": 0}])
+        self.assertEqual(status["models"], [{"model": "sim-large", "simulated": True, "planned": 10, "scored": 10, "lost": 0, "lost_by_outcome": {},
+                                             "open": 0}])
         self.assertEqual({route["served"] for route in status["routes"]}, {"sim-large"})
         self.assertTrue(command("verify", "test", "--json")["ok"])
         groups = command("report", "test", "--json")["groups"]
