@@ -3,6 +3,7 @@
 #include "sortie/analysis/agent_rates.h"
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/diagnosis.h"
+#include "sortie/analysis/own_tables.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/base/time.h"
 
@@ -10,6 +11,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <set>
 #include <span>
@@ -193,10 +195,12 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
     if (options.scripted_agents) {
       TRY_ASSIGN(agents, rates_of_agents(reader, rows));
     }
-    data.tables = scenario_tables({.rows = &rows,
-                                   .summary = &data.summary,
-                                   .declared = &data.declared,
-                                   .agents = std::move(agents)});
+    const TableInputs inputs{.rows = &rows,
+                             .summary = &data.summary,
+                             .declared = &data.declared,
+                             .agents = std::move(agents)};
+    data.tables = scenario_tables(inputs);
+    std::ranges::move(own_scenario_tables(inputs), std::back_inserter(data.tables));
     TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
   }
   TRY(read_times(reader, data.times));

@@ -50,7 +50,7 @@ struct CellTimes {
 struct ReportData {
   Summary summary;
   Declared declared;
-  std::vector<ResultTable> tables;               // of the preset scenarios
+  std::vector<ResultTable> tables;               // of the preset scenarios, then of one's own
   std::map<std::string, std::string> diagnoses;  // by cell id, of cells at 0 or 100 %
   std::map<std::string, CellTimes> times;        // by cell id
   std::vector<RouteUse> routes;
@@ -62,7 +62,7 @@ struct ReportData {
 };
 
 struct ReportOptions {
-  bool tables = true;  // of the preset scenarios, and the diagnoses of cells
+  bool tables = true;  // of the scenarios, and the diagnoses of cells
   bool scripted_agents =
       false;  // play them over the same trials, for rows of the scenarios' tables
 };
