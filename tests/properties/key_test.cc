@@ -105,13 +105,10 @@ TEST(TrialKey, changes_with_one_byte_of_each_part) {
       changes.emplace_back([=](Parts& p) { p.key.params.difficulty = difficulty; });
     }
   }
-  for (const suite::Flaw flaw : {suite::Flaw::sequence_disorder,
-                                 suite::Flaw::parameter_error,
-                                 suite::Flaw::missing_step,
-                                 suite::Flaw::redundant_operations,
-                                 suite::Flaw::logical_inconsistency,
-                                 suite::Flaw::semantic_drift}) {
-    changes.emplace_back([=](Parts& p) { p.key.params.prompt.flaw = flaw; });
+  for (const suite::Flaw flaw : suite::kPlanFlaws) {
+    if (flaw != Parts().key.params.prompt.flaw) {
+      changes.emplace_back([=](Parts& p) { p.key.params.prompt.flaw = flaw; });
+    }
   }
   std::set<base::Digest> keys = {Parts().digest()};
   for (std::size_t i = 0; i < changes.size(); ++i) {

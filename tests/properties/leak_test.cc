@@ -117,6 +117,7 @@ TEST(Prompts, of_all_styles_are_identical_to_the_byte_apart_from_plan_and_cot) {
     return at == std::string::npos ? prompt : prompt.erase(at, block.size());
   };
   std::optional<std::string> cot_block;
+  std::size_t planned_prompts = 0;
   for (const suite::Task& task : pilot().tasks()) {
     for (const suite::Difficulty difficulty : suite::kDifficulties) {
       suite::TrialParams params = params_of(suite::PromptStyle::baseline, Protocol::text);
@@ -131,24 +132,31 @@ TEST(Prompts, of_all_styles_are_identical_to_the_byte_apart_from_plan_and_cot) {
       }
       ASSERT_EQ(without(cot, *cot_block), baseline) << task.id;
       std::vector<suite::Prompt> planned = {{.style = suite::PromptStyle::optimal}};
-      for (const suite::Flaw flaw : {suite::Flaw::sequence_disorder,
-                                     suite::Flaw::tool_misuse,
-                                     suite::Flaw::parameter_error,
-                                     suite::Flaw::missing_step,
-                                     suite::Flaw::redundant_operations,
-                                     suite::Flaw::logical_inconsistency,
-                                     suite::Flaw::semantic_drift}) {
+      for (const suite::Flaw flaw : suite::kPlanFlaws) {
         planned.push_back({.style = suite::PromptStyle::flawed, .flaw = flaw});
       }
       for (const suite::Prompt prompt : planned) {
         params.prompt = prompt;
-        const auto plan = rules().plan_text(task, params);
-        if (plan) {
-          ASSERT_EQ(without(rules().first_prompt(task, params), *plan), baseline) << task.id;
+        for (const suite::Severity severity : suite::kSeverities) {
+          // The level and the plan do not touch each other.
+          if (severity != suite::Severity::severe && difficulty != suite::Difficulty::easy &&
+              std::getenv("SORTIE_FULL") == nullptr) {
+            continue;
+          }
+          params.severity = severity;
+          const auto plan = rules().plan_text(task, params);
+          // At severe every flaw exists for every task that presets draw from.
+          EXPECT_TRUE(plan || !task.eligible || severity != suite::Severity::severe) << task.id;
+          if (plan) {
+            ++planned_prompts;
+            ASSERT_EQ(without(rules().first_prompt(task, params), *plan), baseline) << task.id;
+          }
         }
       }
     }
   }
+  fmt::print("{} first prompts with a plan\n", planned_prompts);
+  EXPECT_GT(planned_prompts, 27'000U);
 }
 
 // Was: 15,449 help messages printed the required tools in order.
@@ -358,13 +366,24 @@ void provoke(const suite::Task& task, Protocol protocol, Seen& seen) {
   }
 }
 
+/// One task of each type and length; all if SORTIE_FULL is set.
+std::vector<const suite::Task*> tasks_to_provoke() {
+  std::vector<const suite::Task*> tasks;
+  std::set<std::pair<suite::TaskType, std::size_t>> seen;
+  for (const suite::Task& task : pilot().tasks()) {
+    if (seen.emplace(task.type, task.plan.size()).second || std::getenv("SORTIE_FULL") != nullptr) {
+      tasks.push_back(&task);
+    }
+  }
+  return tasks;
+}
+
 TEST(Leaks, no_rejection_and_no_not_run_message_names_a_tool_that_the_model_did_not_write) {
-  const std::size_t step = std::getenv("SORTIE_FULL") != nullptr ? 1 : 50;
   Seen seen;
-  std::size_t tasks = 0;
-  for (std::size_t i = 0; i < pilot().tasks().size(); i += step, ++tasks) {
+  const auto tasks = tasks_to_provoke();
+  for (const suite::Task* task : tasks) {
     for (const Protocol protocol : kProtocols) {
-      provoke(pilot().tasks()[i], protocol, seen);
+      provoke(*task, protocol, seen);
       if (HasFatalFailure()) {
         return;
       }
@@ -385,7 +404,8 @@ TEST(Leaks, no_rejection_and_no_not_run_message_names_a_tool_that_the_model_did_
                                       "CALCULATION_ERROR"}) {
     EXPECT_TRUE(seen.codes.contains(std::string(code))) << code;
   }
-  fmt::print("{} tasks, {} replies, codes {}\n", tasks, seen.replies, fmt::join(seen.codes, " "));
+  fmt::print(
+      "{} tasks, {} replies, codes {}\n", tasks.size(), seen.replies, fmt::join(seen.codes, " "));
 }
 
 TEST(Leaks, no_injected_failure_names_a_tool_that_the_model_did_not_write) {

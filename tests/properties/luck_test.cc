@@ -62,10 +62,14 @@ std::uint64_t seeds_for(std::size_t successes) {
   return (successes + rarest->second - 1) / rarest->second;
 }
 
+/// So many successes of all tools together tell 0.79 from 0.8.
+constexpr std::size_t kPooledSuccessesMin = 63'200;
+
 // Was: nominal 0.8 was really 0.702, and 0.29 for two tools.
 TEST(Was, the_realised_failure_rate_is_the_nominal_one_for_every_tool) {
   const std::uint64_t seeds = seeds_for(full_or_tenth(10'000));
   double least = 1;
+  double least_pooled = 1;
   for (const double rate : {0.9, 0.8, 0.7, 0.6}) {
     std::map<std::string, BinomialCount> counts;
     for (std::uint64_t seed = 0; seed < seeds; ++seed) {
@@ -82,17 +86,26 @@ TEST(Was, the_realised_failure_rate_is_the_nominal_one_for_every_tool) {
       }
     }
     ASSERT_EQ(counts.size(), 30U);
+    BinomialCount all;
     for (const auto& [tool, count] : counts) {
       const double bound = waiting_tail_bound(count, rate);
       least = std::min(least, bound);
+      all.successes += count.successes;
+      all.trials += count.trials;
       EXPECT_GT(bound, kErrorMax) << fmt::format(
           "{} at {}: {} of {} calls succeeded", tool, rate, count.successes, count.trials);
     }
+    EXPECT_GE(all.successes, kPooledSuccessesMin);
+    EXPECT_GT(waiting_tail_bound(all, rate), kErrorMax)
+        << fmt::format("all at {}: {} of {} calls succeeded", rate, all.successes, all.trials);
+    least_pooled = std::min(least_pooled, waiting_tail_bound(all, rate));
   }
-  fmt::print("30 tools × 4 rates, {} seeds × {} tasks: least tail bound {:.2g}\n",
-             seeds,
-             pilot().tasks().size(),
-             least);
+  fmt::print(
+      "30 tools × 4 rates, {} seeds × {} tasks: least tail bound {:.2g}, of all tools {:.2g}\n",
+      seeds,
+      pilot().tasks().size(),
+      least,
+      least_pooled);
 }
 
 TEST(Was, the_bounds_would_have_found_the_old_rates) {
@@ -100,6 +113,11 @@ TEST(Was, the_bounds_would_have_found_the_old_rates) {
   EXPECT_LT(waiting_tail_bound({.successes = 1000, .trials = 1425}, 0.8), kErrorMax);  // 0.702
   EXPECT_LT(waiting_tail_bound({.successes = 1000, .trials = 3448}, 0.8), kErrorMax);  // 0.29
   EXPECT_GT(waiting_tail_bound({.successes = 1000, .trials = 1250}, 0.8), 0.1);
+}
+
+TEST(Was, the_pooled_bound_would_have_found_a_hundredth_less) {
+  EXPECT_LT(waiting_tail_bound({.successes = kPooledSuccessesMin, .trials = 80'000}, 0.8),
+            kErrorMax);  // 0.79
 }
 
 TEST(TailBound, is_never_below_the_exact_tail) {
