@@ -20,6 +20,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,6 +56,36 @@ std::map<suite::TaskType, TypeSummary> summary_of(const suite::Suite& suite) {
   return types;
 }
 
+constexpr std::string_view kNotReviewed = "not reviewed by people";
+
+std::vector<suite::Difficulty> levels_of(const suite::Suite& suite) {
+  std::vector<suite::Difficulty> levels;
+  std::ranges::copy_if(suite::kDifficulties,
+                       std::back_inserter(levels),
+                       [&](suite::Difficulty level) { return suite.texts(level) > 0; });
+  return levels;
+}
+
+json::Array levels_json(const suite::Suite& suite) {
+  json::Array levels;
+  for (const suite::Difficulty level : levels_of(suite)) {
+    levels.push_back(json::Object{{"level", suite::to_string(level)},
+                                  {"texts", suite.texts(level)},
+                                  {"reviewed", suite.reviewed().contains(level)}});
+  }
+  return levels;
+}
+
+std::string levels_text(const suite::Suite& suite) {
+  analysis::TextTable table({"level", "texts", "people"});
+  for (const suite::Difficulty level : levels_of(suite)) {
+    table.add({std::string(suite::to_string(level)),
+               fmt::to_string(suite.texts(level)),
+               suite.reviewed().contains(level) ? "reviewed" : std::string(kNotReviewed)});
+  }
+  return table.render();
+}
+
 json::Value types_json(const suite::Suite& suite) {
   json::Array types;
   for (const auto& [type, summary] : summary_of(suite)) {
@@ -64,9 +95,12 @@ json::Value types_json(const suite::Suite& suite) {
                                  {"sequences", summary.sequences.size()}});
   }
   return json::Object{{"suite", suite.name()},
+                      {"version", suite.version().hex()},
                       {"tools", suite.catalog().tools().size()},
+                      {"tasks", suite.tasks().size()},
                       {"world_version", suite.catalog().version().hex()},
-                      {"types", std::move(types)}};
+                      {"types", std::move(types)},
+                      {"levels", levels_json(suite)}};
 }
 
 std::string types_text(const suite::Suite& suite) {
@@ -77,11 +111,13 @@ std::string types_text(const suite::Suite& suite) {
                fmt::to_string(summary.eligible),
                fmt::to_string(summary.sequences.size())});
   }
-  return fmt::format("{}, {} tools, {} tasks\n\n{}",
+  return fmt::format("{}, {} tools, {} tasks, version {}\n\n{}\n{}",
                      suite.name(),
                      suite.catalog().tools().size(),
                      suite.tasks().size(),
-                     table.render());
+                     suite.version().hex(),
+                     table.render(),
+                     levels_text(suite));
 }
 
 json::Value tasks_json(const suite::Suite& suite, suite::TaskType type) {
@@ -284,7 +320,7 @@ void add_suite(CLI::App& root, Action& action) {
   command->footer("Example:  sortie suite show simple_task-001");
   command->fallthrough();
 
-  CLI::App* listing = command->add_subcommand("list", "Task types, or the tasks of one type");
+  CLI::App* listing = command->add_subcommand("list", "The suite's card, or the tasks of one type");
   listing->add_option("--type", options->type, "The tasks of this type");
   listing->footer("Example:  sortie suite list --type data_pipeline");
   listing->callback(

@@ -14,6 +14,7 @@
 #include "sortie/suite/declared_tool.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
+#include "sortie/suite/trial.h"
 
 #include <algorithm>
 #include <array>
@@ -23,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -78,6 +80,7 @@ class FolderReader {
   SuiteFile* open(const std::string& path);
   void read_top(SuiteFile& file);
   void read_name(Mapping& top, SuiteFile& file);
+  void read_reviewed(const Node& node, SuiteFile& file);
   void collect(const Node& node, std::string_view what, SuiteFile& file, std::vector<Item>& items);
   void collect_file(const Node& name,
                     std::string_view what,
@@ -96,6 +99,7 @@ class FolderReader {
   std::vector<std::unique_ptr<SuiteFile>> files_;
   std::vector<Item> tools_;
   std::vector<Item> tasks_;
+  std::set<suite::Difficulty> reviewed_;
   LoadedSuite loaded_;
 };
 
@@ -160,6 +164,21 @@ void FolderReader::read_name(Mapping& top, SuiteFile& file) {
   }
 }
 
+/// The levels whose texts people have read and understood.
+void FolderReader::read_reviewed(const Node& node, SuiteFile& file) {
+  std::vector<std::string> levels;
+  for (const suite::Difficulty level : suite::kDifficulties) {
+    levels.emplace_back(suite::to_string(level));
+  }
+  for (const Name& name : read_names(node, "suite: reviewed", file.problems)) {
+    if (const auto level = suite::difficulty_from(name.text)) {
+      reviewed_.insert(*level);
+    } else {
+      report_unknown("level", name, levels, file.problems);
+    }
+  }
+}
+
 void FolderReader::read_top(SuiteFile& file) {
   Mapping top(file.root, "suite file", file.problems);
   if (!check_version(file.root, top, file.problems)) {
@@ -167,6 +186,9 @@ void FolderReader::read_top(SuiteFile& file) {
   }
   read_name(top, file);
   static_cast<void>(top.get("description"));  // for people
+  if (const Node* reviewed = top.get("reviewed")) {
+    read_reviewed(*reviewed, file);
+  }
   if (const Node* tools = top.require("tools")) {
     collect(*tools, "tools", file, tools_);
   }
@@ -343,6 +365,7 @@ base::Result<LoadedSuite> FolderReader::read() {
   if (any_problem()) {
     return std::unexpected(error());
   }
+  loaded_.suite.set_reviewed(std::move(reviewed_));
   return std::move(loaded_);
 }
 

@@ -6,10 +6,12 @@
 #include "sortie/spec/test_samples.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/suite_text.h"
+#include "sortie/suite/trial.h"
 
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -155,6 +157,22 @@ TEST_F(SuiteFolder, in_one_json_file_is_the_same_suite) {
   const auto again = load_suite(folder_.string());
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(suite::suite_text(again->suite), suite::suite_text(loaded->suite));
+}
+
+TEST_F(SuiteFolder, says_which_levels_people_have_reviewed) {
+  EXPECT_TRUE(load_suite(folder_.string())->suite.reviewed().empty());
+  change("suite.yaml", "description: A shop.", "reviewed: [easy, hard]");
+  const auto reviewed = load_suite(folder_.string());
+  ASSERT_TRUE(reviewed) << reviewed.error().message;
+  EXPECT_EQ(reviewed->suite.reviewed(),
+            (std::set<suite::Difficulty>{suite::Difficulty::easy, suite::Difficulty::hard}));
+  change("suite.yaml", "[easy, hard]", "[esay]");
+  const auto wrong = load_suite(folder_.string());
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(
+      wrong.error().message.find("suite.yaml:3:12: unknown level 'esay'; did you mean 'easy'?"),
+      std::string::npos)
+      << wrong.error().message;
 }
 
 TEST_F(SuiteFolder, a_changed_task_changes_its_hash_alone) {

@@ -16,6 +16,10 @@ struct EmbeddedFile {
 };
 
 [[nodiscard]] std::string_view embedded_tools();
+
+/// The levels of pilot/1 whose texts people have read with `sortie suite review`, and understood:
+/// none so far.
+inline constexpr std::array<Difficulty, 0> kPilotReviewed = {};
 [[nodiscard]] std::array<EmbeddedFile, kTaskTypes.size()> embedded_tasks();
 
 }  // namespace sortie::suite

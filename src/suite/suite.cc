@@ -100,6 +100,7 @@ base::Result<Suite> Suite::pilot() {
   for (const EmbeddedFile& file : embedded_tasks()) {
     TRY(suite.add_tasks(file.name, file.text));
   }
+  suite.set_reviewed({kPilotReviewed.begin(), kPilotReviewed.end()});
   return suite;
 }
 
@@ -147,6 +148,20 @@ const Task* Suite::find(std::string_view id) const {
   return found == positions_.end() ? nullptr : &tasks_[found->second];
 }
 
+base::Digest Suite::version() const {
+  base::FieldHasher hasher("sortie.suite.v1");
+  hasher.field("name", name_).field("tools", catalog_.version());
+  for (const Task& task : tasks_) {
+    hasher.field("task", task.hash);
+  }
+  return hasher.finish();
+}
+
+std::size_t Suite::texts(Difficulty level) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      tasks_, [level](const Task& task) { return !task.text(level).empty(); }));
+}
+
 std::size_t Suite::eligible(TaskType type) const {
   return static_cast<std::size_t>(std::ranges::count_if(
       tasks_, [type](const Task& task) { return task.type == type && task.eligible; }));
@@ -182,6 +197,16 @@ std::vector<std::size_t> Suite::draw(std::uint64_t seed, TaskType type, std::siz
   draw_from(eligible, count, uses, drawn);
   draw_from(others, count, uses, drawn);
   return drawn;
+}
+
+std::vector<Difficulty> not_reviewed(const Suite& suite) {
+  std::vector<Difficulty> levels;
+  for (const Difficulty level : kDifficulties) {
+    if (suite.texts(level) > 0 && !suite.reviewed().contains(level)) {
+      levels.push_back(level);
+    }
+  }
+  return levels;
 }
 
 std::string operation_sequence(const Task& task) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/base/hash.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
@@ -9,9 +10,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace sortie::suite {
@@ -48,6 +51,18 @@ class Suite {
 
   [[nodiscard]] const Task* find(std::string_view id) const;
 
+  /// Digest over its tools and tasks: results of one version are comparable.
+  [[nodiscard]] base::Digest version() const;
+
+  /// The levels whose texts people have read and understood; whoever publishes the suite says so,
+  /// since nothing can prove it.
+  [[nodiscard]] const std::set<Difficulty>& reviewed() const { return reviewed_; }
+
+  void set_reviewed(std::set<Difficulty> levels) { reviewed_ = std::move(levels); }
+
+  /// How many tasks have a text at a level.
+  [[nodiscard]] std::size_t texts(Difficulty level) const;
+
   /// How many eligible tasks a type has.
   [[nodiscard]] std::size_t eligible(TaskType type) const;
 
@@ -75,11 +90,16 @@ class Suite {
   std::string name_;
   ToolCatalog catalog_;
   std::vector<Task> tasks_;
+  std::set<Difficulty> reviewed_;
   std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> positions_;  // by id
 };
 
 /// The tools of a task's plan in order: what draw() balances.
 [[nodiscard]] std::string operation_sequence(const Task& task);
+
+/// The levels with texts that count as "not reviewed by people", in order: for the suite's card and
+/// the notes beside its numbers.
+[[nodiscard]] std::vector<Difficulty> not_reviewed(const Suite& suite);
 
 /// The plan as it is shown under a prompt style: the reference plan for optimal, mutated for a
 /// flaw, nothing for baseline and cot. nullopt: the flaw does not apply to this task at this

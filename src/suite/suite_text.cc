@@ -8,8 +8,11 @@
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/task_file.h"
+#include "sortie/suite/trial.h"
 
+#include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,8 +32,16 @@ std::string suite_text(const Suite& suite) {
     tasks.push_back(to_json(task));
   }
   // Stored order, not the canonical one: the order of parameters and of arguments is seen.
-  return json::to_text(json::Object{
-      {"suite", suite.name()}, {"tools", std::move(tools)}, {"tasks", std::move(tasks)}});
+  json::Object out{
+      {"suite", suite.name()}, {"tools", std::move(tools)}, {"tasks", std::move(tasks)}};
+  if (!suite.reviewed().empty()) {
+    json::Array reviewed;
+    for (const Difficulty level : suite.reviewed()) {
+      reviewed.push_back(json::Value(to_string(level)));
+    }
+    out["reviewed"] = std::move(reviewed);
+  }
+  return json::to_text(out);
 }
 
 base::Result<Suite> suite_from_text(std::string_view source, std::string_view text) {
@@ -55,6 +66,19 @@ base::Result<Suite> suite_from_text(std::string_view source, std::string_view te
   Suite suite{std::string(json::get_string(*document, "suite").value_or("")),
               ToolCatalog::of_declared(std::move(tools))};
   TRY(suite.add_tasks(source, text));
+  const json::Array* named = json::get_array(*document, "reviewed");
+  std::set<Difficulty> reviewed;
+  for (std::size_t i = 0; named != nullptr && i < named->size(); ++i) {
+    const json::Value& name = (*named)[i];
+    const auto level =
+        name.is_string() ? difficulty_from(json::view(name.get_string())) : std::nullopt;
+    if (!level) {
+      return base::bad_input(
+          fmt::format("{}: 'reviewed' has to be a list of levels, such as easy", source));
+    }
+    reviewed.insert(*level);
+  }
+  suite.set_reviewed(std::move(reviewed));
   return suite;
 }
 

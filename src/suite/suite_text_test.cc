@@ -2,8 +2,10 @@
 
 #include "sortie/suite/own_suite.h"
 #include "sortie/suite/suite.h"
+#include "sortie/suite/task_file.h"
 #include "sortie/suite/trial.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ Suite own_suite(int count, int eligible = 0) {
     Task task =
         own_task(suite.catalog(), changed(kOwnTask, "refund-1", fmt::format("refund-{}", i)));
     task.eligible = i < eligible;
+    task.hash = content_hash(task);
     EXPECT_TRUE(suite.add_task(std::move(task)));
   }
   return suite;
@@ -40,6 +43,44 @@ TEST(SuiteText, holds_the_whole_suite) {
     EXPECT_EQ(again->tasks()[i].hash, suite.tasks()[i].hash);
   }
   EXPECT_EQ(suite_text(*again), suite_text(suite));
+}
+
+TEST(SuiteText, keeps_which_levels_people_have_reviewed) {
+  Suite suite = own_suite(1);
+  EXPECT_EQ(suite_from_text("manifest", suite_text(suite))->reviewed(), std::set<Difficulty>());
+  suite.set_reviewed({Difficulty::easy, Difficulty::hard});
+  const std::string text = suite_text(suite);
+  EXPECT_EQ(suite_from_text("manifest", text)->reviewed(), suite.reviewed());
+  const auto damaged = suite_from_text("manifest", changed(text, "[\"easy\"", "[\"esay\""));
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().message,
+            "manifest: 'reviewed' has to be a list of levels, such as easy");
+}
+
+TEST(UserSuite, has_levels_not_reviewed_by_people_where_it_has_texts_and_nobody_says_otherwise) {
+  Suite suite = own_suite(2);
+  EXPECT_EQ(suite.texts(Difficulty::easy), 2U);
+  EXPECT_EQ(suite.texts(Difficulty::hard), 0U);
+  EXPECT_EQ(not_reviewed(suite), std::vector<Difficulty>{Difficulty::easy});
+  suite.set_reviewed({Difficulty::easy});
+  EXPECT_EQ(not_reviewed(suite), std::vector<Difficulty>());
+  const auto pilot = Suite::pilot();
+  ASSERT_TRUE(pilot);
+  EXPECT_EQ(not_reviewed(*pilot).size(), 5U);
+}
+
+TEST(UserSuite, has_another_version_with_another_task_tool_or_name) {
+  const Suite suite = own_suite(2);
+  EXPECT_EQ(own_suite(2).version(), suite.version());
+  EXPECT_NE(own_suite(3).version(), suite.version());
+  EXPECT_NE(own_suite(2, 1).version(), suite.version());
+  EXPECT_NE(Suite("shop/2", own_catalog()).version(), Suite("shop/1", own_catalog()).version());
+  EXPECT_NE(Suite("shop/1", own_catalog(changed(kOwnTools, "Pays an", "Pays one"))).version(),
+            Suite("shop/1", own_catalog()).version());
+  // Who reads its texts changes no result.
+  Suite read = own_suite(2);
+  read.set_reviewed({Difficulty::easy});
+  EXPECT_EQ(read.version(), suite.version());
 }
 
 TEST(SuiteText, says_what_is_wrong_with_a_text_that_was_tampered_with) {

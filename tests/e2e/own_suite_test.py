@@ -171,6 +171,13 @@ class OwnSuite(SortieTest):
     def test_the_suite_commands_show_it(self):
         listed = json.loads(self.sortie("suite", "list", "--suite", "orders", "--json", check=0).stdout)
         self.assertEqual([(t["type"], t["tasks"]) for t in listed["types"]], [("simple_task", 2), ("basic_task", 1)])
+        self.assertEqual(listed["levels"], [{"level": "very_easy", "texts": 1, "reviewed": False},
+                                            {"level": "easy", "texts": 3, "reviewed": False}])
+        self.change("suite.yaml", "version: 1", "version: 1\nreviewed: [easy]")
+        card = self.sortie("suite", "list", "--suite", "orders", check=0).stdout
+        self.assertIn(f"orders/1, 4 tools, 3 tasks, version {listed['version']}", card)
+        self.assertRegex(card, r"(?m)^very_easy +1 +not reviewed by people")
+        self.assertRegex(card, r"(?m)^easy +3 +reviewed")
         shown = self.sortie("suite", "show", "twins", "--suite", "orders", check=0).stdout
         self.assertIn("How does order 4713 differ", shown)
         self.assertNotIn("medium", shown)
