@@ -5,6 +5,7 @@
 #include "sortie/analysis/diagnosis.h"
 #include "sortie/analysis/own_tables.h"
 #include "sortie/analysis/run_suite.h"
+#include "sortie/base/text.h"
 #include "sortie/base/time.h"
 
 #include <algorithm>
@@ -185,6 +186,19 @@ base::Result<std::vector<ReferenceRates>> rates_of_agents(ledger::Reader& reader
   return agent_rates(rows, suite, seed);
 }
 
+/// What the suite's card says of its texts, beside the versions.
+base::Status add_review(ledger::Reader& reader, ReportData& data) {
+  TRY_ASSIGN(const suite::Suite suite, suite_of(reader));
+  std::vector<std::string> levels;
+  for (const suite::Difficulty level : suite::not_reviewed(suite)) {
+    levels.emplace_back(suite::to_string(level));
+  }
+  if (!levels.empty()) {
+    data.manifest.emplace_back("levels not reviewed by people", base::join(levels, ", "));
+  }
+  return {};
+}
+
 base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) {
   ReportData data;
   TRY_ASSIGN(const RunRows rows, read_rows(reader));
@@ -210,6 +224,9 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
   TRY(read_latencies(reader, data.routes));
   TRY(read_answers(reader, data.routes));
   TRY(read_manifest(reader, data));
+  if (options.tables) {
+    TRY(add_review(reader, data));
+  }
   TRY(read_history(reader, data));
   return data;
 }
