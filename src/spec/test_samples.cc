@@ -35,9 +35,13 @@ std::string task_text(suite::TaskType type, int number) {
                                               number));
   CHECK(parsed.has_value());
   const auto order = json::parse("[[0, 1], [1, 2], [2, 3]]");
-  const auto goal = json::parse(R"([
-    {"tool": "data_processing_aggregator", "values": {"function": "sum"}, "inputs": []},
-    {"tool": "computation_analyzer", "values": {"focus": "trend"}, "inputs": [0]}])");
+  const auto goal = json::parse(fmt::format(R"([
+    {{"tool": "file_operations_reader", "values": {{"path": "data/file_{}.csv"}}, "inputs": []}},
+    {{"tool": "data_processing_parser", "values": {{"format": "csv"}}, "inputs": [0]}},
+    {{"tool": "data_processing_aggregator", "values": {{"group_by": "region", "function": "sum", "field": "amount"}},
+      "inputs": [1]}},
+    {{"tool": "computation_analyzer", "values": {{"focus": "trend"}}, "inputs": [2]}}])",
+                                            number));
   CHECK(order.has_value() && goal.has_value());
   return json::to_text(json::Object{{"id", fmt::format("{}-{:03}", suite::to_string(type), number)},
                                     {"type", suite::to_string(type)},
