@@ -108,10 +108,11 @@ class ReferenceTable {
       suite::TrialParams params;
       params.tool_success_rate = factors.tool_success_rate;
       params.max_turns = static_cast<int>(factors.max_turns);
-      entry->second.emplace();
-      for (std::size_t i = 0; i < entry->second->size(); ++i) {
-        (*entry->second)[i] = score::reference_success(score::kPolicies[i], *task, params);
+      std::array<double, std::size(score::kPolicies)> rates{};
+      for (std::size_t i = 0; i < rates.size(); ++i) {
+        rates[i] = score::reference_success(score::kPolicies[i], *task, params);
       }
+      entry->second = rates;
     }
     return entry->second;
   }
