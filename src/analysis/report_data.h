@@ -23,7 +23,7 @@ struct RouteUse {
   std::string model;
   bool simulated = false;
   std::string api_name;  // what requests say
-  std::string served;  // names stated by the server, comma-separated
+  std::string served;    // names stated by the server, comma-separated
   std::uint64_t attempts = 0;
   std::uint64_t answered = 0;
   std::uint64_t throttled = 0;
