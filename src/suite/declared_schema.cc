@@ -140,12 +140,16 @@ class PropertyReader {
   void check_range() {
     for (const std::string_view key : {"minimum"sv, "maximum"sv}) {
       const json::Value* bound = reader_.get(key);
-      if (bound != nullptr && !json::as_number(*bound)) {
+      if (bound == nullptr) {
+        continue;
+      }
+      const auto number = json::as_number(*bound);
+      if (!number) {
         reader_.add(
             {key},
             "schema",
             fmt::format("'{}': {} has to be a number, found {}", name_, key, kind_name(*bound)));
-      } else if (bound != nullptr && std::abs(*json::as_number(*bound)) > kBoundMax) {
+      } else if (std::abs(*number) > kBoundMax) {
         reader_.add({key},
                     "schema",
                     fmt::format("'{}': {} is {}, expected a number from -1e15 to 1e15: larger ones "

@@ -263,7 +263,7 @@ class TaskReader {
   }
 
   /// A whole number from 1 to the number of steps, as a position.
-  std::optional<std::size_t> position_of(const json::Value& value) const {
+  [[nodiscard]] std::optional<std::size_t> position_of(const json::Value& value) const {
     const std::int64_t* number = value.if_int64();
     if (number == nullptr || *number < 1 || static_cast<std::size_t>(*number) > task_.plan.size()) {
       return std::nullopt;
