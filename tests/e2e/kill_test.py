@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """SIGKILL at random moments: the same command goes on, the table is the undisturbed one, nothing is asked twice that the
 ledger held, and the provider's bill agrees with the attempts."""
-import os
 import random
 import signal
 import subprocess
@@ -13,15 +12,6 @@ KILLS = 20 if FULL else 6
 
 
 class Kill(SortieTest):
-    def ledger_bytes(self):
-        total = 0
-        for name in ("ledger.db", "ledger.db-wal"):
-            try:
-                total += os.stat(self.folder / "runs/test" / name).st_size
-            except FileNotFoundError:
-                pass
-        return total
-
     def run_and_kill(self, audit, requests_bytes, ledger_bytes):
         """Runs until the simulator's log has grown by `requests_bytes` and then the ledger by `ledger_bytes`, and kills.
         True if it was killed before it ended."""

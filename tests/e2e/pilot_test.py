@@ -2,7 +2,6 @@
 """The reference campaigns on simulated models, over sockets: their sizes, and that their tables do not depend on how a run
 went. SORTIE_FULL runs all 12,400 trials of pilot-all and kills ten times; otherwise two trials per type and cell and two kills."""
 import json
-import os
 import random
 import re
 import signal
@@ -62,21 +61,13 @@ class Pilot(SortieTest):
 
     def run_and_kill(self, campaign, ledger_bytes):
         """Runs until the ledger has grown by so many bytes, and kills. True if it was killed before it ended."""
-        def size():
-            total = 0
-            for name in ("ledger.db", "ledger.db-wal"):
-                try:
-                    total += os.stat(self.folder / "runs/killed" / name).st_size
-                except FileNotFoundError:
-                    pass
-            return total
-
-        start = size()
+        start = self.ledger_bytes("runs/killed")
         process = subprocess.Popen([SORTIE, "run", campaign, "--dir", "runs/killed", "--quiet", *LIMIT, "--in-flight", "37",
                                     "--open", "61"], cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         while process.poll() is None:
-            if size() != start and abs(size() - start) >= ledger_bytes:
+            size = self.ledger_bytes("runs/killed")
+            if size != start and abs(size - start) >= ledger_bytes:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 return True

@@ -126,6 +126,16 @@ class SortieTest(unittest.TestCase):
         """The scored table, as bytes that are equal for equal scores."""
         return self.sortie("report", run, "--json", check=0).stdout
 
+    def ledger_bytes(self, run="runs/test"):
+        """The size of a run's ledger with its log: what grows while a run goes on."""
+        total = 0
+        for name in ("ledger.db", "ledger.db-wal"):
+            try:
+                total += os.stat(self.folder / run / name).st_size
+            except FileNotFoundError:
+                pass
+        return total
+
     def query(self, sql, run="runs/test"):
         connection = sqlite3.connect(f"file:{self.folder / run / 'ledger.db'}?mode=ro", uri=True)
         try:
