@@ -362,11 +362,7 @@ void check_coverage(const World& world) {
   for (const auto& [kind, count] : covered.counts) {
     std::printf("  %s, %s: %d of %d\n", world.name.c_str(), kind.c_str(), count, campaigns);
     EXPECT_GE(count, bounds.low) << world.name << ", " << kind;
-    // Wilson's interval takes trials for a simple sample: where types differ it is wide, the more
-    // the fewer trials there are.
-    if (kind != kWilsonKind || world.tasks == World{}.tasks) {
-      EXPECT_LE(count, bounds.high) << world.name << ", " << kind;
-    }
+    EXPECT_LE(count, bounds.high) << world.name << ", " << kind;
   }
 }
 
