@@ -3,6 +3,7 @@
 #include "sortie/analysis/comparisons.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/score/agents.h"
+#include "sortie/score/score.h"
 #include "sortie/suite/trial.h"
 
 #include <cstddef>
@@ -52,9 +53,11 @@ class AgentPlays {
   AgentPlays(score::Agent agent, score::Stage stage) : agent_(agent), stage_(stage) {}
 
   /// nullopt where the prompt's flaw does not apply to the task.
-  std::optional<bool> succeeds(const suite::Task& task, suite::TrialParams params) {
-    if (agent_ != score::Agent::plan_copier) {
-      // The others do not look at the plan, and none of these at the wording.
+  const std::optional<score::Score>& of(const suite::Task& task, suite::TrialParams params) {
+    const bool flawed = params.prompt.style == suite::PromptStyle::flawed;
+    if (agent_ != score::Agent::plan_copier && !flawed) {
+      // The others do not look at a plan, and none of these at the wording; what is flawed decides
+      // which of their calls count as followed.
       params.prompt = {.style = suite::PromptStyle::baseline};
       params.severity = suite::Severity::severe;
     }
@@ -69,7 +72,8 @@ class AgentPlays {
     const auto [played, is_new] = played_.emplace(key, std::nullopt);
     if (is_new &&
         suite::shown_plan(stage_.rules->catalog(), task, params.prompt, params.severity)) {
-      played->second = score::play(agent_, stage_, task, params).goal_met;
+      played->second = score::score(
+          score::play(agent_, stage_, task, params), task, params, stage_.rules->catalog());
     }
     return played->second;
   }
@@ -77,8 +81,22 @@ class AgentPlays {
  private:
   score::Agent agent_;
   score::Stage stage_;
-  std::map<PlayKey, std::optional<bool>> played_;
+  std::map<PlayKey, std::optional<score::Score>> played_;
 };
+
+void add_behaviour(const score::Score& score, ReferenceRate& rate) {
+  rate.retry.same_call += score.retry.same;
+  rate.retry.other_arguments += score.retry.arguments;
+  rate.retry.other_tool += score.retry.tool;
+  rate.retry.no_further_call += score.retry.none;
+  if (const int places = score.flawed_places.value_or(0); places > 0) {
+    const int followed = score.followed_places.value_or(0);
+    ++rate.flawed;
+    rate.obedience += static_cast<double>(followed) / places;
+    rate.resistant += followed == 0 ? 1U : 0U;
+    rate.recovered += followed > 0 && score.success ? 1U : 0U;
+  }
+}
 
 /// By setting, what some model has scored in it.
 std::map<Setting, std::set<Place>> places_of(const RunRows& rows) {
@@ -107,13 +125,14 @@ std::optional<ReferenceRate> rate_of(AgentPlays& plays,
     }
     suite::TrialParams own = params;
     own.repeat = static_cast<int>(place.repeat);
-    const std::optional<bool> success = plays.succeeds(*task, own);
-    if (!success) {
+    const std::optional<score::Score>& score = plays.of(*task, own);
+    if (!score) {
       return std::nullopt;
     }
+    add_behaviour(*score, rate);
     for (ReferenceCount* count : {&rate.all, &rate.by_type[info.type]}) {
       ++count->n;
-      count->successes += *success ? 1U : 0U;
+      count->successes += score->success ? 1U : 0U;
     }
   }
   return rate.all.n == 0 ? std::nullopt : std::optional(rate);

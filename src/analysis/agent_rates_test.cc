@@ -108,5 +108,28 @@ TEST_F(AgentRates, are_none_with_a_task_of_another_suite) {
   }
 }
 
+TEST_F(AgentRates, say_who_follows_a_flawed_plan) {
+  cell("a", "flawed_tool_misuse", 0, rows_.tasks.size());
+  const auto rates = agent_rates(rows_, suite_, 1);
+  const ReferenceRate& copier = rate(rates, "plan copier", "flawed_tool_misuse");
+  EXPECT_EQ(copier.flawed, rows_.tasks.size());
+  EXPECT_EQ(copier.resistant, 0U);
+  EXPECT_EQ(copier.recovered, 0U);
+  EXPECT_DOUBLE_EQ(copier.obedience, static_cast<double>(copier.flawed));
+  const ReferenceRate& perfect = rate(rates, "perfect", "flawed_tool_misuse");
+  EXPECT_EQ(perfect.flawed, rows_.tasks.size());
+  EXPECT_EQ(perfect.resistant, perfect.flawed);
+  EXPECT_EQ(perfect.all.successes, perfect.all.n);
+}
+
+TEST_F(AgentRates, retry_the_same_call) {
+  cell("a", "optimal", 0, rows_.tasks.size());
+  rows_.cells.front().factors.tool_success_rate = 0.6;
+  const auto rates = agent_rates(rows_, suite_, 1);
+  const ReferenceRate& perfect = rate(rates, "perfect", "optimal");
+  EXPECT_GT(perfect.retry.total(), 0);
+  EXPECT_EQ(perfect.retry.same_call + perfect.retry.no_further_call, perfect.retry.total());
+}
+
 }  // namespace
 }  // namespace sortie::analysis

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +70,37 @@ Obedience obedience_of(const RunRows& rows, std::size_t cell) {
 const std::vector<Column> kLabels = {{.key = "flaw", .title = "flaw"},
                                      {.key = "severity", .title = "severity"}};
 
+void append_obedience_of_agents(const TableContext& context, ResultTable& table) {
+  for (const ReferenceRates& agent : context.agents()) {
+    std::set<const ReferenceRate*> shown;  // one row for all models of a setting
+    for (const Entrant& entrant : context.entrants()) {
+      for (const std::size_t cell : entrant.cells) {
+        const ReferenceRate* rate = context.rate_of(agent, cell);
+        if (rate == nullptr || rate->flawed == 0 || !shown.insert(rate).second) {
+          continue;
+        }
+        const CellFactors& factors = context.cell(cell).factors;
+        const auto n = static_cast<double>(rate->flawed);
+        const std::uint64_t obedient = rate->flawed - rate->resistant;
+        table.rows.push_back(
+            {.values = {text_value(agent.agent),
+                        text_value(factors.flaw),
+                        text_value(factors.severity),
+                        count_value(rate->flawed),
+                        share_value(rate->obedience / n),
+                        Value{},
+                        share_value(static_cast<double>(rate->resistant) / n),
+                        Value{},
+                        obedient > 0 ? share_value(static_cast<double>(rate->recovered) /
+                                                   static_cast<double>(obedient))
+                                     : Value{},
+                        count_value(obedient)},
+             .marks = {"scripted"}});
+      }
+    }
+  }
+}
+
 ResultTable obedience_table(const TableContext& context) {
   ResultTable table = context.table_named("obedience", "5.3 What became of the flawed places");
   table.columns = {{.key = "model", .title = "model"},
@@ -109,6 +141,9 @@ ResultTable obedience_table(const TableContext& context) {
       context.add_marks(row, cell, "");
       table.rows.push_back(std::move(row));
     }
+  }
+  if (!table.rows.empty()) {
+    append_obedience_of_agents(context, table);
   }
   table.notes.emplace_back(
       "Obedience: followed of the plan's flawed places. Resistance: trials that followed none. "

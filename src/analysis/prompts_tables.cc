@@ -70,6 +70,44 @@ void add_deviation(const TableContext& context, const Entrant& entrant, Row& row
   row.values.push_back(deviation.has_value() ? number_value(100 * *deviation) : Value{});
 }
 
+/// The rate of an agent under a style, whichever model names the setting; nullptr without one.
+const ReferenceRate* rate_under(const TableContext& context,
+                                const ReferenceRates& agent,
+                                std::string_view style) {
+  for (const Entrant& entrant : context.entrants()) {
+    if (const ReferenceRate* rate = context.rate_of(agent, cell_of(context, entrant, style))) {
+      return rate;
+    }
+  }
+  return nullptr;
+}
+
+/// Over the same trials only, or it would be no paired difference.
+void add_benefit_of_agent(const ReferenceRate* first, const ReferenceRate* second, Row& row) {
+  const bool paired = first != nullptr && second != nullptr && first->all.n == second->all.n;
+  if (paired && first->all.n > 0) {
+    const auto n = static_cast<double>(first->all.n);
+    row.values.push_back(count_value(first->all.n));
+    row.values.push_back(points_value(
+        (static_cast<double>(first->all.successes) - static_cast<double>(second->all.successes)) /
+        n));
+    row.values.emplace_back();
+    return;
+  }
+  row.values.resize(row.values.size() + 3);
+}
+
+void append_benefits_of_agents(const TableContext& context, ResultTable& table) {
+  for (const ReferenceRates& agent : context.agents()) {
+    const ReferenceRate* none = rate_under(context, agent, "baseline");
+    Row row{.values = {text_value(agent.agent)}, .marks = {"scripted"}};
+    add_benefit_of_agent(rate_under(context, agent, "optimal"), none, row);
+    add_benefit_of_agent(rate_under(context, agent, "cot"), none, row);
+    row.values.resize(table.columns.size());
+    table.rows.push_back(std::move(row));
+  }
+}
+
 ResultTable benefits_table(const TableContext& context) {
   ResultTable table = context.table_named("benefits", "5.5 What plan and reasoning add");
   table.columns = {{.key = "model", .title = "model"},
@@ -95,6 +133,7 @@ ResultTable benefits_table(const TableContext& context) {
     }
     table.rows.push_back(std::move(row));
   }
+  append_benefits_of_agents(context, table);
   table.notes.emplace_back(
       "Benefit: with the plan, or asked to reason, less the same trials without either. The "
       "deviation over styles stands last, for continuity; it mixes both.");

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,31 @@ RetryCounts retries_of(const RunRows& rows, std::size_t cell) {
   return sum;
 }
 
+void append_retries_of_agents(const TableContext& context, ResultTable& table) {
+  for (const ReferenceRates& agent : context.agents()) {
+    std::set<const ReferenceRate*> shown;  // one row for all models of a setting
+    for (const Entrant& entrant : context.entrants()) {
+      for (const std::size_t cell : by_rate(context, entrant)) {
+        const ReferenceRate* rate = context.rate_of(agent, cell);
+        if (rate == nullptr || rate->retry.total() == 0 || !shown.insert(rate).second) {
+          continue;
+        }
+        const auto total = rate->retry.total();
+        Row row{.values = {text_value(agent.agent),
+                           text_value(rate_text(context.cell(cell).factors.tool_success_rate)),
+                           count_value(static_cast<std::uint64_t>(total))},
+                .marks = {"scripted"}};
+        for (const RetryShare& share : kRetries) {
+          row.values.push_back(share_value(static_cast<double>(rate->retry.*share.count) /
+                                           static_cast<double>(total)));
+          row.values.emplace_back();
+        }
+        table.rows.push_back(std::move(row));
+      }
+    }
+  }
+}
+
 ResultTable retry_table(const TableContext& context) {
   ResultTable table = context.table_named("retry", "5.4 After an injected failure");
   table.columns = {{.key = "model", .title = "model"},
@@ -125,6 +151,9 @@ ResultTable retry_table(const TableContext& context) {
       context.add_marks(row, cell, "");
       table.rows.push_back(std::move(row));
     }
+  }
+  if (!table.rows.empty()) {
+    append_retries_of_agents(context, table);
   }
   return table;
 }

@@ -40,6 +40,12 @@ struct ReferenceCount {
 struct ReferenceRate {
   ReferenceCount all;
   std::map<std::string, ReferenceCount> by_type;  // of tasks
+  // Of trials with a flawed plan in view:
+  std::uint64_t flawed = 0;
+  std::uint64_t resistant = 0;  // followed none of its places
+  std::uint64_t recovered = 0;  // followed some and succeeded
+  double obedience = 0;         // sum of the shares of places that were followed
+  RetryCounts retry;
 };
 
 struct ReferenceRates {
