@@ -2,12 +2,14 @@
 
 #include "sortie/base/hash.h"
 #include "sortie/stats/paired.h"
+#include "sortie/stats/stratified.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <ranges>
 #include <span>
 #include <string>
 #include <tuple>
@@ -18,7 +20,20 @@ namespace sortie::analysis {
 
 namespace {
 
-/// Successes by task, for the tasks that have trials.
+/// The types of tasks that have one trial each.
+std::vector<stats::StratumCount> types_of(const std::vector<stats::TaskResult>& tasks) {
+  std::map<std::uint32_t, stats::StratumCount> types;
+  for (const stats::TaskResult& task : tasks) {
+    stats::StratumCount& type = types[task.stratum];
+    type.successes += task.sum > 0 ? 1U : 0U;
+    ++type.n;
+  }
+  std::vector<stats::StratumCount> strata;
+  std::ranges::copy(types | std::views::values, std::back_inserter(strata));
+  return strata;
+}
+
+/// Successes by task.
 class Pool {
  public:
   explicit Pool(const RunRows& rows) : rows_(rows), tasks_(rows.tasks.size()) {}
@@ -28,23 +43,13 @@ class Pool {
     task.stratum = rows_.tasks[trial.task].stratum;
     task.sum += trial.success ? 1 : 0;
     task.count += 1;
-    ++estimate_.n;
-    estimate_.successes += trial.success ? 1U : 0U;
   }
 
-  Estimate finish(const base::Digest& seed) {
-    std::erase_if(tasks_, [](const stats::TaskResult& task) { return task.count == 0; });
-    estimate_.tasks = tasks_.size();
-    estimate_.bootstrap = estimate_.tasks != estimate_.n;
-    estimate_.interval = estimate_.bootstrap ? stats::bootstrap_mean(tasks_, {.seed = seed})
-                                             : stats::wilson(estimate_.successes, estimate_.n);
-    return estimate_;
-  }
+  Estimate finish(const base::Digest& seed) { return estimate_share(std::move(tasks_), seed); }
 
  private:
   const RunRows& rows_;
   std::vector<stats::TaskResult> tasks_;
-  Estimate estimate_;
 };
 
 /// Both measures of the pairs of one task.
@@ -85,6 +90,25 @@ std::vector<Place> common_places(const RunRows& rows, std::span<const std::size_
     common = std::move(both);
   }
   return common;
+}
+
+Estimate estimate_share(std::vector<stats::TaskResult> tasks, const base::Digest& seed) {
+  std::erase_if(tasks, [](const stats::TaskResult& task) { return task.count == 0; });
+  Estimate estimate;
+  estimate.tasks = tasks.size();
+  for (const stats::TaskResult& task : tasks) {
+    estimate.n += static_cast<std::uint64_t>(task.count);
+    estimate.successes += static_cast<std::uint64_t>(task.sum);
+  }
+  if (estimate.tasks != estimate.n) {
+    estimate.method = kBootstrap;
+    estimate.interval = stats::bootstrap_mean(tasks, {.seed = seed});
+    return estimate;
+  }
+  const std::vector<stats::StratumCount> types = types_of(tasks);
+  estimate.method = types.size() > 1 ? kWithinTypes : kWilson;
+  estimate.interval = stats::stratified_score(types);
+  return estimate;
 }
 
 Estimate estimate_success(const RunRows& rows,

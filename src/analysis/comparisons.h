@@ -16,28 +16,35 @@
 
 namespace sortie::analysis {
 
-/// A success rate. Wilson where no two trials share a task, else a bootstrap over tasks.
+inline constexpr const char* kWilson = "wilson";
+inline constexpr const char* kWithinTypes = "score within types";
+inline constexpr const char* kBootstrap = "bootstrap over tasks";
+
+/// The share of trials of which something holds, such as success. Where no two trials share a task
+/// the score interval with task types as strata, of one type Wilson's; else a bootstrap over tasks.
 struct Estimate {
   std::uint64_t n = 0;
   std::uint64_t successes = 0;
   std::uint64_t tasks = 0;
   stats::Interval interval;
-  bool bootstrap = false;
+  std::string method = kWilson;  // or kWithinTypes, kBootstrap
 
   [[nodiscard]] double rate() const {
     return n == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(n);
   }
 };
 
-inline constexpr const char* kWilson = "wilson";
-inline constexpr const char* kBootstrap = "bootstrap over tasks";
+/// Of these tasks, whose sums count the trials of which it holds; `seed` belongs to what the
+/// estimate is called. Tasks without trials are passed over.
+[[nodiscard]] Estimate estimate_share(std::vector<stats::TaskResult> tasks,
+                                      const base::Digest& seed);
 
-/// Over all trials of these cells; `seed` belongs to what the estimate is called.
+/// Of successes over all trials of these cells.
 [[nodiscard]] Estimate estimate_success(const RunRows& rows,
                                         std::span<const std::size_t> cells,
                                         const base::Digest& seed);
 
-/// Over the trials of one cell and one task type.
+/// Of successes over the trials of one cell and one task type.
 [[nodiscard]] Estimate estimate_success_of_type(const RunRows& rows,
                                                 std::size_t cell,
                                                 const std::string& type);

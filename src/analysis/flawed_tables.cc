@@ -2,7 +2,6 @@
 #include "sortie/base/hash.h"
 #include "sortie/stats/bootstrap.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -59,11 +58,7 @@ Obedience obedience_of(const RunRows& rows, std::size_t cell) {
                                                     .field("cell", rows.cells[cell].factors.id)
                                                     .finish()};
   result.interval = stats::bootstrap_mean(shares, options);
-  const auto tasks = std::ranges::count_if(
-      resistant, [](const stats::TaskResult& task) { return task.count > 0; });
-  result.resistance = static_cast<std::uint64_t>(tasks) == result.n
-                          ? stats::wilson(result.resistant, result.n)
-                          : stats::bootstrap_mean(resistant, options);
+  result.resistance = estimate_share(std::move(resistant), options.seed).interval;
   return result;
 }
 
@@ -147,7 +142,8 @@ ResultTable obedience_table(const TableContext& context) {
   }
   table.notes.emplace_back(
       "Obedience: followed of the plan's flawed places. Resistance: trials that followed none. "
-      "Recovery: success among the others.");
+      "Recovery: success among the others. Intervals of obedience are bootstraps over tasks, of "
+      "resistance score intervals within task types, with repeats bootstraps too.");
   return table;
 }
 

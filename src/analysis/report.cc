@@ -191,13 +191,14 @@ std::string success_of(const CellSummary& cell) {
                      cell.saturated() ? " <span class=\"mark\">all alike</span>" : "",
                      percent(cell.success.low),
                      percent(cell.success.high),
-                     cell.interval_method == kWilson ? "" : "&nbsp;‡");
+                     cell.interval_method == kBootstrap ? "&nbsp;‡" : "");
 }
 
 std::string cells_section(const ReportData& data) {
   std::string html =
       "<h2>Cells</h2>\n<p class=\"note\">A cell holds all trials that share every factor but task "
-      "and repeat. Its interval is Wilson's, with repeats a bootstrap over tasks (‡). Injected "
+      "and repeat. Its interval is a score interval within task types (of one type Wilson’s), with "
+      "repeats a bootstrap over tasks (‡). Injected "
       "failures are compared with the nominal rate; calls that the world rejects are counted apart "
       "and "
       "draw no luck. The reference is what an agent without "
@@ -372,7 +373,8 @@ std::string to_html(const ReportData& data) {
   html +=
       "<p class=\"note\">n counts scored trials. Success is strict: the goal holds on the final "
       "artifacts and effects. "
-      "Where trials share tasks the interval is a bootstrap over tasks, otherwise Wilson’s.</p>\n";
+      "Where trials share tasks the interval is a bootstrap over tasks, otherwise a score interval "
+      "within task types, of one type Wilson’s.</p>\n";
   for (const std::string& scenario : scenarios) {
     std::vector<const GroupSummary*> groups;
     for (const GroupSummary& group : summary.groups) {

@@ -6,6 +6,7 @@
 #include "sortie/base/random.h"
 #include "sortie/stats/paired.h"
 #include "sortie/stats/proportion.h"
+#include "sortie/stats/stratified.h"
 
 #include <algorithm>
 #include <cmath>
@@ -154,7 +155,7 @@ TEST(BaselineTables, rank_without_plan_and_mark_a_saturated_column) {
     return column.title == "with plan: success†, saturated";
   }));
   EXPECT_TRUE(has_mark(models.rows[0], "with plan shared with prompts"));
-  // One cell, no task twice: Wilson's.
+  // One cell, no task twice, both types alike: Wilson's.
   EXPECT_DOUBLE_EQ(value_of(models, 0, "without_plan_interval").first, stats::wilson(16, 40).low);
 }
 
@@ -256,13 +257,32 @@ TEST(BaselineTables, show_task_types_as_descriptive) {
   EXPECT_DOUBLE_EQ(value_of(types, 0, "without_plan_success").first, 0.4);
 }
 
+TEST(Estimates, are_score_intervals_within_types_and_wilsons_of_one_type) {
+  Rows rows;
+  rows.cell("a", {"baseline"});
+  // Of the even tasks 18 of 20, of the odd ones 2.
+  rows.trials([](std::uint32_t task) { return (task < 36) == (task % 2 == 0); });
+  const std::size_t cells[] = {0};
+  const Estimate estimate = estimate_success(rows.rows, cells, {});
+  EXPECT_EQ(estimate.method, kWithinTypes);
+  EXPECT_EQ(estimate.successes, 20U);
+  const stats::StratumCount types[] = {{.successes = 18, .n = 20}, {.successes = 2, .n = 20}};
+  EXPECT_EQ(estimate.interval.low, stats::stratified_score(types).low);
+  EXPECT_EQ(estimate.interval.high, stats::stratified_score(types).high);
+  EXPECT_GT(estimate.interval.low, stats::wilson(20, 40).low + 0.03);
+  const Estimate of_type = estimate_success_of_type(rows.rows, 0, "basic_task");
+  EXPECT_EQ(of_type.method, kWilson);
+  EXPECT_EQ(of_type.interval.low, stats::wilson(18, 20).low);
+  EXPECT_EQ(of_type.interval.high, stats::wilson(18, 20).high);
+}
+
 TEST(Estimates, are_bootstrapped_over_tasks_where_trials_share_them) {
   Rows rows;
   rows.cell("a", {"baseline"});
   rows.trials([](std::uint32_t task) { return task % 3 == 0; }, 5);
   const std::size_t cells[] = {0};
   const Estimate estimate = estimate_success(rows.rows, cells, base::digest_of("e"));
-  EXPECT_TRUE(estimate.bootstrap);
+  EXPECT_EQ(estimate.method, kBootstrap);
   EXPECT_EQ(estimate.n, 200U);
   EXPECT_EQ(estimate.tasks, 40U);
   // Five alike trials of a task tell as much as one.
@@ -509,6 +529,11 @@ TEST(FlawedTables, compare_each_flaw_with_the_right_plan_and_with_none) {
   ASSERT_EQ(obedience.rows.size(), 2U);
   EXPECT_DOUBLE_EQ(value_of(obedience, 0, "obedience").first, 0.25);
   EXPECT_DOUBLE_EQ(value_of(obedience, 0, "resistance").first, 0.5);
+  // One type followed nothing, the other everything.
+  const stats::StratumCount types[] = {{.successes = 20, .n = 20}, {.successes = 0, .n = 20}};
+  const Value& resistance = value_of(obedience, 0, "resistance_interval");
+  EXPECT_DOUBLE_EQ(resistance.first, stats::stratified_score(types).low);
+  EXPECT_DOUBLE_EQ(resistance.second, stats::stratified_score(types).high);
   EXPECT_EQ(value_of(obedience, 0, "recovery_n").first, 20);
   // Of the odd tasks those with last digit 1 or 3 succeed.
   EXPECT_DOUBLE_EQ(value_of(obedience, 0, "recovery").first, 0.4);

@@ -155,7 +155,7 @@ class Summarizer {
           cells,
           base::FieldHasher("sortie.bootstrap.v1").field("cell", planned.factors.id).finish());
       cell.success = estimate.interval;
-      cell.interval_method = estimate.bootstrap ? kBootstrap : kWilson;
+      cell.interval_method = estimate.method;
     }
   }
 
@@ -237,7 +237,7 @@ class Summarizer {
                                                    .finish());
     group.tasks = estimate.tasks;
     group.success = estimate.interval;
-    group.interval_method = estimate.bootstrap ? kBootstrap : kWilson;
+    group.interval_method = estimate.method;
     return group;
   }
 

@@ -72,7 +72,8 @@ struct CellSummary {
   std::uint64_t open = 0;
   Tally tally;
   stats::Interval success;
-  std::string interval_method;  // "wilson", with repeats "bootstrap over tasks"
+  std::string interval_method;  // of an Estimate: "score within types", of one type "wilson", with
+                                // repeats "bootstrap over tasks"
   std::optional<RepeatSummary> repeats;
 
   [[nodiscard]] std::uint64_t lost_total() const { return total(lost); }
@@ -100,8 +101,8 @@ struct GroupSummary {
   Losses lost;
   std::uint64_t tasks = 0;  // distinct
   Tally tally;
-  stats::Interval success;      // Wilson for one cell without repeats, else a bootstrap over tasks
-  std::string interval_method;  // "wilson" | "bootstrap over tasks"
+  stats::Interval success;
+  std::string interval_method;  // as of a cell; of several cells "bootstrap over tasks"
 
   [[nodiscard]] bool complete() const { return tally.scored * 100 >= planned * 95; }
 

@@ -38,7 +38,7 @@ TEST(Summary, infrastructure_outcomes_are_in_no_denominator) {
   EXPECT_EQ(only.planned, only.tally.scored + only.lost_total() + only.open);
 }
 
-TEST(Summary, pools_over_shared_tasks_by_a_bootstrap_and_single_cells_by_wilson) {
+TEST(Summary, pools_over_shared_tasks_by_a_bootstrap_and_one_type_by_wilson) {
   TestRun run;
   const auto optimal = run.cell("m", "optimal", "baseline,prompts", 20);
   const auto cot = run.cell("m", "cot", "prompts", 20);
@@ -229,6 +229,22 @@ TEST(Summary, says_what_repeats_of_a_task_have_in_common) {
   EXPECT_EQ(summary.cells[0].repeats->k, 2U);
   EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_at_k, 1);
   EXPECT_DOUBLE_EQ(summary.cells[0].repeats->pass_hat_k, 0.5);
+}
+
+TEST(Summary, names_the_interval_of_a_cell_with_several_types) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 20);
+  for (int i = 0; i < 10; ++i) {
+    run.scored(cell, "basic-" + std::to_string(i), i < 9);
+    run.scored(cell, "simple-" + std::to_string(i), i < 1);
+  }
+  const Summary summary = summary_of(run);
+  EXPECT_EQ(summary.cells[0].interval_method, "score within types");
+  EXPECT_EQ(summary.groups[0].interval_method, "score within types");
+  EXPECT_GT(summary.groups[0].success.low, stats::wilson(10, 20).low);
+  const std::string text = to_text(summary);
+  EXPECT_NE(text.find("Score interval within task types, of one type Wilson's"), std::string::npos);
+  EXPECT_EQ(text.find("% ‡"), std::string::npos);  // the mark of a bootstrap
 }
 
 TEST(Summary, bootstraps_a_cell_with_repeats_over_its_tasks) {

@@ -45,7 +45,7 @@ std::string to_text(const Summary& summary) {
                fmt::format("{:.1f}–{:.1f} %{}",
                            100 * group.success.low,
                            100 * group.success.high,
-                           group.interval_method == kWilson ? "" : " ‡"),
+                           group.interval_method == kBootstrap ? " ‡" : ""),
                fmt::format("{:.2f}", group.tally.progress),
                fmt::format("{:.1f}", group.tally.turns),
                fmt::to_string(group.tally.injected_failures),
@@ -63,7 +63,8 @@ std::string to_text(const Summary& summary) {
   }
   std::string out = table.render();
   out +=
-      "n: scored trials. Wilson interval; ‡ bootstrap over tasks, where trials share tasks.\n"
+      "n: scored trials. Score interval within task types, of one type Wilson's; ‡ bootstrap over "
+      "tasks, where trials share tasks.\n"
       "injected: failures drawn for valid calls. rejected: invalid calls, by the world.\n";
   if (incomplete) {
     out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
