@@ -248,6 +248,19 @@ void cover_pooled(const World& world,
   pooled.add("bootstrap over tasks, pooled cells", options, covered);
 }
 
+/// Calls that met an injected failure, and those of them that were followed by the same call.
+TaskResult failures_of(Campaign& campaign, std::uint32_t task, double level) {
+  TaskResult failures{.stratum = campaign.type(task)};
+  const double same = campaign.chance(task, level);
+  for (int call = 0; call < kCalls; ++call) {
+    if (campaign.happens(failure_rate(same))) {
+      failures.count += 1;
+      failures.sum += campaign.happens(same) ? 1 : 0;
+    }
+  }
+  return failures;
+}
+
 /// What is printed of one cell beside its success: repeats, the share of flawed places that were
 /// followed, the shares of what followed a failure.
 void cover_one_cell(const World& world,
@@ -277,15 +290,7 @@ void cover_one_cell(const World& world,
       obedience.count += 1;
     }
     if (!campaign.lost()) {
-      TaskResult& after = retries.tasks.emplace_back();
-      after.stratum = campaign.type(task);
-      const double same = campaign.chance(task, world.level);
-      for (int call = 0; call < kCalls; ++call) {
-        if (campaign.happens(failure_rate(same))) {
-          after.count += 1;
-          after.sum += campaign.happens(same) ? 1 : 0;
-        }
-      }
+      retries.tasks.push_back(failures_of(campaign, task, world.level));
       retries.sum += mean.same;
       retries.count += mean.failures;
     }
@@ -373,7 +378,9 @@ void cover_slope(const World& world,
   std::erase_if(tasks, [](const SizedTask& task) { return task.n.front() == 0; });
   const auto truth = fit_logistic(expected, LogisticMethod::likelihood);
   const auto slope = bootstrap_slope(x, tasks, options);
-  ASSERT_TRUE(truth.has_value() && slope.has_value());
+  if (!truth.has_value() || !slope.has_value()) {
+    FAIL() << world.name << ": no slope";
+  }
   covered.add("slope on log2 of parameters", slope->interval, truth->slope);
 }
 
