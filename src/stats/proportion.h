@@ -11,8 +11,8 @@ struct Interval {
 };
 
 /// Wilson score interval of `successes` out of `n` independent trials (Wilson 1927; Brown, Cai and
-/// DasGupta 2001). For one cell only: where trials share tasks, use the bootstrap over tasks. n = 0
-/// gives [0, 1].
+/// DasGupta 2001). For one type of a cell: for several types use stratified_score, and where trials
+/// share tasks the bootstrap over tasks. n = 0 gives [0, 1].
 [[nodiscard]] Interval wilson(std::uint64_t successes, std::uint64_t n, double confidence = 0.95);
 
 }  // namespace sortie::stats
