@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   sortie::app::add_check(root, action);
   sortie::app::add_plan(root, action);
   sortie::app::add_run(root, action);
+  sortie::app::add_rehearse(root, action);
   sortie::app::add_status(root, action);
   sortie::app::add_show(root, action);
   sortie::app::add_report(root, action);
