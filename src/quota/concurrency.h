@@ -17,7 +17,12 @@ inline constexpr base::Instant kUntilFreed = base::Instant::max();
 /// server may still be working on it.
 class ConcurrencyCounter {
  public:
-  explicit ConcurrencyCounter(std::size_t slots) : slots_(slots) {}
+  /// `active` requests are in flight already.
+  explicit ConcurrencyCounter(std::size_t slots, std::size_t active = 0)
+      : slots_(slots), active_(active) {}
+
+  /// A new limit; what is in flight beyond it ends as it would have.
+  void set_slots(std::size_t slots) { slots_ = slots; }
 
   /// The first instant ≥ now at which a slot is known to be free; kUntilFreed if that depends on
   /// answers to come.
@@ -36,7 +41,7 @@ class ConcurrencyCounter {
   void forget_ended_holds(base::Instant now);
 
   std::size_t slots_;
-  std::size_t active_ = 0;
+  std::size_t active_;
   std::vector<base::Instant> held_until_;  // ascending
 };
 

@@ -36,21 +36,24 @@ base::Duration gate_wait(base::Duration wait, double uniform) {
 }
 
 DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
-    : domain_(std::move(domain)) {
+    : options_(options), domain_(std::move(domain)) {
   for (Limit& limit : domain_.limits) {
     limit.quota *= options.share;
     if (limit.kind == LimitKind::concurrency) {
       slots_.emplace_back(slots_of(limit.quota));
     } else {
-      rates_.emplace_back(limit, options.jitter_seconds);
+      rates_.push_back({.limiter = RateLimiter(limit, options.jitter_seconds)});
     }
   }
+  declared_ = domain_.limits;
 }
 
 base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size) const {
   base::Instant at = gate_ ? std::max(now, *gate_) : now;
-  for (const RateLimiter& rate : rates_) {
-    at = std::max(at, rate.earliest(now, cost_of(rate.limit(), size)));
+  for (const Rate& rate : rates_) {
+    if (rate.in_force) {
+      at = std::max(at, rate.limiter.earliest(now, cost_of(rate.limiter.limit(), size)));
+    }
   }
   for (const ConcurrencyCounter& slots : slots_) {
     at = std::max(at, slots.earliest(now));
@@ -63,11 +66,13 @@ Reservation DomainLimiter::reserve(base::Instant now, const RequestSize& size) {
   Reservation reservation{.at = now, .units = {}, .reserved_total = {}};
   reservation.units.reserve(rates_.size());
   reservation.reserved_total.reserve(rates_.size());
-  for (RateLimiter& rate : rates_) {
-    const double units = cost_of(rate.limit(), size);
-    rate.reserve(now, units);
+  for (Rate& rate : rates_) {
+    const double units = rate.in_force ? cost_of(rate.limiter.limit(), size) : -1;
+    if (rate.in_force) {
+      rate.limiter.reserve(now, units);
+    }
     reservation.units.push_back(units);
-    reservation.reserved_total.push_back(rate.reserved_total());
+    reservation.reserved_total.push_back(rate.limiter.reserved_total());
   }
   for (ConcurrencyCounter& slots : slots_) {
     slots.acquire(now);
@@ -80,10 +85,13 @@ void DomainLimiter::settle(base::Instant now, Reservation& reservation, const Re
   if (std::exchange(reservation.settled, true)) {
     return;
   }
-  for (std::size_t i = 0; i < rates_.size(); ++i) {
-    const Limit& limit = rates_[i].limit();
-    if (limit.kind == LimitKind::tokens && is_settled(limit.cost)) {
-      rates_[i].settle(now, reservation.at, reservation.units[i], cost_of(limit, used));
+  // Limits that came later were not asked.
+  for (std::size_t i = 0; i < reservation.units.size(); ++i) {
+    RateLimiter& rate = rates_[i].limiter;
+    const Limit& limit = rate.limit();
+    const bool was_asked = reservation.units[i] >= 0;
+    if (was_asked && limit.kind == LimitKind::tokens && is_settled(limit.cost)) {
+      rate.settle(now, reservation.at, reservation.units[i], cost_of(limit, used));
     }
   }
 }
@@ -105,8 +113,10 @@ void DomainLimiter::cancel(base::Instant now, Reservation& reservation) {
     return;
   }
   reservation.settled = true;
-  for (std::size_t i = 0; i < rates_.size(); ++i) {
-    rates_[i].settle(now, reservation.at, reservation.units[i], 0);
+  for (std::size_t i = 0; i < reservation.units.size(); ++i) {
+    if (reservation.units[i] >= 0) {
+      rates_[i].limiter.settle(now, reservation.at, reservation.units[i], 0);
+    }
   }
   release(now, reservation);
 }
@@ -124,8 +134,8 @@ std::optional<std::size_t> DomainLimiter::limiter_meant(LimitKind kind,
   std::optional<std::size_t> best;
   double best_distance = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < rates_.size(); ++i) {
-    const Limit& limit = rates_[i].limit();
-    if (limit.kind != kind || limit.quota <= 0) {
+    const Limit& limit = rates_[i].limiter.limit();
+    if (!rates_[i].in_force || limit.kind != kind || limit.quota <= 0) {
       continue;
     }
     // The limit whose quota is nearest to the stated one; unstated, the one with the shortest
@@ -155,14 +165,17 @@ void DomainLimiter::observe_kind(base::Instant now,
   double remaining = *stated.remaining;
   const std::optional<std::size_t> index = limiter_meant(kind, stated.limit);
   if (index) {
-    remaining -= rates_[*index].reserved_total() - answered.reserved_total[*index];
+    // A limit that came after the request has counted nothing before it.
+    const double before =
+        *index < answered.reserved_total.size() ? answered.reserved_total[*index] : 0;
+    remaining -= rates_[*index].limiter.reserved_total() - before;
   }
   if (remaining <= 0 && void_at) {
     gate(*void_at);
     remaining = 0;  // the gate pays the rest of the debt
   }
   if (index) {
-    rates_[*index].sync(now, remaining);
+    rates_[*index].limiter.sync(now, remaining);
   }
 }
 
@@ -198,14 +211,87 @@ DomainStatus DomainLimiter::status(base::Instant now) const {
                                .pace = {}});
       ++slots;
     } else {
+      rate = std::find_if(rate, rates_.end(), [](const Rate& one) { return one.in_force; });
+      const RateLimiter& limiter = rate->limiter;
       status.limits.push_back({.limit = limit,
-                               .used = rate->used_in_window(now),
-                               .allowed = rate->pace().rate * base::seconds(limit.window),
-                               .pace = rate->pace()});
+                               .used = limiter.used_in_window(now),
+                               .allowed = limiter.pace().rate * base::seconds(limit.window),
+                               .pace = limiter.pace()});
       ++rate;
     }
   }
   return status;
+}
+
+// --- A person's limits ---
+
+void DomainLimiter::set_override(const Limit& limit, base::Instant now) {
+  lift_override(limit.kind, now);
+  overrides_.push_back(limit);
+  if (limit.kind == LimitKind::concurrency) {
+    if (slots_.empty()) {
+      slots_.emplace_back(0, in_flight_);
+    }
+    for (ConcurrencyCounter& slots : slots_) {
+      slots.set_slots(slots_of(limit.quota));
+    }
+  } else {
+    put_in_force(limit.kind, false, now);
+    rates_.push_back({.limiter = RateLimiter(limit, options_.jitter_seconds), .is_override = true});
+    rates_.back().limiter.sync(now, 0);
+  }
+  list_limits();
+}
+
+void DomainLimiter::lift_override(LimitKind kind, base::Instant now) {
+  const auto is_meant = [&](const Limit& limit) { return limit.kind == kind; };
+  if (std::erase_if(overrides_, is_meant) == 0) {
+    return;
+  }
+  if (kind == LimitKind::concurrency) {
+    auto declared = std::find_if(declared_.begin(), declared_.end(), is_meant);
+    for (ConcurrencyCounter& slots : slots_) {
+      // Without a declared limit, a counter without one.
+      const double quota =
+          declared == declared_.end() ? std::numeric_limits<double>::infinity() : declared->quota;
+      slots.set_slots(slots_of(quota));
+      if (declared != declared_.end()) {
+        declared = std::find_if(declared + 1, declared_.end(), is_meant);
+      }
+    }
+  } else {
+    put_in_force(kind, true, now);
+  }
+  list_limits();
+}
+
+/// The declared rate limits of that kind; its overrides are over in any case.
+void DomainLimiter::put_in_force(LimitKind kind, bool in_force, base::Instant now) {
+  for (Rate& rate : rates_) {
+    if (rate.limiter.limit().kind != kind) {
+      continue;
+    }
+    rate.in_force = in_force && !rate.is_override;
+    if (rate.in_force) {
+      rate.limiter.sync(now, 0);
+    }
+  }
+}
+
+/// In the order of the limiters: declared ones, then overrides.
+void DomainLimiter::list_limits() {
+  const auto is_replaced = [&](const Limit& limit) {
+    return std::any_of(overrides_.begin(), overrides_.end(), [&](const Limit& other) {
+      return other.kind == limit.kind;
+    });
+  };
+  domain_.limits.clear();
+  for (const Limit& limit : declared_) {
+    if (!is_replaced(limit)) {
+      domain_.limits.push_back(limit);
+    }
+  }
+  domain_.limits.insert(domain_.limits.end(), overrides_.begin(), overrides_.end());
 }
 
 }  // namespace sortie::quota

@@ -30,7 +30,7 @@ struct DomainOptions {
 /// it.
 struct Reservation {
   base::Instant at;
-  std::vector<double> units;  // per rate limit
+  std::vector<double> units;  // per rate limit; negative: it was not in force
   // Per rate limit, this request included: tells how much was sent after it.
   std::vector<double> reserved_total;
   bool settled = false;
@@ -83,6 +83,13 @@ class DomainLimiter {
   /// Opens the gate (a person's decision).
   void open_gate() { gate_ = {}; }
 
+  /// A person's limit takes the place of all limits of its kind, tighter or looser, until
+  /// lift_override(). It starts without a burst. Requests in flight keep their slots.
+  void set_override(const Limit& limit, base::Instant now);
+
+  /// The declared limits of that kind are in force again, from an empty bucket.
+  void lift_override(LimitKind kind, base::Instant now);
+
   /// Rate-limit headers of the answer to `answered`. What we sent after that request is taken off
   /// the remaining units. A statement is void once the reset that it names has passed since the
   /// request was sent. Headers only ever slow us down: they may be stale, and other pools' numbers
@@ -91,6 +98,7 @@ class DomainLimiter {
 
   [[nodiscard]] const std::string& name() const { return domain_.name; }
 
+  /// With the limits that are in force now.
   [[nodiscard]] const LimitDomain& domain() const { return domain_; }
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
@@ -112,8 +120,21 @@ class DomainLimiter {
   [[nodiscard]] std::optional<std::size_t> limiter_meant(LimitKind kind,
                                                          std::optional<double> stated) const;
 
+  /// A rate limit keeps its place for ever, since reservations name it by that.
+  struct Rate {
+    RateLimiter limiter;
+    bool is_override = false;
+    bool in_force = true;
+  };
+
+  void put_in_force(LimitKind kind, bool in_force, base::Instant now);
+  void list_limits();
+
+  DomainOptions options_;
   LimitDomain domain_;
-  std::vector<RateLimiter> rates_;
+  std::vector<Limit> declared_;   // scaled by the share
+  std::vector<Limit> overrides_;  // at most one per kind
+  std::vector<Rate> rates_;       // declared ones, then overrides
   std::vector<ConcurrencyCounter> slots_;
   std::optional<base::Instant> gate_;
   std::size_t in_flight_ = 0;

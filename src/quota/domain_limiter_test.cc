@@ -71,6 +71,63 @@ TEST(DomainLimiter, gives_unused_tokens_back_where_the_provider_does) {
   EXPECT_GT(kept.earliest(kStart, kSmall), kStart + milliseconds(1000));
 }
 
+TEST(DomainLimiter, a_persons_limit_replaces_those_of_its_kind_until_it_is_lifted) {
+  DomainLimiter limiter = limiter_of({rpm(60), tpm(6'000'000)});
+  (void)limiter.reserve(kStart, kSmall);
+  EXPECT_GT(limiter.earliest(kStart, kSmall), kStart + milliseconds(900));
+
+  limiter.set_override(rpm(6000), kStart);
+  const Instant sooner = limiter.earliest(kStart, kSmall);
+  EXPECT_GT(sooner, kStart);  // no burst
+  EXPECT_LT(sooner, kStart + milliseconds(20));
+  ASSERT_EQ(limiter.domain().limits.size(), 2U);
+  EXPECT_EQ(limiter.domain().limits.back(), rpm(6000));
+  EXPECT_EQ(limiter.status(kStart).limits.back().limit, rpm(6000));
+
+  limiter.set_override(rpm(6), sooner);
+  EXPECT_GT(limiter.earliest(sooner, kSmall), kStart + seconds(9));
+
+  limiter.lift_override(LimitKind::requests, kStart + seconds(1));
+  const Instant again = limiter.earliest(kStart + seconds(1), kSmall);
+  EXPECT_GT(again, kStart + milliseconds(1900));
+  EXPECT_LT(again, kStart + milliseconds(2100));
+  EXPECT_EQ(limiter.domain().limits.front(), rpm(60));
+}
+
+TEST(DomainLimiter, a_persons_number_of_slots_counts_what_is_in_flight) {
+  for (const bool declared : {false, true}) {
+    DomainLimiter limiter = limiter_of(declared ? std::vector{in_flight(3)} : std::vector<Limit>{});
+    std::vector<Reservation> open;
+    open.push_back(limiter.reserve(kStart, kSmall));
+    open.push_back(limiter.reserve(kStart, kSmall));
+    limiter.set_override(in_flight(1), kStart);
+    EXPECT_EQ(limiter.earliest(kStart, kSmall), kUntilFreed);
+    limiter.release(kStart, open[0]);
+    EXPECT_EQ(limiter.earliest(kStart, kSmall), kUntilFreed);
+    limiter.set_override(in_flight(5), kStart);
+    EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart);
+    limiter.lift_override(LimitKind::concurrency, kStart);
+    open.push_back(limiter.reserve(kStart, kSmall));
+    open.push_back(limiter.reserve(kStart, kSmall));
+    EXPECT_EQ(limiter.earliest(kStart, kSmall) == kUntilFreed, declared);
+  }
+}
+
+TEST(DomainLimiter, a_request_from_before_a_persons_limit_is_settled_where_it_was_counted) {
+  DomainLimiter limiter = limiter_of({tpm(60'000)});
+  Reservation before = limiter.reserve(kStart, kSmall);
+  limiter.set_override(tpm(30'000), kStart);
+  const Instant at = limiter.earliest(kStart, kSmall);
+  limiter.settle(kStart, before, {.input = 0, .output = 0});
+  EXPECT_EQ(limiter.earliest(kStart, kSmall), at);
+  LimitHints hints;
+  hints.remaining_tokens = 10;
+  limiter.observe(kStart + seconds(1), hints, before);
+  limiter.release(kStart, before);
+  limiter.lift_override(LimitKind::tokens, kStart + seconds(1));
+  EXPECT_LT(limiter.earliest(kStart + seconds(1), kSmall), kStart + milliseconds(2100));
+}
+
 TEST(DomainLimiter, settles_a_reservation_once) {
   DomainLimiter limiter = limiter_of({tpm(60'000)});
   Reservation reservation = limiter.reserve(kStart, kSmall);

@@ -14,6 +14,8 @@ class Departure {
   /// `spacing` between two requests at the pool's pace; zero where bursts are allowed.
   explicit Departure(base::Duration spacing) : spacing_(shortened(spacing)) {}
 
+  void set_spacing(base::Duration spacing) { spacing_ = shortened(spacing); }
+
   /// The next free place at or after `now`.
   [[nodiscard]] base::Instant next(base::Instant now) const {
     return std::max(now, last_ + spacing_);

@@ -88,6 +88,16 @@ void Pool::close(base::Instant until) {
   limiter_.gate(until);
 }
 
+void Pool::set_limit(const quota::Limit& limit, base::Instant now) {
+  limiter_.set_override(limit, now);
+  departure_.set_spacing(spacing_of(limiter_));
+}
+
+void Pool::lift_limit(quota::LimitKind kind, base::Instant now) {
+  limiter_.lift_override(kind, now);
+  departure_.set_spacing(spacing_of(limiter_));
+}
+
 void Pool::succeeded(base::Instant sent) {
   backoff_.succeeded(sent);
   if (!window_) {

@@ -45,6 +45,10 @@ class Pool {
 
   void close(base::Instant until);
 
+  /// A person's limit, in the place of all of its kind until it is lifted.
+  void set_limit(const quota::Limit& limit, base::Instant now);
+  void lift_limit(quota::LimitKind kind, base::Instant now);
+
   /// A request that was sent at `sent` was answered well.
   void succeeded(base::Instant sent);
 
