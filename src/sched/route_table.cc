@@ -347,6 +347,25 @@ bool RouteTable::disable(std::size_t route, std::string reason) {
   return true;
 }
 
+bool RouteTable::enable(std::size_t route) {
+  if (is_usable(route)) {
+    return false;
+  }
+  routes_[route].disabled.clear();
+  routes_[route].is_proven = false;
+  return true;
+}
+
+void RouteTable::set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now) {
+  CHECK(domain < topology_.domains.size());
+  pools_[domain].set_limit(limit, now);
+}
+
+void RouteTable::lift_limit(std::size_t domain, LimitKind kind, base::Instant now) {
+  CHECK(domain < topology_.domains.size());
+  pools_[domain].lift_limit(kind, now);
+}
+
 bool RouteTable::disable_key(std::size_t route, const std::string& reason) {
   const spec::Route& dead = topology_.routes[route];
   bool is_news = false;

@@ -102,6 +102,12 @@ class RouteTable {
   /// Another model answered.
   bool substituted(Flight& flight, std::string_view served, base::Instant now);
 
+  // A person's decisions: see Scheduler.
+  bool disable(std::size_t route, std::string reason);
+  bool enable(std::size_t route);
+  void set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now);
+  void lift_limit(std::size_t domain, quota::LimitKind kind, base::Instant now);
+
   [[nodiscard]] RouteStatus status(std::size_t route, base::Instant now) const;
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
 
@@ -136,7 +142,6 @@ class RouteTable {
   void react(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
   void refuse(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
   bool disable_for(const Flight& flight, const quota::Signal& signal);
-  bool disable(std::size_t route, std::string reason);
   bool disable_key(std::size_t route, const std::string& reason);
 
   const spec::Topology& topology_;

@@ -19,9 +19,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -68,6 +70,10 @@ struct ModelState {
   std::size_t waiting = 0;  // resting and ready
   std::size_t in_flight = 0;
   std::size_t in_flight_peak = 0;
+  double weight = 1;
+  bool paused = false;
+  // Turns served, divided by the weight: the model with the least goes first.
+  double served = 0;
 };
 
 /// Where the head of a lane can go.
@@ -97,6 +103,7 @@ struct Scheduler::State {
   Turn& turn_of(Ticket ticket);
   [[nodiscard]] QueueKey key_of(const Turn& turn) const;
   void enter(Turn& turn, base::Instant now);
+  void push(const Turn& turn);
   void leave_queue(Turn& turn);
   void rest(Turn& turn, base::Duration wait, base::Instant now);
   void set_timer(Turn& turn, base::Instant at);
@@ -111,6 +118,7 @@ struct Scheduler::State {
 
   [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now) const;
   void claim(const Offer& offer);
+  void charge(std::size_t model);
   bool bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);
   void bind(const ReadyQueue::Head& head,
             std::size_t route,
@@ -130,8 +138,10 @@ struct Scheduler::State {
   SchedulerOptions options;
   RouteTable routes;
   std::vector<ModelState> models;
-  std::vector<std::size_t> rotation;  // models, least recently served first
-  std::vector<Turn> turns;            // by ticket
+  std::set<std::pair<double, std::size_t>> order;  // models with ready turns, least served first
+  double served = 0;                               // of the model that was served last
+  bool paused = false;
+  std::vector<Turn> turns;  // by ticket
   std::set<std::pair<base::Instant, Ticket>> timers;
   Flights flights;
   std::size_t waiting = 0;
@@ -141,7 +151,6 @@ struct Scheduler::State {
       idle_until;  // known: nothing can be bound before, unless something changes
 
   // Scratch of one pass.
-  std::vector<std::size_t> active;
   std::vector<ReadyQueue::Head> heads;
 };
 
@@ -152,7 +161,6 @@ Scheduler::State::State(const spec::Topology& topology, const SchedulerOptions& 
       claims(routes.pools()) {
   for (std::size_t model = 0; model < topology.models.size(); ++model) {
     models.emplace_back(routes.routes_of(model).size());
-    rotation.push_back(model);
   }
 }
 
@@ -197,12 +205,27 @@ void Scheduler::State::enter(Turn& turn, base::Instant now) {
       set_timer(turn, turn.avoid_until);
     }
   }
-  models[model].queue.push(turn.lane, key_of(turn));
+  push(turn);
+}
+
+void Scheduler::State::push(const Turn& turn) {
+  const std::size_t model = turn.request.model;
+  ModelState& of_model = models[model];
+  if (of_model.queue.empty()) {
+    // What it did not use while it had nothing to send is no claim on the others.
+    of_model.served = std::max(of_model.served, served);
+    order.emplace(of_model.served, model);
+  }
+  of_model.queue.push(turn.lane, key_of(turn));
 }
 
 void Scheduler::State::leave_queue(Turn& turn) {
   if (turn.phase == Phase::ready) {
-    models[turn.request.model].queue.erase(turn.lane, key_of(turn));
+    ModelState& of_model = models[turn.request.model];
+    of_model.queue.erase(turn.lane, key_of(turn));
+    if (of_model.queue.empty()) {
+      order.erase({of_model.served, turn.request.model});
+    }
   }
   drop_timer(turn);
 }
@@ -240,7 +263,7 @@ void Scheduler::State::free_lanes() {
         Turn& turn = turns[queue.lane(lane).begin()->ticket.value];
         leave_queue(turn);
         turn.lane = 0;
-        queue.push(0, key_of(turn));
+        push(turn);
       }
     }
   }
@@ -306,6 +329,16 @@ void Scheduler::State::bind(const ReadyQueue::Head& head,
   out.push_back({.ticket = head.key.ticket, .route = route, .reservation = name});
 }
 
+void Scheduler::State::charge(std::size_t model) {
+  ModelState& of_model = models[model];
+  served = std::max(served, of_model.served);
+  const bool is_listed = order.erase({of_model.served, model}) > 0;
+  of_model.served += 1 / of_model.weight;
+  if (is_listed) {
+    order.emplace(of_model.served, model);
+  }
+}
+
 /// Binds the best head of the model that can go; heads that cannot claim the limit they wait for.
 bool Scheduler::State::bind_one(std::size_t model,
                                 base::Instant now,
@@ -324,33 +357,32 @@ bool Scheduler::State::bind_one(std::size_t model,
 
 void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out) {
   claims.clear();
-  active = rotation;
-  // One turn per model and round. A model that cannot go now cannot later in this pass: binding
-  // only takes away.
-  while (!active.empty()) {
-    std::size_t kept = 0;
-    for (const std::size_t model : active) {
-      if (is_full()) {
-        return;
-      }
-      if (bind_one(model, now, out)) {
-        active[kept++] = model;
-        const auto place = std::find(rotation.begin(), rotation.end(), model);
-        std::rotate(place, place + 1, rotation.end());
-      }
+  // Forward only: a model that cannot go now cannot later in this pass, since binding only takes
+  // away; one that was served comes again at its new place.
+  for (auto place = order.begin(); place != order.end() && !is_full();) {
+    const std::size_t model = place->second;
+    const auto next = std::next(place);
+    if (models[model].paused || !bind_one(model, now, out)) {
+      place = next;
+      continue;
     }
-    active.resize(kept);
+    const std::pair<double, std::size_t> before{models[model].served, model};
+    charge(model);
+    place = order.upper_bound(before);
   }
 }
 
 /// Instant::max() when only a change can help.
 base::Instant Scheduler::State::earliest_binding(base::Instant now) {
-  if (is_full()) {
+  if (is_full() || paused) {
     return base::Instant::max();
   }
   base::Instant result = timers.empty() ? base::Instant::max() : timers.begin()->first;
   claims.clear();
-  for (const std::size_t model : rotation) {
+  for (const auto& [_, model] : order) {
+    if (models[model].paused) {
+      continue;
+    }
     models[model].queue.heads(heads);
     for (const ReadyQueue::Head& head : heads) {
       const Offer offer = best_offer(head, now);
@@ -444,7 +476,9 @@ void Scheduler::decide(base::Instant now, std::vector<Assignment>& out) {
     return;
   }
   state_->idle_until.reset();
-  state_->bind_all(now, out);
+  if (!state_->paused) {
+    state_->bind_all(now, out);
+  }
 }
 
 std::optional<base::Instant> Scheduler::next_decision(base::Instant now) const {
@@ -504,12 +538,57 @@ void Scheduler::cancelled(const Assignment& assignment, base::Instant now) {
   state_->forget(flight.ticket);
 }
 
+void Scheduler::set_share(std::size_t model, double weight) {
+  CHECK(model < state_->models.size() && weight > 0 && std::isfinite(weight));
+  state_->models[model].weight = weight;
+}
+
+void Scheduler::pause(base::Instant /*now*/) {
+  state_->paused = true;
+  state_->idle_until.reset();
+}
+
+void Scheduler::resume(base::Instant /*now*/) {
+  state_->paused = false;
+  state_->idle_until.reset();
+}
+
+void Scheduler::set_model_paused(std::size_t model, bool paused) {
+  CHECK(model < state_->models.size());
+  state_->models[model].paused = paused;
+  state_->idle_until.reset();
+}
+
+bool Scheduler::disable_route(std::size_t route, std::string reason) {
+  CHECK(route < state_->routes.size() && !reason.empty());
+  const bool is_news = state_->routes.disable(route, std::move(reason));
+  state_->free_lanes();
+  state_->idle_until.reset();
+  return is_news;
+}
+
+bool Scheduler::enable_route(std::size_t route, base::Instant /*now*/) {
+  CHECK(route < state_->routes.size());
+  state_->idle_until.reset();
+  return state_->routes.enable(route);
+}
+
+void Scheduler::limit_domain(std::size_t domain, const quota::Limit& limit, base::Instant now) {
+  state_->routes.set_limit(domain, limit, now);
+  state_->idle_until.reset();
+}
+
+void Scheduler::lift_limit(std::size_t domain, quota::LimitKind kind, base::Instant now) {
+  state_->routes.lift_limit(domain, kind, now);
+  state_->idle_until.reset();
+}
+
 bool Scheduler::has_usable_route(std::size_t model) const {
   return state_->routes.has_usable(model);
 }
 
 std::size_t Scheduler::wants_open(std::size_t model) const {
-  if (!state_->routes.has_usable(model)) {
+  if (state_->paused || state_->models[model].paused || !state_->routes.has_usable(model)) {
     return 0;
   }
   const ModelState& of_model = state_->models[model];

@@ -3,6 +3,7 @@
 #include "sortie/base/ids.h"
 #include "sortie/base/time.h"
 #include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
 #include "sortie/spec/model.h"
 
@@ -125,6 +126,29 @@ class Scheduler {
 
   /// It was cancelled by us before it ended: reserved cost stays, the turn is not queued again.
   void cancelled(const Assignment& assignment, base::Instant now);
+
+  // --- A person's decisions while it runs. Each takes effect at the next decide().
+
+  /// The model is served in proportion to `weight` (> 0, at first 1) among those that share limits
+  /// with it.
+  void set_share(std::size_t model, double weight);
+
+  /// Binds nothing until resume(). What is in flight goes on.
+  void pause(base::Instant now);
+  void resume(base::Instant now);
+  void set_model_paused(std::size_t model, bool paused);
+
+  /// Takes a route out; `reason` is for people. False when it is out already.
+  bool disable_route(std::size_t route, std::string reason);
+
+  /// Takes it in again, also after a failure took it out for good. It has to prove itself like a
+  /// new one. False when it was not out.
+  bool enable_route(std::size_t route, base::Instant now);
+
+  /// `limit` takes the place of all limits of its kind of the domain (in Topology::domains), looser
+  /// or tighter, until lift_limit() puts the declared ones in force again.
+  void limit_domain(std::size_t domain, const quota::Limit& limit, base::Instant now);
+  void lift_limit(std::size_t domain, quota::LimitKind kind, base::Instant now);
 
   /// Does any route of the model still work (now or later)? When the last one is disabled, turns
   /// that wait go on waiting until remove(): the caller decides how long.
