@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <optional>
 #include <queue>
 #include <vector>
@@ -31,6 +32,7 @@ struct Dialogue {
   std::size_t model = 0;
   int turns = 1;
   double service_seconds = 1;  // mean of each turn
+  std::size_t group = 0;       // of the model
 };
 
 /// One domain's enforcement: at most `quota` arrivals in any second.
@@ -60,8 +62,9 @@ struct Outcome {
   std::size_t answered = 0;
   std::size_t throttled = 0;
   std::size_t given_up = 0;
-  std::vector<std::size_t> sent;          // per route
-  std::vector<double> model_finished;     // per model
+  std::vector<std::size_t> sent;       // per route
+  std::vector<double> model_finished;  // per model
+  std::map<std::size_t, double> group_finished;
   std::vector<double> dialogue_finished;  // per dialogue
 };
 
@@ -80,7 +83,15 @@ class Campaign {
     outcome_.sent.resize(topology.routes.size());
     outcome_.model_finished.resize(topology.models.size());
     outcome_.dialogue_finished.resize(dialogues_.size());
-    next_.resize(topology.models.size());
+    groups_.resize(topology.models.size());
+    for (std::size_t i = 0; i < dialogues_.size(); ++i) {
+      groups_[dialogues_[i].model][dialogues_[i].group].push_back(i);
+    }
+    for (std::size_t model = 0; model < groups_.size(); ++model) {
+      for (const auto& [group, _] : groups_[model]) {
+        tell_backlog(model, group);
+      }
+    }
     for (const auto& domain : topology.domains) {
       // Without a declared number of requests nothing is enforced.
       std::size_t quota = SIZE_MAX;
@@ -92,6 +103,8 @@ class Campaign {
       servers_.emplace_back(quota);
     }
   }
+
+  Scheduler& scheduler() { return scheduler_; }
 
   Outcome run() {
     bool working = true;
@@ -118,26 +131,43 @@ class Campaign {
     bool operator>(const Event& other) const { return at > other.at; }
   };
 
-  /// Longest first, as many as are wanted.
+  /// As many as are wanted, of the groups that the scheduler names, each group's longest first.
   void open() {
-    for (std::size_t model = 0; model < next_.size(); ++model) {
+    for (std::size_t model = 0; model < groups_.size(); ++model) {
       std::size_t wanted = scheduler_.wants_open(model);
-      std::size_t& next = next_[model];
-      for (; wanted > 0 && next < dialogues_.size(); ++next) {
-        if (dialogues_[next].model == model) {
-          left_[next] = dialogues_[next].turns;
-          add_turn(next);
-          --wanted;
+      while (wanted > 0) {
+        const std::optional<std::size_t> group = scheduler_.opens_next(model);
+        if (!group) {
+          break;
         }
+        std::deque<std::size_t>& closed = groups_[model][*group];
+        const std::size_t dialogue = closed.front();
+        closed.pop_front();
+        left_[dialogue] = dialogues_[dialogue].turns;
+        add_turn(dialogue);
+        tell_backlog(model, *group);
+        --wanted;
       }
     }
+  }
+
+  void tell_backlog(std::size_t model, std::size_t group) {
+    const std::deque<std::size_t>& closed = groups_[model][group];
+    double turns = 0;
+    for (const std::size_t dialogue : closed) {
+      turns += dialogues_[dialogue].turns;
+    }
+    const auto count = static_cast<double>(closed.size());
+    scheduler_.set_backlog(
+        model, group, {.dialogues = count, .turns_each = turns / std::max(1.0, count)});
   }
 
   void add_turn(std::size_t dialogue) {
     scheduler_.add({.ticket = {static_cast<std::uint32_t>(dialogue)},
                     .model = dialogues_[dialogue].model,
                     .remaining_turns = static_cast<double>(left_[dialogue]),
-                    .route_before = before_[dialogue]},
+                    .route_before = before_[dialogue],
+                    .group = dialogues_[dialogue].group},
                    now_);
   }
 
@@ -193,6 +223,7 @@ class Campaign {
     const double seconds = base::seconds(now_ - test::kStart);
     outcome_.dialogue_finished[dialogue] = seconds;
     outcome_.model_finished[dialogues_[dialogue].model] = seconds;
+    outcome_.group_finished[dialogues_[dialogue].group] = seconds;
   }
 
   [[nodiscard]] std::vector<WorkClass> work() const {
@@ -219,7 +250,7 @@ class Campaign {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<int> left_;
   std::vector<std::optional<std::size_t>> before_;
-  std::vector<std::size_t> next_;
+  std::vector<std::map<std::size_t, std::deque<std::size_t>>> groups_;  // closed, by model
   base::Instant now_ = test::kStart;
   Outcome outcome_;
 };
@@ -313,6 +344,76 @@ TEST(Campaign, models_that_share_a_limit_share_it_evenly) {
   EXPECT_EQ(outcome.throttled, 0U);
   EXPECT_LE(outcome.makespan, 1.05 * outcome.bound);
   EXPECT_NEAR(outcome.model_finished[0], outcome.model_finished[1], 0.02 * outcome.makespan);
+}
+
+/// Two models on one account.
+World one_account() {
+  World world;
+  const std::size_t endpoint = world.endpoint("alpha");
+  const std::size_t shared = world.domain("shared", {rpm(600)});
+  world.route(world.model("a"), endpoint, {shared});
+  world.route(world.model("b"), endpoint, {shared});
+  return world;
+}
+
+std::vector<Dialogue> operator+(std::vector<Dialogue> a, const std::vector<Dialogue>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+TEST(Campaign, models_with_unequal_work_on_one_account_end_together) {
+  const World world = one_account();
+  const Outcome outcome =
+      Campaign(world.topology(), mixed_dialogues(5000, 0) + mixed_dialogues(500, 1)).run();
+  EXPECT_EQ(outcome.throttled, 0U);
+  EXPECT_LE(outcome.makespan, 1.03 * outcome.bound);
+  EXPECT_NEAR(outcome.model_finished[0], outcome.model_finished[1], 0.05 * outcome.makespan);
+}
+
+TEST(Campaign, cells_of_one_model_end_together) {
+  const World world = keys({600, 300});
+  std::vector<Dialogue> dialogues;
+  for (std::size_t group = 0; group < 4; ++group) {
+    // 240, 640, 1280 and 2560 turns, of dialogues of 30, 20, 10 and 5.
+    const std::size_t count = std::size_t{8} << (2 * group);
+    const int turns = group == 0 ? 30 : 20 >> (group - 1);
+    dialogues.insert(dialogues.end(),
+                     count,
+                     {.model = 0, .turns = turns, .service_seconds = 1.0, .group = group});
+  }
+  const Outcome outcome = Campaign(world.topology(), dialogues).run();
+  EXPECT_LE(outcome.makespan, 1.03 * outcome.bound);
+  for (std::size_t group = 0; group < 4; ++group) {
+    EXPECT_GE(outcome.group_finished.at(group), 0.95 * outcome.makespan) << group;
+  }
+}
+
+TEST(Campaign, a_small_campaign_with_a_guarantee_gets_its_share) {
+  const World world = one_account();
+  std::vector<Dialogue> urgent(50, {.model = 0, .turns = 6, .service_seconds = 1.0, .group = 1});
+  Campaign campaign(world.topology(), mixed_dialogues(5000, 0) + mixed_dialogues(500, 1) + urgent);
+  campaign.scheduler().set_group_share(0, 1, {.guaranteed = 0.3});
+  const Outcome outcome = campaign.run();
+  EXPECT_LE(outcome.makespan, 1.03 * outcome.bound);
+  // 300 turns at 0.3 of 9.8 a second.
+  EXPECT_NEAR(outcome.group_finished.at(1), 300 / (0.3 * 9.8), 12);
+}
+
+TEST(Campaign, a_model_with_many_keys_leaves_the_shared_one_to_a_model_without_another) {
+  World world;
+  const std::size_t endpoint = world.endpoint("alpha");
+  const std::size_t shared = world.domain("shared", {rpm(600)});
+  const std::size_t rich = world.model("rich");
+  world.route(rich, endpoint, {shared});
+  world.route(rich, endpoint, {world.domain("own", {rpm(600)})});
+  world.route(rich, endpoint, {world.domain("own", {rpm(600)})});
+  world.route(world.model("poor"), endpoint, {shared});
+  // Together 30 a second; the shared one must go to the model that has no other.
+  const Outcome outcome =
+      Campaign(world.topology(), mixed_dialogues(6000, 0) + mixed_dialogues(3000, 1)).run();
+  EXPECT_NEAR(outcome.bound, 300, 1);
+  EXPECT_LE(outcome.makespan, 1.05 * outcome.bound);
+  EXPECT_LE(outcome.sent[0], 200U);
 }
 
 TEST(Campaign, is_the_same_each_time) {

@@ -74,12 +74,12 @@ TEST_F(ControlTest, a_model_is_served_in_proportion_to_its_share) {
   world.route(world.model("a"), endpoint, {shared});
   world.route(world.model("b"), endpoint, {shared});
   start();
-  add(0, 500);
-  add(1, 500);
+  add(0, 5000);
+  add(1, 5000);
   scheduler->set_share(1, 3);
   const std::vector<int> served = serve(400);
-  EXPECT_NEAR(served[0], 100, 2);
-  EXPECT_NEAR(served[1], 300, 2);
+  EXPECT_NEAR(served[0], 100, 4);
+  EXPECT_NEAR(served[1], 300, 4);
 }
 
 TEST_F(ControlTest, pause_binds_nothing_and_resume_goes_on) {

@@ -106,6 +106,8 @@ RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
   for (const quota::LimitDomain& domain : topology.domains) {
     pools_.emplace_back(domain, options);
   }
+  captive_of_.resize(by_model_.size());
+  ready_.resize(by_model_.size(), false);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const spec::Route& route = topology.routes[i];
     CHECK(route.model < by_model_.size() && route.endpoint < endpoints_.size());
@@ -120,6 +122,50 @@ RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
       routes_[i].limiters.push_back(&pools_[pool].limiter());
     }
   }
+  wanted_.resize(pools_.size(), 0);
+  find_captives();
+}
+
+/// After a change of what is usable. A model has no way around a pool that all its routes drain.
+void RouteTable::find_captives() {
+  std::fill(wanted_.begin(), wanted_.end(), 0);
+  for (std::size_t model = 0; model < by_model_.size(); ++model) {
+    std::vector<std::size_t>& captive_of = captive_of_[model];
+    captive_of.clear();
+    bool is_first = true;
+    for (const std::size_t route : by_model_[model]) {
+      if (!is_usable(route)) {
+        continue;
+      }
+      const std::vector<std::size_t>& pools = routes_[route].pools;
+      if (is_first) {
+        captive_of = pools;
+        is_first = false;
+      }
+      std::erase_if(captive_of, [&](std::size_t pool) {
+        return std::find(pools.begin(), pools.end(), pool) == pools.end();
+      });
+    }
+    for (const std::size_t pool : captive_of) {
+      wanted_[pool] += ready_[model] ? 1 : 0;
+    }
+  }
+}
+
+void RouteTable::set_ready(std::size_t model, bool ready) {
+  if (ready_[model] == ready) {
+    return;
+  }
+  ready_[model] = ready;
+  for (const std::size_t pool : captive_of_[model]) {
+    wanted_[pool] += ready ? std::size_t{1} : ~std::size_t{0};
+  }
+}
+
+bool RouteTable::is_wanted(std::size_t route) const {
+  const std::vector<std::size_t>& pools = routes_[route].pools;
+  return std::any_of(
+      pools.begin(), pools.end(), [&](std::size_t pool) { return wanted_[pool] > 0; });
 }
 
 bool RouteTable::has_usable(std::size_t model) const {
@@ -344,6 +390,7 @@ bool RouteTable::disable(std::size_t route, std::string reason) {
     return false;
   }
   routes_[route].disabled = std::move(reason);
+  find_captives();
   return true;
 }
 
@@ -353,6 +400,7 @@ bool RouteTable::enable(std::size_t route) {
   }
   routes_[route].disabled.clear();
   routes_[route].is_proven = false;
+  find_captives();
   return true;
 }
 

@@ -67,6 +67,13 @@ class RouteTable {
   /// True when a usable route of the model has no declared limit at all.
   [[nodiscard]] bool has_undeclared(std::size_t model) const;
 
+  /// The model has ready turns, or none.
+  void set_ready(std::size_t model, bool ready);
+
+  /// True when a model with ready turns has no way around one of the route's pools: whoever has a
+  /// choice leaves the route to it.
+  [[nodiscard]] bool is_wanted(std::size_t route) const;
+
   [[nodiscard]] std::size_t in_flight(std::size_t route) const { return routes_[route].in_flight; }
 
   [[nodiscard]] Earliest earliest(std::size_t route,
@@ -142,6 +149,7 @@ class RouteTable {
   void react(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
   void refuse(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
   bool disable_for(const Flight& flight, const quota::Signal& signal);
+  void find_captives();
   bool disable_key(std::size_t route, const std::string& reason);
 
   const spec::Topology& topology_;
@@ -150,6 +158,9 @@ class RouteTable {
   std::vector<EndpointState> endpoints_;
   std::vector<RouteState> routes_;
   std::vector<std::vector<std::size_t>> by_model_;
+  std::vector<std::vector<std::size_t>> captive_of_;  // by model: pools that all its routes drain
+  std::vector<bool> ready_;                           // by model
+  std::vector<std::size_t> wanted_;                   // by pool: its captives that are ready
 };
 
 }  // namespace sortie::sched

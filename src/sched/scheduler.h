@@ -42,6 +42,21 @@ struct ReadyTurn {
   // The route that served the dialogue's last turn: preferred when equally early, for the sake of
   // prompt caches.
   std::optional<std::size_t> route_before = std::nullopt;
+  // What it belongs to inside its model, e.g. a cell of the experiment: the caller's number. Groups
+  // of a model end together.
+  std::optional<std::size_t> group = std::nullopt;
+};
+
+/// Dialogues of a group that are not open yet.
+struct Backlog {
+  double dialogues = 0;
+  double turns_each = 0;  // expected
+};
+
+/// A person's wish for a group.
+struct GroupShare {
+  double weight = 1;      // > 0: served in proportion to weight × work that is left
+  double guaranteed = 0;  // in [0, 1): at least this fraction of what the limits let through
 };
 
 /// A turn bound to a route, with its capacity reserved. Must be settled exactly once.
@@ -127,11 +142,19 @@ class Scheduler {
   /// It was cancelled by us before it ended: reserved cost stays, the turn is not queued again.
   void cancelled(const Assignment& assignment, base::Instant now);
 
+  /// Tells what the group has to do beyond its open dialogues. Without it, only open dialogues
+  /// count.
+  void set_backlog(std::size_t model, std::size_t group, const Backlog& backlog);
+
+  /// The group whose next dialogue should be opened, among those with a backlog.
+  [[nodiscard]] std::optional<std::size_t> opens_next(std::size_t model) const;
+
   // --- A person's decisions while it runs. Each takes effect at the next decide().
 
   /// The model is served in proportion to `weight` (> 0, at first 1) among those that share limits
   /// with it.
   void set_share(std::size_t model, double weight);
+  void set_group_share(std::size_t model, std::size_t group, const GroupShare& share);
 
   /// Binds nothing until resume(). What is in flight goes on.
   void pause(base::Instant now);

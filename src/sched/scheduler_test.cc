@@ -231,7 +231,7 @@ TEST_F(SchedulerTest, in_flight_max_holds_over_all_routes) {
   EXPECT_EQ(scheduler->waiting(), 5U);
 }
 
-TEST_F(SchedulerTest, models_take_turns_on_a_shared_limit) {
+TEST_F(SchedulerTest, models_with_as_much_to_do_take_turns_on_a_shared_limit) {
   const std::size_t endpoint = world.endpoint("alpha");
   const std::size_t shared = world.domain("shared", {rpm(60)});
   world.route(world.model("a"), endpoint, {shared});
@@ -239,7 +239,7 @@ TEST_F(SchedulerTest, models_take_turns_on_a_shared_limit) {
   start();
   for (std::uint32_t i = 0; i < 10; ++i) {
     add(i, 100, 0, 0);
-    add(100 + i, 1, 0, 1);
+    add(100 + i, 100, 0, 1);
   }
   std::vector<std::size_t> order;
   base::Instant now = at(0);
@@ -251,6 +251,58 @@ TEST_F(SchedulerTest, models_take_turns_on_a_shared_limit) {
     now = scheduler->next_decision(now).value();
   }
   EXPECT_EQ(order, (std::vector<std::size_t>{0, 1, 0, 1, 0, 1, 0, 1}));
+}
+
+TEST_F(SchedulerTest, a_model_with_more_to_do_gets_more_of_a_shared_limit) {
+  const std::size_t endpoint = world.endpoint("alpha");
+  const std::size_t shared = world.domain("shared", {rpm(60)});
+  world.route(world.model("a"), endpoint, {shared});
+  world.route(world.model("b"), endpoint, {shared});
+  start();
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    add(i, 3, 0, 0);
+    add(100 + i, 1, 0, 1);
+  }
+  std::vector<int> served(2, 0);
+  base::Instant now = at(0);
+  for (int i = 0; i < 40; ++i) {
+    for (const Assignment& one : decide(now)) {
+      served[one.route] += 1;
+      scheduler->answered(one, 1, 1, {}, now);
+    }
+    now = scheduler->next_decision(now).value();
+  }
+  EXPECT_NEAR(served[0], 30, 3);
+}
+
+TEST_F(SchedulerTest, a_model_with_a_choice_leaves_the_shared_route_to_one_without) {
+  const std::size_t endpoint = world.endpoint("alpha");
+  const std::size_t shared = world.domain("shared", {rpm(60)});
+  const std::size_t own = world.domain("own", {rpm(60)});
+  const std::size_t rich = world.model("rich");
+  const std::size_t poor = world.model("poor");
+  world.route(rich, endpoint, {shared});
+  world.route(rich, endpoint, {own});
+  world.route(poor, endpoint, {shared});
+  start();
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    add(i, 1, 0, rich);
+    add(100 + i, 1, 0, poor);
+  }
+  // Both have as much to do: each should have a whole limit.
+  std::vector<int> served(3, 0);
+  base::Instant now = at(0);
+  for (int left = 120; left > 0;) {
+    for (const Assignment& one : decide(now)) {
+      served[one.route] += 1;
+      scheduler->answered(one, 1, 1, {}, now);
+      --left;
+    }
+    now = scheduler->next_decision(now).value();
+  }
+  EXPECT_LE(served[0], 2);
+  EXPECT_NEAR(served[1], 60, 2);
+  EXPECT_NEAR(served[2], 60, 2);
 }
 
 TEST_F(SchedulerTest, small_requests_of_another_model_do_not_starve_a_large_one) {

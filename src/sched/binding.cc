@@ -1,0 +1,171 @@
+#include "sortie/base/time.h"
+#include "sortie/quota/limit.h"
+#include "sortie/sched/ready_queue.h"
+#include "sortie/sched/route_table.h"
+#include "sortie/sched/scheduler.h"
+#include "sortie/sched/scheduler_state.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+// What goes now, and where: one pass over the models that have something ready.
+
+namespace sortie::sched {
+
+namespace {
+
+// A dialogue stays on its route unless that has more than this many times the requests in flight of
+// the best other one, plus the slack.
+constexpr std::size_t kAffinityFactor = 2;
+constexpr std::size_t kAffinitySlack = 4;
+
+constexpr double kPlaceOfCritical = -1;  // before all others, whose places are not negative
+
+quota::RequestSize size_of(const ReadyTurn& turn) {
+  return {.input = turn.input_tokens,
+          .output = turn.output_tokens,
+          .max_output = turn.max_output_tokens};
+}
+
+}  // namespace
+
+const std::vector<ReadyQueue::Head>& Scheduler::State::heads_of(std::size_t model) {
+  ModelState& of_model = models[model];
+  if (!of_model.heads_known) {
+    of_model.queue.heads(shares.tags(model), shares.critical_turns(model), of_model.heads);
+    of_model.heads_known = true;
+  }
+  return of_model.heads;
+}
+
+/// What is ready of the model, or what it is due, has changed: it finds its new place in the order.
+void Scheduler::State::changed(std::size_t model) {
+  ModelState& of_model = models[model];
+  order.erase({of_model.place, model});
+  of_model.heads_known = false;
+  if (!of_model.queue.empty()) {
+    const bool is_critical = heads_of(model).front().is_critical;
+    of_model.place = is_critical ? kPlaceOfCritical : shares.tag(model);
+    order.emplace(of_model.place, model);
+  }
+}
+
+Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) const {
+  const ReadyTurn& request = turns[head.key.ticket.value].request;
+  const quota::RequestSize size = size_of(request);
+  const std::vector<std::size_t>& of_model = routes.routes_of(request.model);
+  Offer best;
+  bool has_best = false;
+  std::optional<Offer> before;
+  for (std::size_t i = 0; i < of_model.size(); ++i) {
+    const std::size_t route = of_model[i];
+    if (i + 1 == head.lane || !routes.is_usable(route)) {
+      continue;
+    }
+    const Earliest earliest = routes.earliest(route, size, now, claims);
+    if (earliest.at <= now && route == request.route_before) {
+      before = Offer{.route = route, .earliest = earliest};
+    }
+    const auto key = [&](std::size_t one, base::Instant at) {
+      return std::tuple(at, routes.is_wanted(one), routes.in_flight(one));
+    };
+    if (!has_best || key(route, earliest.at) < key(best.route, best.earliest.at)) {
+      best = {.route = route, .earliest = earliest};
+      has_best = true;
+    }
+  }
+  // Staying keeps the provider's prefix cache warm, but not at the price of an idle neighbour, nor
+  // of a model that has no other way.
+  if (before && routes.is_wanted(before->route) <= routes.is_wanted(best.route) &&
+      routes.in_flight(before->route) <=
+          kAffinityFactor * routes.in_flight(best.route) + kAffinitySlack) {
+    return *before;
+  }
+  return best;
+}
+
+void Scheduler::State::claim(const Offer& offer) {
+  if (offer.earliest.pool) {
+    claims.add(*offer.earliest.pool);
+  }
+}
+
+void Scheduler::State::bind(const ReadyQueue::Head& head,
+                            std::size_t route,
+                            base::Instant now,
+                            std::vector<Assignment>& out) {
+  Turn& turn = turns[head.key.ticket.value];
+  ModelState& model = models[turn.request.model];
+  leave_queue(turn);
+  turn.phase = Phase::in_flight;
+  if (turn.avoid_until != base::Instant::max()) {
+    turn.avoid.reset();
+  }
+  model.waiting -= 1;
+  waiting -= 1;
+  model.in_flight += 1;
+  model.in_flight_peak = std::max(model.in_flight_peak, model.in_flight);
+  shares.serve(turn.request.model, turn.group, head.is_critical);
+  changed(turn.request.model);
+  const std::uint64_t name =
+      flights.add(routes.admit(head.key.ticket, route, size_of(turn.request), now));
+  out.push_back({.ticket = head.key.ticket, .route = route, .reservation = name});
+}
+
+/// Binds the best head of the model that can go; heads that cannot claim the limit they wait for.
+bool Scheduler::State::bind_one(std::size_t model,
+                                base::Instant now,
+                                std::vector<Assignment>& out) {
+  for (const ReadyQueue::Head& head : heads_of(model)) {
+    const Offer offer = best_offer(head, now);
+    if (offer.earliest.at <= now) {
+      bind(ReadyQueue::Head(head), offer.route, now, out);
+      return true;
+    }
+    claim(offer);
+  }
+  return false;
+}
+
+void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out) {
+  claims.clear();
+  // Forward: a model that cannot go now cannot later in this pass, since binding only takes away;
+  // one that was served comes again at its new place.
+  for (auto place = order.begin(); place != order.end() && !is_full();) {
+    const std::pair<double, std::size_t> here = *place;
+    const std::size_t model = here.second;
+    if (models[model].paused || !bind_one(model, now, out)) {
+      ++place;
+    } else {
+      place = order.lower_bound(std::min(here, std::pair(models[model].place, model)));
+    }
+  }
+}
+
+/// Instant::max() when only a change can help.
+base::Instant Scheduler::State::earliest_binding(base::Instant now) {
+  if (is_full() || paused) {
+    return base::Instant::max();
+  }
+  base::Instant result = timers.empty() ? base::Instant::max() : timers.begin()->first;
+  claims.clear();
+  for (const auto& [_, model] : order) {
+    if (models[model].paused) {
+      continue;
+    }
+    for (const ReadyQueue::Head& head : heads_of(model)) {
+      const Offer offer = best_offer(head, now);
+      result = std::min(result, offer.earliest.at);
+      claim(offer);
+    }
+  }
+  return std::max(result, now);
+}
+
+}  // namespace sortie::sched

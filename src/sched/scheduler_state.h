@@ -1,0 +1,122 @@
+#pragma once
+
+#include "sortie/base/random.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/concurrency.h"
+#include "sortie/quota/limit.h"
+#include "sortie/sched/flights.h"
+#include "sortie/sched/ready_queue.h"
+#include "sortie/sched/retry.h"
+#include "sortie/sched/route_table.h"
+#include "sortie/sched/scheduler.h"
+#include "sortie/sched/shares.h"
+#include "sortie/spec/model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+// The scheduler's state and its moves, shared by scheduler.cc (the interface), turns.cc (a turn's
+// way through the queues) and binding.cc (what goes now, and where). Internal to the module.
+
+namespace sortie::sched {
+
+enum class Phase : std::uint8_t {
+  absent,     // not here
+  resting,    // waits for its own back-off
+  ready,      // in its model's queue
+  in_flight,  // bound to a route
+};
+
+struct Turn {
+  ReadyTurn request;
+  Phase phase = Phase::absent;
+  base::Instant since;                 // ready since, over all attempts
+  std::optional<base::Instant> timer;  // resting: its end; ready: when it stops to avoid a route
+  std::size_t group = 0;               // its place inside the model
+  std::size_t lane = 0;                // of the queue, while ready
+  std::optional<std::size_t> avoid;    // this route, until then
+  base::Instant avoid_until;
+  TurnHistory history;
+
+  /// What it counts as in the order: at least the turn itself.
+  [[nodiscard]] double turns() const { return std::max(1.0, request.remaining_turns); }
+};
+
+struct ModelState {
+  explicit ModelState(std::size_t routes) : queue(routes + 1) {}
+
+  ReadyQueue queue;
+  std::size_t waiting = 0;  // resting and ready
+  std::size_t in_flight = 0;
+  std::size_t in_flight_peak = 0;
+  bool paused = false;
+  double place = 0;                     // in the order of models, while something is ready
+  std::vector<ReadyQueue::Head> heads;  // of the queue, best first
+  bool heads_known = false;
+};
+
+/// Where the head of a lane can go.
+struct Offer {
+  std::size_t route = 0;
+  Earliest earliest{.at = quota::kUntilFreed, .pool = std::nullopt};
+};
+
+struct Scheduler::State {
+  State(const spec::Topology& topology, const SchedulerOptions& scheduler_options);
+
+  // --- turns.cc
+  Turn& turn_of(Ticket ticket);
+  void enter(Turn& turn, base::Instant now);
+  void push(const Turn& turn);
+  void leave_queue(Turn& turn);
+  void rest(Turn& turn, base::Duration wait, base::Instant now);
+  void set_timer(Turn& turn, base::Instant at);
+  void drop_timer(Turn& turn);
+  void wake(base::Instant now);
+  void free_lanes();
+  Flight land(const Assignment& assignment, base::Instant now, bool answered);
+  void forget(Ticket ticket);
+  FailureVerdict requeue(const Flight& flight,
+                         const RetryDecision& decision,
+                         bool disabled,
+                         base::Instant now);
+
+  // --- binding.cc
+  [[nodiscard]] bool is_full() const {
+    return options.in_flight_max > 0 && flights.size() >= options.in_flight_max;
+  }
+
+  const std::vector<ReadyQueue::Head>& heads_of(std::size_t model);
+  void changed(std::size_t model);
+  [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now) const;
+  void claim(const Offer& offer);
+  bool bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);
+  void bind(const ReadyQueue::Head& head,
+            std::size_t route,
+            base::Instant now,
+            std::vector<Assignment>& out);
+  void bind_all(base::Instant now, std::vector<Assignment>& out);
+  [[nodiscard]] base::Instant earliest_binding(base::Instant now);
+
+  SchedulerOptions options;
+  RouteTable routes;
+  Shares shares;
+  std::vector<ModelState> models;
+  std::set<std::pair<double, std::size_t>> order;  // models with ready turns, by place
+  bool paused = false;
+  std::vector<Turn> turns;  // by ticket
+  std::set<std::pair<base::Instant, Ticket>> timers;
+  Flights flights;
+  std::size_t waiting = 0;
+  base::RandomStream random;
+  Claims claims;
+  std::optional<base::Instant>
+      idle_until;  // known: nothing can be bound before, unless something changes
+};
+
+}  // namespace sortie::sched

@@ -1,0 +1,209 @@
+#include "sortie/sched/shares.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/time.h"
+#include "sortie/sched/scheduler.h"
+#include "sortie/spec/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+namespace sortie::sched {
+
+namespace {
+
+// How far one that was held up by limits of its own may be behind: a twentieth of what is left to
+// do.
+constexpr double kLagMax = 0.05;
+
+constexpr double kCriticalShare = 0.9;
+constexpr double kSmoothing = 0.05;  // of the mean service time
+constexpr double kSecondsMin = 1e-3;
+
+/// Models that share a limit domain, directly or through others, have the same number.
+std::vector<std::size_t> islands_of(const spec::Topology& topology) {
+  std::vector<std::size_t> island(topology.models.size());
+  std::iota(island.begin(), island.end(), std::size_t{0});
+  std::vector<std::optional<std::size_t>> first(topology.domains.size());
+  for (const spec::Route& route : topology.routes) {
+    for (const std::size_t domain : route.domains) {
+      const std::size_t other = first[domain].value_or(route.model);
+      first[domain] = other;
+      const std::size_t from = std::max(island[route.model], island[other]);
+      const std::size_t to = std::min(island[route.model], island[other]);
+      std::replace(island.begin(), island.end(), from, to);
+    }
+  }
+  return island;
+}
+
+}  // namespace
+
+Shares::Shares(const spec::Topology& topology) : islands_(topology.models.size()) {
+  for (const std::size_t island : islands_of(topology)) {
+    models_.emplace_back();
+    models_.back().groups.resize(1);
+    models_.back().tags.resize(1, 0);
+    models_.back().island = island;
+  }
+}
+
+std::size_t Shares::place_of(std::size_t model, std::optional<std::size_t> group) {
+  std::vector<Group>& groups = models_[model].groups;
+  if (!group) {
+    return 0;
+  }
+  const auto found = std::find_if(
+      groups.begin(), groups.end(), [&](const Group& one) { return one.name == group; });
+  if (found != groups.end()) {
+    return static_cast<std::size_t>(found - groups.begin());
+  }
+  groups.emplace_back();
+  groups.back().name = group;
+  models_[model].tags.push_back(models_[model].served);
+  return groups.size() - 1;
+}
+
+template <class Change>
+void Shares::update(std::size_t model, std::size_t place, Change change) {
+  Model& of_model = models_[model];
+  Group& group = of_model.groups[place];
+  const auto turns = [&] {
+    return group.open + group.backlog.dialogues * group.backlog.turns_each;
+  };
+  const double before = turns();
+  change(group);
+  const double now = turns();
+  of_model.turns += now - before;
+  islands_[of_model.island].seconds += (now - before) * of_model.seconds_per_turn;
+  of_model.work -= group.work;
+  group.work = now > 0 ? std::max(1.0, now) * group.share.weight : 0;
+  of_model.work += group.work;
+}
+
+void Shares::set_share(std::size_t model, std::size_t place, const GroupShare& share) {
+  update(model, place, [&](Group& group) { group.share = share; });
+  Model& of_model = models_[model];
+  of_model.has_guarantees =
+      std::any_of(of_model.groups.begin(), of_model.groups.end(), [](const Group& group) {
+        return group.share.guaranteed > 0;
+      });
+}
+
+void Shares::set_backlog(std::size_t model, std::size_t place, const Backlog& backlog) {
+  CHECK(backlog.dialogues >= 0 && backlog.turns_each >= 0);
+  update(model, place, [&](Group& group) { group.backlog = backlog; });
+}
+
+void Shares::add_open(std::size_t model, std::size_t place, double turns) {
+  update(model, place, [&](Group& group) { group.open += turns; });
+}
+
+void Shares::remove_open(std::size_t model, std::size_t place, double turns) {
+  update(model, place, [&](Group& group) { group.open = std::max(0.0, group.open - turns); });
+}
+
+void Shares::joins(std::size_t model) {
+  models_[model].tag = std::max(models_[model].tag, islands_[models_[model].island].served);
+}
+
+void Shares::joins(std::size_t model, std::size_t place) {
+  double& tag = models_[model].tags[place];
+  tag = std::max(tag, models_[model].served);
+}
+
+void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn) {
+  Model& of_model = models_[model];
+  Island& island = islands_[of_model.island];
+  double& tag = of_model.tags[place];
+  if (!out_of_turn) {
+    island.served = std::max(island.served, of_model.tag);
+    of_model.served = std::max(of_model.served, tag);
+  }
+  of_model.tag = std::max(of_model.tag, island.served - kLagMax) + 1 / entitlement(of_model);
+  tag += 1 / entitlement(of_model, of_model.groups[place]);
+  island.in_flight += 1;
+}
+
+void Shares::landed(std::size_t model, std::optional<base::Duration> took) {
+  Model& of_model = models_[model];
+  Island& island = islands_[of_model.island];
+  island.in_flight -= 1;
+  if (took) {
+    const double before = of_model.seconds_per_turn;
+    const double weight = of_model.has_answered ? kSmoothing : 1.0;
+    const double seconds = std::max(kSecondsMin, base::seconds(*took));
+    of_model.seconds_per_turn += weight * (seconds - before);
+    of_model.has_answered = true;
+    island.seconds += of_model.turns * (of_model.seconds_per_turn - before);
+  }
+}
+
+double Shares::critical_turns(std::size_t model) const {
+  const Model& of_model = models_[model];
+  const Island& island = islands_[of_model.island];
+  const double seconds_left = std::max(0.0, island.seconds) / std::max(1.0, island.in_flight);
+  return kCriticalShare * seconds_left / of_model.seconds_per_turn;
+}
+
+/// What all that may compete are entitled to, guarantees left out.
+double Shares::plain_entitlement(std::size_t island) const {
+  double sum = 0;
+  for (const Model& model : models_) {
+    if (model.island == island) {
+      sum += model.weight * model.work;
+    }
+  }
+  return sum;
+}
+
+/// A guaranteed fraction φ is a weight of φ/(1 − φ) times that of all others.
+double Shares::entitlement(const Model& model, const Group& group) const {
+  const double plain = model.weight * group.work;
+  const double guaranteed = group.share.guaranteed;
+  if (guaranteed <= 0) {
+    return plain;
+  }
+  const double others = std::max(0.0, plain_entitlement(model.island) - plain);
+  return std::max(plain, others * guaranteed / (1 - guaranteed));
+}
+
+double Shares::entitlement(const Model& model) const {
+  if (!model.has_guarantees) {
+    return model.weight * model.work;
+  }
+  double sum = 0;
+  for (const Group& group : model.groups) {
+    sum += entitlement(model, group);
+  }
+  return sum;
+}
+
+std::optional<std::size_t> Shares::opens_next(std::size_t model) const {
+  const Model& of_model = models_[model];
+  const double critical = critical_turns(model);
+  const Group* best = nullptr;
+  const auto is_critical = [&](const Group& group) { return group.backlog.turns_each >= critical; };
+  // Open turns per turn of work that is left; small where more should be open.
+  const auto cover = [&](const Group& group) { return group.open / entitlement(of_model, group); };
+  const auto goes_before = [&](const Group& a, const Group& b) {
+    if (is_critical(a) || is_critical(b)) {
+      return a.backlog.turns_each > b.backlog.turns_each;
+    }
+    return cover(a) < cover(b) ||
+           (cover(a) == cover(b) && a.backlog.turns_each > b.backlog.turns_each);
+  };
+  for (const Group& group : of_model.groups) {
+    if (group.name && group.backlog.dialogues >= 1 &&
+        (best == nullptr || goes_before(group, *best))) {
+      best = &group;
+    }
+  }
+  return best != nullptr ? best->name : std::nullopt;
+}
+
+}  // namespace sortie::sched
