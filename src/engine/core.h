@@ -31,6 +31,7 @@ struct CellCursor {
   std::size_t cell = 0;
   std::uint64_t next = 0;  // ordinal
   std::uint64_t size = 0;
+  std::uint64_t left = 0;  // not begun
 };
 
 struct ModelState {
@@ -91,7 +92,9 @@ class Engine::Core final : public wire::CompletionSink {
   void reopen_begun_trials();
   void open_trials();
   bool open_next(std::size_t model);
-  [[nodiscard]] std::optional<spec::Trial> next_trial(ModelState& model);
+  [[nodiscard]] std::optional<spec::Trial> next_trial(std::size_t model);
+  void tell_backlog(const CellCursor& cursor);
+  [[nodiscard]] CellCursor& cursor_of(std::size_t cell);
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);
   [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
   void make_ready(sched::Ticket ticket);
@@ -132,6 +135,7 @@ class Engine::Core final : public wire::CompletionSink {
 
   std::vector<RouteState> routes_;
   std::vector<ModelState> models_;
+  std::vector<DialogueLengths> lengths_;          // by cell
   std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free
   std::vector<sched::Ticket> free_;
   std::size_t open_count_ = 0;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kPriorTurns =
     8;  // a pilot dialogue before any has finished (docs/design/benchmark.md)
+constexpr std::size_t kTurnsMax = 64;  // more are counted as so many
 constexpr double kSilentTokensPerSecond = 10;
 constexpr double kSilentSecondsMin = 600;
 constexpr std::size_t kProblemsMax = 16;
@@ -68,7 +69,7 @@ Engine::Core::Core(const RunContext& context,
   }
   for (const spec::Model& model : topology.models) {
     models_.push_back({.cursors = {},
-                       .lengths = DialogueLengths(64, kPriorTurns),
+                       .lengths = DialogueLengths(kTurnsMax, kPriorTurns),
                        .estimator = quota::TokenEstimator(),
                        .progress = {},
                        .exhausted = false});
@@ -78,7 +79,12 @@ Engine::Core::Core(const RunContext& context,
   for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
     const spec::Cell& cell = context_.campaign->cells[i];
     ModelState& model = models_[cell.model];
-    model.cursors.push_back({.cell = i, .next = 0, .size = cell.size()});
+    const std::vector<bool>& begun = history_.cells[i].begun;
+    const auto taken = static_cast<std::uint64_t>(std::count(begun.begin(), begun.end(), true));
+    model.cursors.push_back(
+        {.cell = i, .next = 0, .size = cell.size(), .left = cell.size() - taken});
+    lengths_.emplace_back(kTurnsMax, kPriorTurns);
+    tell_backlog(model.cursors.back());
     model.progress.planned += cell.size();
     model.progress.scored += history_.cells[i].scored;
     model.progress.succeeded += history_.cells[i].succeeded;

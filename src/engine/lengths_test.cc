@@ -29,5 +29,18 @@ TEST(DialogueLengths, survive_dialogues_longer_than_announced) {
   EXPECT_GE(lengths.remaining(99), 1);
 }
 
+TEST(DialogueLengths, of_a_cell_start_from_those_of_its_model) {
+  DialogueLengths model(64, 8);
+  DialogueLengths cell(64, 8);
+  for (int i = 0; i < 1000; ++i) {
+    model.finished(20);
+  }
+  EXPECT_NEAR(cell.remaining(0, model), 20, 0.1);
+  for (int i = 0; i < 1000; ++i) {
+    cell.finished(4);
+  }
+  EXPECT_NEAR(cell.remaining(0, model), 4, 0.2);
+}
+
 }  // namespace
 }  // namespace sortie::engine

@@ -4,6 +4,7 @@
 #include "sortie/engine/records.h"
 #include "sortie/score/score.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -124,7 +125,7 @@ void Engine::Core::open_trials() {
 }
 
 bool Engine::Core::open_next(std::size_t model) {
-  const std::optional<spec::Trial> planned = next_trial(models_[model]);
+  const std::optional<spec::Trial> planned = next_trial(model);
   if (!planned.has_value()) {
     return false;
   }
@@ -136,32 +137,45 @@ bool Engine::Core::open_next(std::size_t model) {
                              .task = trial->task->id,
                              .task_type = std::string(suite::to_string(trial->task->type)),
                              .repeat = planned->params.repeat});
-  ++models_[model].progress.running;
+  ++models_[trial->model].progress.running;
   make_ready(place(std::move(trial)));
   return true;
 }
 
-/// The next trial of the cell that has opened the smallest share of its trials, so that the cells
-/// of a model are interleaved and finish together.
-std::optional<spec::Trial> Engine::Core::next_trial(ModelState& model) {
-  while (true) {
-    CellCursor* best = nullptr;
-    for (CellCursor& cursor : model.cursors) {
-      while (cursor.next < cursor.size && history_.cells[cursor.cell].is_begun(cursor.next)) {
-        ++cursor.next;
-      }
-      // a/b < c/d without division; sizes are far below 2^32
-      if (cursor.next < cursor.size &&
-          (best == nullptr || cursor.next * best->size < best->next * cursor.size)) {
-        best = &cursor;
-      }
-    }
-    if (best == nullptr) {
-      model.exhausted = true;
-      return std::nullopt;
-    }
-    return context_.campaign->trial(best->cell, best->next++);
+/// The next trial of the cell that the scheduler names, so that the cells of a model end together.
+std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
+  ModelState& of_model = models_[model];
+  const std::optional<std::size_t> cell = scheduler_.opens_next(model);
+  if (!cell.has_value()) {
+    of_model.exhausted = true;
+    return std::nullopt;
   }
+  CellCursor& cursor = cursor_of(*cell);
+  CHECK(cursor.left > 0);
+  while (history_.cells[*cell].is_begun(cursor.next)) {
+    ++cursor.next;
+  }
+  CHECK(cursor.next < cursor.size);
+  --cursor.left;
+  tell_backlog(cursor);
+  return context_.campaign->trial(*cell, cursor.next++);
+}
+
+CellCursor& Engine::Core::cursor_of(std::size_t cell) {
+  std::vector<CellCursor>& cursors = models_[context_.campaign->cells[cell].model].cursors;
+  const auto found = std::find_if(
+      cursors.begin(), cursors.end(), [&](const CellCursor& one) { return one.cell == cell; });
+  CHECK(found != cursors.end());
+  return *found;
+}
+
+void Engine::Core::tell_backlog(const CellCursor& cursor) {
+  const std::size_t model = context_.campaign->cells[cursor.cell].model;
+  scheduler_.set_backlog(
+      model,
+      cursor.cell,
+      {.dialogues = static_cast<double>(cursor.left),
+       .turns_each = lengths_[cursor.cell].remaining(0, models_[model].lengths)});
 }
 
 sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
@@ -194,15 +208,17 @@ void Engine::Core::make_ready(sched::Ticket ticket) {
   if (stopping_) {
     return;
   }
-  scheduler_.add({.ticket = ticket,
-                  .model = open.model,
-                  .remaining_turns = models_[open.model].lengths.remaining(
-                      static_cast<std::size_t>(open.dialogue.turns_done())),
-                  .input_tokens = open.size.input,
-                  .output_tokens = open.size.output,
-                  .max_output_tokens = open.size.max_output,
-                  .route_before = open.route_before},
-                 now());
+  scheduler_.add(
+      {.ticket = ticket,
+       .model = open.model,
+       .remaining_turns = lengths_[open.cell].remaining(
+           static_cast<std::size_t>(open.dialogue.turns_done()), models_[open.model].lengths),
+       .input_tokens = open.size.input,
+       .output_tokens = open.size.output,
+       .max_output_tokens = open.size.max_output,
+       .route_before = open.route_before,
+       .group = open.cell},
+      now());
 }
 
 /// The answer is durable: the dialogue goes on.
@@ -240,6 +256,8 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   append_together(std::move(facts));
   ModelState& model = models_[open.model];
   model.lengths.finished(transcript.turns.size());
+  lengths_[open.cell].finished(transcript.turns.size());
+  tell_backlog(cursor_of(open.cell));
   ++model.progress.scored;
   model.progress.succeeded += score.success ? 1U : 0U;
   --model.progress.running;
