@@ -25,8 +25,10 @@ constexpr double kEpsilon = 1e-6;
 class TokenBucket final : public RateLimiter {
  public:
   explicit TokenBucket(const RateRule& rule)
-      : capacity_(rule.burst > 0 ? rule.burst : rule.quota),
-        rate_(rule.quota / base::seconds(rule.window)),
+      : declared_capacity_(rule.burst > 0 ? rule.burst : rule.quota),
+        declared_rate_(rule.quota / base::seconds(rule.window)),
+        capacity_(declared_capacity_),
+        rate_(declared_rate_),
         level_(capacity_) {}
 
   Duration wait(double cost, Instant now) override {
@@ -56,12 +58,22 @@ class TokenBucket final : public RateLimiter {
 
   Duration until_reset(Instant now) override { return base::from_seconds(used(now) / rate_); }
 
+  void scale(double factor, Instant now) override {
+    refill(now);
+    const double used = capacity_ - level_;
+    capacity_ = factor * declared_capacity_;
+    rate_ = factor * declared_rate_;
+    level_ = capacity_ - used;
+  }
+
  private:
   void refill(Instant now) {
     level_ = std::min(capacity_, level_ + rate_ * base::seconds(now - filled_at_));
     filled_at_ = now;
   }
 
+  double declared_capacity_;
+  double declared_rate_;
   double capacity_;
   double rate_;  // units per second
   double level_;
@@ -71,7 +83,8 @@ class TokenBucket final : public RateLimiter {
 /// What was taken in (now − window, now] counts.
 class SlidingLog final : public RateLimiter {
  public:
-  explicit SlidingLog(const RateRule& rule) : quota_(rule.quota), window_(rule.window) {}
+  explicit SlidingLog(const RateRule& rule)
+      : declared_quota_(rule.quota), quota_(rule.quota), window_(rule.window) {}
 
   Duration wait(double cost, Instant now) override {
     expire(now);
@@ -119,6 +132,8 @@ class SlidingLog final : public RateLimiter {
     return entries_.empty() ? Duration::zero() : entries_.back().at + window_ - now;
   }
 
+  void scale(double factor, Instant /*now*/) override { quota_ = factor * declared_quota_; }
+
  private:
   void expire(Instant now) {
     while (!entries_.empty() && entries_.front().at + window_ <= now) {
@@ -130,6 +145,7 @@ class SlidingLog final : public RateLimiter {
     }
   }
 
+  double declared_quota_;
   double quota_;
   Duration window_;
   std::deque<Taking> entries_;
@@ -142,7 +158,10 @@ class SlidingLog final : public RateLimiter {
 class FixedWindow final : public RateLimiter {
  public:
   explicit FixedWindow(const RateRule& rule)
-      : quota_(rule.quota), window_(rule.window), aligned_(rule.shape == Shape::fixed_aligned) {}
+      : declared_quota_(rule.quota),
+        quota_(rule.quota),
+        window_(rule.window),
+        aligned_(rule.shape == Shape::fixed_aligned) {}
 
   Duration wait(double cost, Instant now) override {
     roll(now);
@@ -179,6 +198,8 @@ class FixedWindow final : public RateLimiter {
     return open_ ? begin_ + window_ - now : Duration::zero();
   }
 
+  void scale(double factor, Instant /*now*/) override { quota_ = factor * declared_quota_; }
+
  private:
   void roll(Instant now) {
     if (open_ && now >= begin_ + window_) {
@@ -187,6 +208,7 @@ class FixedWindow final : public RateLimiter {
     }
   }
 
+  double declared_quota_;
   double quota_;
   Duration window_;
   bool aligned_;

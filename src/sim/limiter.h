@@ -45,6 +45,9 @@ class RateLimiter {
 
   /// Until nothing counts any more, if nothing else came.
   [[nodiscard]] virtual base::Duration until_reset(base::Instant now) = 0;
+
+  /// The provider changes the limit to `factor` of what its rule says; what was taken still counts.
+  virtual void scale(double factor, base::Instant now) = 0;
 };
 
 struct RateRule {
@@ -77,6 +80,9 @@ class ConcurrencyLimiter {
   [[nodiscard]] std::size_t in_use(base::Instant now);
 
   [[nodiscard]] std::size_t quota() const { return quota_; }
+
+  /// Requests that hold a slot keep it.
+  void set_quota(std::size_t quota) { quota_ = quota; }
 
  private:
   std::size_t quota_;

@@ -206,5 +206,21 @@ TEST(EveryShape, admits_after_the_wait_that_it_named) {
   }));
 }
 
+TEST(EveryShape, what_was_taken_still_counts_when_the_limit_is_scaled) {
+  for (const Shape shape :
+       {Shape::sliding, Shape::token_bucket, Shape::fixed_aligned, Shape::fixed_first_use}) {
+    const auto limiter = make_rate_limiter(rule(shape, 40));
+    const Instant now{};
+    limiter->take(15, now);
+    limiter->scale(0.5, now);
+    EXPECT_EQ(limiter->wait(5, now), Duration::zero());
+    EXPECT_GT(limiter->wait(6, now), Duration::zero());
+    EXPECT_EQ(limiter->wait(21, now), kNever);
+    limiter->scale(1, now);
+    EXPECT_EQ(limiter->wait(25, now), Duration::zero());
+    EXPECT_GT(limiter->wait(26, now), Duration::zero());
+  }
+}
+
 }  // namespace
 }  // namespace sortie::sim

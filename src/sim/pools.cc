@@ -30,6 +30,23 @@ bool selects(const std::vector<std::string>& names, std::string_view name) {
   return names.empty() || std::ranges::find(names, name) != names.end();
 }
 
+/// A request larger than a sub-window's share takes the whole share: only the limit's own window
+/// can exclude it.
+double cost_in_rule(double cost, std::size_t rule, const RateRule& of) {
+  return rule == 0 ? cost : std::min(cost, of.quota);
+}
+
+std::string trimmed_decimal(double value) {
+  std::string text = fmt::format("{:.3f}", value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') {
+    text.pop_back();
+  }
+  return text;
+}
+
+}  // namespace
+
 bool applies(const LimitProfile& limit, const Demand& demand) {
   return selects(limit.models, demand.model) && selects(limit.keys, demand.key);
 }
@@ -68,23 +85,6 @@ double cost_at_end(const LimitProfile& limit, const Demand& demand) {
   }
 }
 
-/// A request larger than a sub-window's share takes the whole share: only the limit's own window
-/// can exclude it.
-double cost_in_rule(double cost, std::size_t rule, const RateRule& of) {
-  return rule == 0 ? cost : std::min(cost, of.quota);
-}
-
-std::string trimmed_decimal(double value) {
-  std::string text = fmt::format("{:.3f}", value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') {
-    text.pop_back();
-  }
-  return text;
-}
-
-}  // namespace
-
 std::string go_duration(Duration duration) {
   using std::chrono::milliseconds;
   const auto total = std::chrono::ceil<milliseconds>(std::max(duration, Duration::zero()));
@@ -101,10 +101,7 @@ std::string go_duration(Duration duration) {
   return minutes.count() > 0 ? fmt::format("{}m{}s", minutes.count(), seconds) : seconds + "s";
 }
 
-LimitPools::LimitPools(std::vector<LimitProfile> limits) : limits_(std::move(limits)) {}
-
-std::size_t LimitPools::pool_of(std::size_t limit_index, const Demand& demand) {
-  const LimitProfile& limit = limits_[limit_index];
+std::string pool_name(const LimitProfile& limit, const Demand& demand) {
   std::string name = limit.name;
   for (const auto& [used, part] : {std::pair(limit.per_account, demand.account),
                                    std::pair(limit.per_key, demand.key),
@@ -114,6 +111,14 @@ std::size_t LimitPools::pool_of(std::size_t limit_index, const Demand& demand) {
       name += part;
     }
   }
+  return name;
+}
+
+LimitPools::LimitPools(std::vector<LimitProfile> limits) : limits_(std::move(limits)) {}
+
+std::size_t LimitPools::pool_of(std::size_t limit_index, const Demand& demand) {
+  const LimitProfile& limit = limits_[limit_index];
+  std::string name = pool_name(limit, demand);
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     return found->second;
   }
@@ -267,6 +272,19 @@ void LimitPools::append_headers(const Demand& demand, Instant now, wire::Headers
     headers.add(fmt::format("x-ratelimit-remaining-{}", name), fmt::format("{:.0f}", remaining));
     headers.add(fmt::format("x-ratelimit-reset-{}", name),
                 go_duration(tightest->windows[0]->until_reset(now)));
+  }
+}
+
+void LimitPools::scale(const Demand& demand, double factor, Instant now) {
+  for (const std::size_t index : pools_of(demand)) {
+    Pool& pool = pools_[index];
+    pool.report.quota = factor * pool.limit->quota;
+    if (pool.slots.has_value()) {
+      pool.slots->set_quota(static_cast<std::size_t>(std::llround(pool.report.quota)));
+    }
+    for (const auto& window : pool.windows) {
+      window->scale(factor, now);
+    }
   }
 }
 

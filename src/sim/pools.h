@@ -64,6 +64,18 @@ struct PoolReport {
       0;  // requests that came before the pool's last Retry-After had passed
 };
 
+/// True when the limit counts requests like this one.
+[[nodiscard]] bool applies(const LimitProfile& limit, const Demand& demand);
+
+/// What the request takes when it is admitted; 1 unless the limit counts tokens.
+[[nodiscard]] double cost_at_admission(const LimitProfile& limit, const Demand& demand);
+
+/// What a limit that settles at the end charges in the end: the tokens really used.
+[[nodiscard]] double cost_at_end(const LimitProfile& limit, const Demand& demand);
+
+/// The pool of a limit that a request drains: "rpm/key-1", and so on with what `per_*` names.
+[[nodiscard]] std::string pool_name(const LimitProfile& limit, const Demand& demand);
+
 /// All limits of one provider. A request is admitted by every pool it drains or by none.
 class LimitPools {
  public:
@@ -81,6 +93,10 @@ class LimitPools {
   /// x-ratelimit-* of the tightest visible request and token limits (OpenAI: durations as Go writes
   /// them).
   void append_headers(const Demand& demand, base::Instant now, wire::Headers& headers);
+
+  /// The provider changes the limits that the demand's key and model drain to `factor` of what they
+  /// were declared as. What is held stays held.
+  void scale(const Demand& demand, double factor, base::Instant now);
 
   [[nodiscard]] std::vector<PoolReport> report() const;
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -221,6 +222,17 @@ TEST(GoDuration, reads_as_go_writes_it) {
   EXPECT_EQ(go_duration(milliseconds(7660)), "7.66s");
   EXPECT_EQ(go_duration(minutes(6)), "6m0s");
   EXPECT_EQ(go_duration(std::chrono::hours(1) + minutes(2) + milliseconds(3500)), "1h2m3.5s");
+}
+
+TEST(LimitPools, scales_the_pools_of_a_key_alone) {
+  LimitPools pools({requests(4), concurrency(4)});
+  pools.scale(demand("key-1"), 0.5, at(seconds(0)));
+  for (const auto& [key, admitted] : {std::pair("key-1", 2), std::pair("key-2", 4)}) {
+    for (int i = 0; i < 4; ++i) {
+      Holding holding;
+      EXPECT_EQ(pools.admit(demand(key), at(seconds(0)), holding).has_value(), i >= admitted);
+    }
+  }
 }
 
 }  // namespace
