@@ -32,20 +32,10 @@ struct Row {
   const quota::Limit* limit = nullptr;
 };
 
-/// The share of class `work` that goes over `route`; a variable between 0 and 1.
-struct Column {
-  std::size_t work = 0;
-  std::size_t route = 0;
-};
-
-/// The programme: minimise T, subject to Σ shares = 1 per class, and Σ seconds·share ≤ T per limit.
-/// Everything is in seconds: the work over a route, divided by what the limit lets through in a
-/// second.
+/// The fluid programme of a topology: loads are the seconds that a limit needs for the work.
 struct Programme {
-  std::vector<Row> rows;
-  std::vector<Column> columns;
-  std::vector<std::vector<double>> seconds;  // [row][column]
-  std::size_t classes = 0;
+  FluidProgramme fluid;
+  std::vector<Row> rows;  // what FluidProgramme::loads are of
 };
 
 /// What all requests of the class take from the limit, in seconds of it.
@@ -77,15 +67,17 @@ bool drains(const spec::Route& route, std::size_t domain) {
 
 base::Result<Programme> programme_for(const spec::Topology& topology,
                                       const std::vector<WorkClass>& work) {
-  Programme programme{.rows = {}, .columns = {}, .seconds = {}, .classes = work.size()};
+  Programme programme;
+  programme.fluid.classes = work.size();
+  std::vector<FluidProgramme::Column>& columns = programme.fluid.columns;
   for (std::size_t c = 0; c < work.size(); ++c) {
-    const std::size_t before = programme.columns.size();
+    const std::size_t before = columns.size();
     for (std::size_t r = 0; r < topology.routes.size(); ++r) {
       if (topology.routes[r].model == work[c].model && is_open(topology, topology.routes[r])) {
-        programme.columns.push_back({.work = c, .route = r});
+        columns.push_back({.work = c, .route = r});
       }
     }
-    if (programme.columns.size() == before) {
+    if (columns.size() == before) {
       return base::bad_input(
           fmt::format("no route can serve model '{}'", topology.models[work[c].model].name));
     }
@@ -96,8 +88,8 @@ base::Result<Programme> programme_for(const spec::Topology& topology,
         continue;
       }
       programme.rows.push_back({.domain = d, .limit = &limit});
-      std::vector<double>& row = programme.seconds.emplace_back();
-      for (const Column& column : programme.columns) {
+      std::vector<double>& row = programme.fluid.loads.emplace_back();
+      for (const FluidProgramme::Column& column : columns) {
         const bool counts = drains(topology.routes[column.route], d);
         row.push_back(counts ? seconds_of(limit, work[column.work]) : 0.0);
       }
@@ -106,15 +98,10 @@ base::Result<Programme> programme_for(const spec::Topology& topology,
   return programme;
 }
 
-struct Solution {
-  double seconds = 0;
-  std::vector<double> used;  // per row, seconds of the limit
-};
-
 /// Coefficients beyond the solver's tolerances become harmless when the largest is 1.
-double largest(const Programme& programme) {
+double largest(const FluidProgramme& programme) {
   double most = 0;
-  for (const auto& row : programme.seconds) {
+  for (const auto& row : programme.loads) {
     for (const double value : row) {
       most = std::max(most, value);
     }
@@ -122,9 +109,9 @@ double largest(const Programme& programme) {
   return most;
 }
 
-void fill(ClpSimplex& solver, const Programme& programme, double scale) {
+void fill(ClpSimplex& solver, const FluidProgramme& programme, double scale) {
   const auto shares = static_cast<int>(programme.columns.size());
-  const auto limits = static_cast<int>(programme.rows.size());
+  const auto limits = static_cast<int>(programme.loads.size());
   const auto classes = static_cast<int>(programme.classes);
   // Rows: the limits, then the classes. Columns: the shares, then T.
   CoinPackedMatrix matrix(/*colordered=*/true, 0, 0);
@@ -132,7 +119,7 @@ void fill(ClpSimplex& solver, const Programme& programme, double scale) {
   for (int column = 0; column < shares; ++column) {
     for (int row = 0; row < limits; ++row) {
       const double value =
-          programme.seconds[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)];
+          programme.loads[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)];
       if (value > 0) {
         matrix.modifyCoefficient(row, column, value / scale);
       }
@@ -145,10 +132,10 @@ void fill(ClpSimplex& solver, const Programme& programme, double scale) {
   }
   std::vector<double> objective(programme.columns.size() + 1, 0.0);
   objective.back() = 1.0;
-  std::vector<double> row_lower(programme.rows.size(), -COIN_DBL_MAX);
-  std::vector<double> row_upper(programme.rows.size(), 0.0);
-  row_lower.resize(programme.rows.size() + programme.classes, 1.0);
-  row_upper.resize(programme.rows.size() + programme.classes, 1.0);
+  std::vector<double> row_lower(programme.loads.size(), -COIN_DBL_MAX);
+  std::vector<double> row_upper(programme.loads.size(), 0.0);
+  row_lower.resize(programme.loads.size() + programme.classes, 1.0);
+  row_upper.resize(programme.loads.size() + programme.classes, 1.0);
   const std::vector<double> lower(objective.size(), 0.0);
   const std::vector<double> upper(objective.size(), COIN_DBL_MAX);
   solver.setLogLevel(0);
@@ -156,11 +143,13 @@ void fill(ClpSimplex& solver, const Programme& programme, double scale) {
       matrix, lower.data(), upper.data(), objective.data(), row_lower.data(), row_upper.data());
 }
 
-base::Result<Solution> solve(const Programme& programme) {
-  Solution solution;
+}  // namespace
+
+base::Result<FluidSolution> least_peak(const FluidProgramme& programme) {
+  FluidSolution solution;
   const double scale = largest(programme);
   if (!(scale > 0)) {
-    solution.used.assign(programme.rows.size(), 0.0);
+    solution.used.assign(programme.loads.size(), 0.0);
     return solution;
   }
   if (!std::isfinite(scale)) {
@@ -177,9 +166,9 @@ base::Result<Solution> solve(const Programme& programme) {
           fmt::format("lower bound: the linear programme has no solution (status {})",
                       solver.status()));
     }
-    solution.seconds = solver.objectiveValue() * scale;
+    solution.peak = solver.objectiveValue() * scale;
     const double* shares = solver.primalColumnSolution();
-    for (const auto& row : programme.seconds) {
+    for (const auto& row : programme.loads) {
       double used = 0;
       for (std::size_t column = 0; column < row.size(); ++column) {
         used += row[column] * shares[column];
@@ -194,6 +183,8 @@ base::Result<Solution> solve(const Programme& programme) {
   return solution;
 }
 
+namespace {
+
 double critical_path(const std::vector<WorkClass>& work) {
   double longest = 0;
   for (const WorkClass& one : work) {
@@ -204,9 +195,9 @@ double critical_path(const std::vector<WorkClass>& work) {
 
 base::Result<std::vector<Bottleneck>> bottlenecks_of(const spec::Topology& topology,
                                                      const Programme& programme,
-                                                     const Solution& solution,
+                                                     const FluidSolution& solution,
                                                      double path) {
-  const double now = std::max(solution.seconds, path);
+  const double now = std::max(solution.peak, path);
   std::vector<Bottleneck> result;
   const auto consider = [&](std::string domain, std::string limit, double then) {
     const double saving = (now - then) / now;
@@ -216,20 +207,20 @@ base::Result<std::vector<Bottleneck>> bottlenecks_of(const spec::Topology& topol
                         .saving_of_ten_percent = saving});
     }
   };
-  consider("", "", std::max(solution.seconds, path / kMoreOfALimit));
-  for (std::size_t row = 0; row < programme.rows.size() && solution.seconds > path; ++row) {
+  consider("", "", std::max(solution.peak, path / kMoreOfALimit));
+  for (std::size_t row = 0; row < programme.rows.size() && solution.peak > path; ++row) {
     // More of a limit that is not used up changes nothing.
-    if (solution.used[row] < solution.seconds * (1 - kNoise)) {
+    if (solution.used[row] < solution.peak * (1 - kNoise)) {
       continue;
     }
-    Programme relaxed = programme;
-    for (double& value : relaxed.seconds[row]) {
+    FluidProgramme relaxed = programme.fluid;
+    for (double& value : relaxed.loads[row]) {
       value /= kMoreOfALimit;
     }
-    TRY_ASSIGN(const Solution better, solve(relaxed));
+    TRY_ASSIGN(const FluidSolution better, least_peak(relaxed));
     consider(topology.domains[programme.rows[row].domain].name,
              std::string(quota::to_string(programme.rows[row].limit->kind)),
-             std::max(better.seconds, path));
+             std::max(better.peak, path));
   }
   std::stable_sort(result.begin(), result.end(), [](const Bottleneck& a, const Bottleneck& b) {
     return a.saving_of_ten_percent > b.saving_of_ten_percent;
@@ -251,9 +242,9 @@ base::Result<Bound> lower_bound(const spec::Topology& topology,
     }
   }
   TRY_ASSIGN(const Programme programme, programme_for(topology, there));
-  TRY_ASSIGN(const Solution solution, solve(programme));
+  TRY_ASSIGN(const FluidSolution solution, least_peak(programme.fluid));
   const double path = critical_path(there);
-  Bound bound{.seconds = std::max(solution.seconds, path), .bottlenecks = {}};
+  Bound bound{.seconds = std::max(solution.peak, path), .bottlenecks = {}};
   if (bound.seconds > 0) {
     TRY_ASSIGN(bound.bottlenecks, bottlenecks_of(topology, programme, solution, path));
   }

@@ -37,4 +37,29 @@ struct Bound {
 [[nodiscard]] base::Result<Bound> lower_bound(const spec::Topology& topology,
                                               const std::vector<WorkClass>& work);
 
+/// The fluid programme by itself: classes of work are split over routes, and what goes over a route
+/// loads limits.
+struct FluidProgramme {
+  /// The share of class `work` that goes over `route`; a variable between 0 and 1.
+  struct Column {
+    std::size_t work = 0;
+    std::size_t route = 0;
+  };
+
+  std::vector<Column> columns;
+  // [limit][column]: how much of the limit the whole class takes over that route, in any unit that
+  // is the same for all limits: seconds of it, or parts of its capacity.
+  std::vector<std::vector<double>> loads;
+  std::size_t classes = 0;
+};
+
+struct FluidSolution {
+  double peak = 0;           // the load of the fullest limit
+  std::vector<double> used;  // per limit
+};
+
+/// Splits the classes so that the fullest limit is as empty as it can be. Every class needs a
+/// column.
+[[nodiscard]] base::Result<FluidSolution> least_peak(const FluidProgramme& programme);
+
 }  // namespace sortie::sched
