@@ -22,6 +22,7 @@ inline constexpr int kInterrupted = 130;
 /// The chosen subcommand, run after parsing.
 using Action = std::function<int()>;
 
+void add_bench(CLI::App& root, Action& action);
 void add_init(CLI::App& root, Action& action);
 void add_check(CLI::App& root, Action& action);
 void add_plan(CLI::App& root, Action& action);

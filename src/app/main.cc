@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   sortie::app::add_score(root, action);
   sortie::app::add_suite(root, action);
   sortie::app::add_simulate(root, action);
+  sortie::app::add_bench(root, action);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

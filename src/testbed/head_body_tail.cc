@@ -1,0 +1,178 @@
+#include "sortie/testbed/capacity.h"
+#include "sortie/testbed/scenario.h"
+#include "sortie/testbed/truth.h"
+#include "sortie/testbed/workload.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace sortie::testbed {
+
+namespace {
+
+constexpr std::size_t kThresholds = 12;
+constexpr double kPrecision = 1e-5;
+constexpr double kSecondsMax = 1e9;
+
+/// A request with the time that its dialogue needs before and after it, at full speed.
+struct Link {
+  double head = 0;  // seconds of the turns before
+  double tail = 0;  // from its admission to the dialogue's end
+  double own = 0;   // its own service
+  double cost = 0;
+};
+
+std::vector<Link> links_of(const Workload& workload, std::size_t model) {
+  std::vector<Link> links;
+  for (const Dialogue& dialogue : workload.dialogues) {
+    if (dialogue.model != model) {
+      continue;
+    }
+    double head = 0;
+    const std::size_t first = links.size();
+    for (std::uint32_t i = 0; i < dialogue.turns; ++i) {
+      const auto own = static_cast<double>(workload.turn(dialogue, i).seconds);
+      links.push_back({.head = head, .tail = 0, .own = own, .cost = 0});
+      head += own;
+    }
+    for (std::size_t i = first; i < links.size(); ++i) {
+      links[i].tail = head - links[i].head;
+    }
+  }
+  return links;
+}
+
+std::vector<double> thresholds(std::vector<double> values) {
+  std::vector<double> result = {0};
+  if (values.empty()) {
+    return result;
+  }
+  std::sort(values.begin(), values.end());
+  for (std::size_t i = 1; i < kThresholds; ++i) {
+    result.push_back(values[i * (values.size() - 1) / kThresholds]);
+  }
+  return result;
+}
+
+/// The capacities of one limit that the model's routes drain, if each of them has one: limits of
+/// the same kind whose costs are alike.
+struct Stage {
+  std::vector<const Capacity*> capacities;
+
+  [[nodiscard]] double between(double from, double to) const {
+    double sum = 0;
+    for (const Capacity* capacity : capacities) {
+      sum += capacity->between(from, to);
+    }
+    return sum;
+  }
+};
+
+/// One stage for each kind of limit that bounds all routes of the model.
+std::vector<Stage> stages_of(const Scenario& scenario,
+                             std::size_t model,
+                             const std::vector<Capacity>& capacities) {
+  const std::vector<RouteRef> routes = routes_of(scenario);
+  std::vector<Stage> stages;
+  std::vector<bool> used(capacities.size(), false);
+  for (std::size_t first = 0; first < capacities.size(); ++first) {
+    if (used[first]) {
+      continue;
+    }
+    Stage stage;
+    std::vector<bool> is_covered(routes.size(), false);
+    for (std::size_t i = first; i < capacities.size(); ++i) {
+      if (used[i] || !capacities[i].is_like(capacities[first])) {
+        continue;
+      }
+      used[i] = true;
+      bool is_ours = false;
+      for (std::size_t r = 0; r < routes.size(); ++r) {
+        if (routes[r].model == model && capacities[i].is_drained_by(r)) {
+          is_covered[r] = true;
+          is_ours = true;
+        }
+      }
+      if (is_ours) {
+        stage.capacities.push_back(&capacities[i]);
+      }
+    }
+    bool bounds_all = !stage.capacities.empty();
+    for (std::size_t r = 0; r < routes.size(); ++r) {
+      bounds_all = bounds_all && (routes[r].model != model || is_covered[r]);
+    }
+    if (bounds_all) {
+      stages.push_back(std::move(stage));
+    }
+  }
+  return stages;
+}
+
+/// The least T for which the stage lets `work` through between `head` and T − `tail`; 0 if none.
+double least_end(const Stage& stage, double work, double head, double tail) {
+  const auto fits = [&](double end) { return stage.between(head, end - tail) >= work; };
+  double low = head + tail;
+  if (fits(low)) {
+    return low;
+  }
+  double high = 2 * low + 1;
+  while (!fits(high)) {
+    high *= 2;
+    if (high > kSecondsMax) {
+      return 0;
+    }
+  }
+  while (high - low > kPrecision * high) {
+    const double middle = (low + high) / 2;
+    (fits(middle) ? high : low) = middle;
+  }
+  return low;
+}
+
+double bound_of(const Stage& stage, const std::vector<Link>& links, bool of_slots) {
+  std::vector<double> heads;
+  std::vector<double> tails;
+  for (const Link& link : links) {
+    heads.push_back(link.head);
+    tails.push_back(of_slots ? link.tail - link.own : link.tail);
+  }
+  double best = 0;
+  for (const double head : thresholds(heads)) {
+    for (const double tail : thresholds(tails)) {
+      double work = 0;
+      for (std::size_t i = 0; i < links.size(); ++i) {
+        work += heads[i] >= head && tails[i] >= tail ? links[i].cost : 0;
+      }
+      if (work > 0) {
+        best = std::max(best, least_end(stage, work, head, tail));
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+double head_body_tail(const Scenario& scenario,
+                      const Workload& workload,
+                      const std::vector<Capacity>& capacities) {
+  double best = 0;
+  for (std::size_t model = 0; model < scenario.models.size(); ++model) {
+    std::vector<Link> links = links_of(workload, model);
+    for (const Stage& stage : stages_of(scenario, model, capacities)) {
+      const Capacity& kind = *stage.capacities.front();
+      std::size_t next = 0;
+      for (const Dialogue& dialogue : workload.dialogues) {
+        for (std::uint32_t i = 0; dialogue.model == model && i < dialogue.turns; ++i) {
+          links[next++].cost = kind.cost(workload.turn(dialogue, i), workload.output_max[model]);
+        }
+      }
+      best = std::max(best, bound_of(stage, links, kind.is_of_slots()));
+    }
+  }
+  return best;
+}
+
+}  // namespace sortie::testbed

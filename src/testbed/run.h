@@ -1,0 +1,67 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/testbed/policy.h"
+#include "sortie/testbed/scenario.h"
+#include "sortie/testbed/truth.h"
+#include "sortie/testbed/workload.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// One campaign in virtual time: a policy against the servers of a scenario. Nothing is rendered,
+// stored or sent.
+
+namespace sortie::testbed {
+
+/// A scenario with everything drawn, the same for every policy.
+struct Instance {
+  Scenario scenario;
+  std::uint64_t seed = 0;
+  Workload workload;
+  std::vector<TimedIncident> incidents;
+  double bound = 0;  // seconds: truth_bound()
+};
+
+/// σ of the logarithm of a client's error about the length of a dialogue.
+inline constexpr double kLengthSigma = 0.5;
+
+[[nodiscard]] base::Result<Instance> draw(const Scenario& scenario,
+                                          std::uint64_t seed,
+                                          double length_sigma = kLengthSigma);
+
+struct Outcome {
+  double makespan = 0;  // seconds until the last dialogue ended
+  double bound = 0;     // seconds
+  std::uint64_t accepted = 0;
+  std::uint64_t rejected = 0;        // requests that a limit refused, those below not among them
+  std::uint64_t rejected_first = 0;  // refused by a limit before its first recovery
+  std::uint64_t failed = 0;          // other failures
+  std::size_t lost = 0;              // dialogues that were given up or never ended
+  bool timed_out = false;            // stopped at kMakespanMax times the bound
+  double overrun = 0;  // largest share beyond its quota that a limit was ever asked for
+  // Requests that left on a route while the wait that its last refusal had named was not over.
+  std::uint64_t gate_violations = 0;
+  // Refused by a limit whose true value the policy had been told and that no incident had changed.
+  std::uint64_t over_declared = 0;
+  double waste = 0;                   // tokens that were charged for nothing ÷ tokens of answers
+  std::uint64_t decisions = 0;        // calls of decide()
+  std::uint64_t bound_requests = 0;   // requests that they bound
+  std::vector<double> cell_finished;  // seconds
+  std::vector<double> model_finished;
+  std::vector<std::uint64_t> answered_by_route;
+
+  [[nodiscard]] double eta() const { return makespan > 0 ? bound / makespan : 0; }
+
+  [[nodiscard]] double rejection_rate() const;  // per accepted request
+  [[nodiscard]] double first_rejection_rate() const;
+  [[nodiscard]] double spread() const;  // (last cell − first cell) ÷ makespan
+};
+
+/// A campaign is stopped when it has taken so many times its bound.
+inline constexpr double kMakespanMax = 100;
+
+[[nodiscard]] Outcome play(const Instance& instance, const PolicySpec& policy);
+
+}  // namespace sortie::testbed

@@ -1,0 +1,67 @@
+#include "sortie/testbed/run.h"
+
+#include "sortie/testbed/policy.h"
+#include "sortie/testbed/scenario.h"
+#include "sortie/testbed/scenarios.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace sortie::testbed {
+namespace {
+
+constexpr double kTenth = 0.1;
+
+Instance instance_of(const std::string& scenario, std::uint64_t seed) {
+  const Scenario* found = find_scenario(scenario);
+  EXPECT_NE(found, nullptr) << scenario;
+  return draw(scaled(*found, kTenth), seed).value();
+}
+
+Outcome outcome_of(const std::string& scenario, const std::string& policy, std::uint64_t seed) {
+  return play(instance_of(scenario, seed), *find_policy(policy));
+}
+
+TEST(Run, no_policy_is_faster_than_the_bound_in_any_scenario) {
+  for (const Scenario& scenario : scenarios()) {
+    const Instance instance = draw(scaled(scenario, kTenth), 1).value();
+    for (const PolicySpec& policy : policies()) {
+      const Outcome outcome = play(instance, policy);
+      EXPECT_LE(outcome.eta(), 1) << scenario.name << " " << policy.name;
+      EXPECT_GT(outcome.eta(), 0) << scenario.name << " " << policy.name;
+    }
+  }
+}
+
+TEST(Run, declared_limits_are_never_exceeded_and_no_gate_is_passed) {
+  for (const std::string scenario : {"A", "B", "C", "D", "E", "F", "G", "faults"}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      const Outcome outcome = outcome_of(scenario, "sortie", seed);
+      EXPECT_EQ(outcome.over_declared, 0U) << scenario;
+      EXPECT_EQ(outcome.gate_violations, 0U) << scenario;
+      EXPECT_EQ(outcome.rejected + outcome.rejected_first, 0U) << scenario;
+      EXPECT_LE(outcome.overrun, 1e-9) << scenario;
+    }
+  }
+}
+
+TEST(Run, answers_every_turn_once) {
+  const Instance instance = instance_of("E", 7);
+  const Outcome outcome = play(instance, *find_policy("sortie"));
+  EXPECT_EQ(outcome.accepted, instance.workload.turns.size());
+  EXPECT_EQ(outcome.lost, 0U);
+}
+
+TEST(Run, is_the_same_each_time) {
+  const Outcome first = outcome_of("faults", "sortie", 3);
+  const Outcome second = outcome_of("faults", "sortie", 3);
+  EXPECT_EQ(first.makespan, second.makespan);
+  EXPECT_EQ(first.answered_by_route, second.answered_by_route);
+  EXPECT_EQ(first.cell_finished, second.cell_finished);
+}
+
+}  // namespace
+}  // namespace sortie::testbed
