@@ -49,6 +49,9 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
   for (std::uint32_t i = 0; i < dialogues.size(); ++i) {
     order_[dialogues[i].model].push_back(i);
   }
+  for (const auto& order : order_) {
+    first_.push_back(order.empty() ? 0 : order.front());
+  }
   if (spec.lengths == Lengths::estimated) {
     for (auto& order : order_) {
       std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -93,8 +96,14 @@ void Campaign::open() {
       }
       const std::uint32_t ticket = free_tickets_.back();
       free_tickets_.pop_back();
-      dialogue_of_[ticket] = order_[model][next++];
+      const std::uint32_t number = order_[model][next++];
+      dialogue_of_[ticket] = number;
       ++open_;
+      policy_.opened({ticket},
+                     {.model = model,
+                      .number = number - first_[model],
+                      .count = order_[model].size(),
+                      .cell = instance_.workload.dialogues[number].cell});
       make_ready(ticket);
     }
   }

@@ -95,6 +95,7 @@ class Campaign {
   std::vector<std::uint32_t> free_flights_;
 
   std::vector<std::vector<std::uint32_t>> order_;  // per model: dialogues as they are to be opened
+  std::vector<std::uint32_t> first_;               // per model: its first dialogue
   std::vector<std::size_t> next_;                  // per model: place in it
   std::vector<std::uint32_t> dialogue_of_;         // by ticket
   std::vector<std::uint32_t> free_tickets_;

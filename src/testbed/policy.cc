@@ -4,6 +4,7 @@
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
+#include "sortie/testbed/common_policy.h"
 #include "sortie/testbed/scenario.h"
 
 #include <cstddef>
@@ -11,7 +12,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace sortie::testbed {
 
@@ -21,6 +25,8 @@ class SortiePolicy final : public Policy {
  public:
   SortiePolicy(const spec::Topology& topology, std::uint64_t seed)
       : scheduler_(topology, {.seed = seed}) {}
+
+  void opened(sched::Ticket /*ticket*/, const DialogueFacts& /*facts*/) override {}
 
   void add(const sched::ReadyTurn& turn, base::Instant now) override { scheduler_.add(turn, now); }
 
@@ -60,18 +66,66 @@ class SortiePolicy final : public Policy {
   sched::Scheduler scheduler_;
 };
 
+PolicySpec common(std::string name, std::string summary, const CommonOptions& options) {
+  return {.name = std::move(name),
+          .summary = std::move(summary),
+          .kind = PolicyKind::common,
+          .lengths = Lengths::unknown,
+          .common = options};
+}
+
+std::vector<PolicySpec> all_policies() {
+  std::vector<PolicySpec> all;
+  all.push_back(common("serial", "one request at a time", {.workers = 1}));
+  for (const std::size_t workers : {10U, 30U, 100U, 300U}) {
+    all.push_back(common(fmt::format("pool-{}", workers),
+                         fmt::format("{} workers, task i has key i mod keys", workers),
+                         {.workers = workers}));
+  }
+  all.push_back(common("cell-100",
+                       "100 workers, each cell (a prompt, a flaw group, a rate) has its key",
+                       {.choice = KeyChoice::cell, .workers = 100}));
+  all.push_back(common("share-100",
+                       "100 workers, each key has an equal part of the list",
+                       {.choice = KeyChoice::share, .workers = 100}));
+  for (const std::size_t workers : {30U, 100U, 300U}) {
+    all.push_back(common(fmt::format("shuffle-{}", workers),
+                         fmt::format("{} workers, weighted shuffle, cool-down of 5 s", workers),
+                         {.choice = KeyChoice::shuffle, .workers = workers}));
+  }
+  for (const std::size_t most : {100U, 400U}) {
+    all.push_back(common(
+        fmt::format("aimd-{}", most),
+        fmt::format("connections per key adapted (slow start, ×0.8, +5 %), at most {}", most),
+        {.workers = 3 * most, .window_max = most}));
+  }
+  for (const int percent : {100, 75}) {
+    all.push_back(common(fmt::format("bucket-{}", percent),
+                         fmt::format("a minute's bucket per key at {} %, pause of 15 s", percent),
+                         {.workers = 1000, .bucket_share = percent / 100.0}));
+  }
+  all.push_back({.name = "sortie-fifo",
+                 .summary = "Sortie, limits declared, first come first served",
+                 .lengths = Lengths::unknown});
+  all.push_back({.name = "sortie", .summary = "Sortie, limits declared"});
+  all.push_back({.name = "sortie-hidden",
+                 .summary = "Sortie, limits neither declared nor in headers",
+                 .knowledge = Knowledge::hidden});
+  all.push_back({.name = "sortie-low",
+                 .summary = "Sortie, limits declared at 0.7 of the true ones",
+                 .knowledge = Knowledge::scaled,
+                 .knowledge_factor = 0.7});
+  all.push_back({.name = "sortie-high",
+                 .summary = "Sortie, limits declared at 1.3 times the true ones",
+                 .knowledge = Knowledge::scaled,
+                 .knowledge_factor = 1.3});
+  return all;
+}
+
 }  // namespace
 
 const std::vector<PolicySpec>& policies() {
-  static const std::vector<PolicySpec> all = {
-      {.name = "sortie-fifo",
-       .summary = "Sortie, limits declared, first come first served",
-       .lengths = Lengths::unknown},
-      {.name = "sortie", .summary = "Sortie, limits declared"},
-      {.name = "sortie-hidden",
-       .summary = "Sortie, limits neither declared nor in headers",
-       .knowledge = Knowledge::hidden},
-  };
+  static const std::vector<PolicySpec> all = all_policies();
   return all;
 }
 
@@ -87,9 +141,8 @@ const PolicySpec* find_policy(const std::string& name) {
 std::unique_ptr<Policy> make_policy(const PolicySpec& spec,
                                     const spec::Topology& topology,
                                     std::uint64_t seed) {
-  switch (spec.kind) {
-    case PolicyKind::sortie:
-      break;
+  if (spec.kind == PolicyKind::common) {
+    return std::make_unique<CommonPolicy>(spec.common, topology, seed);
   }
   return std::make_unique<SortiePolicy>(topology, seed);
 }

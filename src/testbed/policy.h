@@ -19,9 +19,20 @@
 
 namespace sortie::testbed {
 
+/// What is fixed about a dialogue before it begins.
+struct DialogueFacts {
+  std::size_t model = 0;
+  std::size_t number = 0;  // among the model's dialogues
+  std::size_t count = 1;   // of the model's dialogues
+  std::size_t cell = 0;
+};
+
 class Policy {
  public:
   virtual ~Policy() = default;
+
+  /// A dialogue begins under this ticket; its first turn follows.
+  virtual void opened(sched::Ticket ticket, const DialogueFacts& facts) = 0;
   virtual void add(const sched::ReadyTurn& turn, base::Instant now) = 0;
   virtual void decide(base::Instant now, std::vector<sched::Assignment>& out) = 0;
   [[nodiscard]] virtual std::optional<base::Instant> next_decision(base::Instant now) const = 0;
@@ -41,6 +52,22 @@ class Policy {
 
 enum class PolicyKind : std::uint8_t {
   sortie,  // sched::Scheduler
+  common,  // CommonPolicy
+};
+
+/// How a dialogue comes by its key.
+enum class KeyChoice : std::uint8_t {
+  task,     // number mod keys
+  cell,     // cell mod keys: each prompt, flaw group or rate has its key
+  share,    // the first part of the list has the first key, and so on
+  shuffle,  // each request anew: random by declared limit; a key that refused rests for 5 s
+};
+
+struct CommonOptions {
+  KeyChoice choice = KeyChoice::task;
+  std::size_t workers = 0;     // of each model; a worker keeps its dialogue until that ends
+  std::size_t window_max = 0;  // > 0: requests at once per key by slow start, ×0.8, +5 % a round
+  double bucket_share = 0;     // > 0: a client's bucket of a minute's quota times this per key
 };
 
 /// What is known about the length of a dialogue, which decides what is opened and sent first.
@@ -56,6 +83,7 @@ struct PolicySpec {
   Knowledge knowledge = Knowledge::declared;
   double knowledge_factor = 1;  // Knowledge::scaled: declared ÷ true
   Lengths lengths = Lengths::estimated;
+  CommonOptions common = {};  // PolicyKind::common
 };
 
 /// Every policy that the commands know, in the order of the tables.
