@@ -215,7 +215,8 @@ int print(const std::vector<Line>& lines, bool json) {
         "over  lost waste %   CPU s\n");
   }
   for (const Line& line : lines) {
-    is_impossible = is_impossible || line.cell.most_of([](const auto& o) { return o.eta(); }) > 1;
+    is_impossible =
+        is_impossible || line.cell.most_of([](const auto& o) { return o.is_impossible(); }) > 0;
     if (json) {
       rows.push_back(json_of(line));
     } else {

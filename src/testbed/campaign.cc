@@ -2,6 +2,7 @@
 
 #include "sortie/base/check.h"
 #include "sortie/base/time.h"
+#include "sortie/engine/lengths.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/testbed/judge.h"
@@ -25,6 +26,10 @@ namespace {
 // How far a client's count of a first request may be off; later ones follow from the provider's.
 constexpr double kFirstInputError = 0.1;
 
+// As the engine has them.
+constexpr std::size_t kLengthsTurnsMax = 64;
+constexpr double kLengthsPrior = 8;
+
 double believed_turns(const Dialogue& dialogue) {
   return dialogue.turns * static_cast<double>(dialogue.length_error);
 }
@@ -41,7 +46,9 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
       order_(instance.scenario.models.size()),
       next_(instance.scenario.models.size()),
       progress_(instance.workload.dialogues.size()),
-      outputs_(instance.scenario.models.size()) {
+      outputs_(instance.scenario.models.size()),
+      lengths_(instance.scenario.models.size(),
+               engine::DialogueLengths(kLengthsTurnsMax, kLengthsPrior)) {
   if (instance.scenario.collapse_above > 0) {
     servers_.assign(instance.scenario.keys.size(), SharedServer(instance.scenario.collapse_above));
   }
@@ -117,6 +124,8 @@ void Campaign::make_ready(std::uint32_t ticket) {
   double remaining = 1;
   if (spec_.lengths == Lengths::estimated) {
     remaining = (dialogue.turns - progress.turns_done) * static_cast<double>(dialogue.length_error);
+  } else if (spec_.lengths == Lengths::learned) {
+    remaining = lengths_[dialogue.model].remaining(progress.turns_done);
   }
   // Errors of lengths and of first requests are independent of each other in sign only; both are
   // drawn once per dialogue.
@@ -219,6 +228,7 @@ void Campaign::take_answer(Flight& flight) {
   progress.attempts = 0;
   progress.route_before = flight.attempt.route;
   if (progress.turns_done == dialogue.turns) {
+    lengths_[dialogue.model].finished(dialogue.turns);
     close(flight.assignment.ticket.value, /*lost=*/false);
   } else {
     make_ready(flight.assignment.ticket.value);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/engine/lengths.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/testbed/judge.h"
 #include "sortie/testbed/policy.h"
@@ -99,8 +100,9 @@ class Campaign {
   std::vector<std::size_t> next_;                  // per model: place in it
   std::vector<std::uint32_t> dialogue_of_;         // by ticket
   std::vector<std::uint32_t> free_tickets_;
-  std::vector<Progress> progress_;  // by dialogue
-  std::vector<Outputs> outputs_;    // by model
+  std::vector<Progress> progress_;                // by dialogue
+  std::vector<Outputs> outputs_;                  // by model
+  std::vector<engine::DialogueLengths> lengths_;  // by model
   std::size_t open_ = 0;
   std::vector<sched::Assignment> assignments_;
 };

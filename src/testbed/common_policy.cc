@@ -299,8 +299,9 @@ void CommonPolicy::throttled(Turn& turn, const quota::Signal& signal, base::Inst
     route.window = std::max(1.0, kWindowCut * route.window);
     route.cut_at = now;
   }
-  const double own = std::min(kRestMax, std::pow(2.0, turn.attempts - 1));
-  rest(turn, signal.wait.value_or(base::from_seconds(own)), now);
+  const base::Duration own =
+      base::from_seconds(std::min(kRestMax, std::pow(2.0, turn.attempts - 1)));
+  rest(turn, std::max(own, signal.wait.value_or(own)), now);
 }
 
 sched::FailureVerdict CommonPolicy::failed(const sched::Assignment& assignment,

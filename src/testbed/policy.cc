@@ -107,6 +107,9 @@ std::vector<PolicySpec> all_policies() {
   all.push_back({.name = "sortie-fifo",
                  .summary = "Sortie, limits declared, first come first served",
                  .lengths = Lengths::unknown});
+  all.push_back({.name = "sortie-learned",
+                 .summary = "Sortie, limits declared, lengths only as the engine learns them",
+                 .lengths = Lengths::learned});
   all.push_back({.name = "sortie", .summary = "Sortie, limits declared"});
   all.push_back({.name = "sortie-hidden",
                  .summary = "Sortie, limits neither declared nor in headers",

@@ -73,6 +73,7 @@ struct CommonOptions {
 /// What is known about the length of a dialogue, which decides what is opened and sent first.
 enum class Lengths : std::uint8_t {
   estimated,  // the true length times the dialogue's length_error
+  learned,    // as the engine does: the mean of what is left of finished dialogues of the model
   unknown,    // nothing: first come, first served
 };
 

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace sortie::testbed {
@@ -30,26 +29,22 @@ double tokens_of(const Instance& instance, const Attempt& attempt, bool with_out
 Referee::Referee(const Instance& instance, const PolicySpec& spec, const Judge& judge)
     : instance_(instance),
       judge_(judge),
+      was_told_truth_(spec.knowledge == Knowledge::declared && !instance.scenario.told),
       episodes_(judge.pools().size()),
       gated_until_(routes_of(instance.scenario).size()) {
   outcome_.bound = instance.bound;
+  outcome_.planned = instance.workload.turns.size();
   outcome_.cell_finished.resize(instance.workload.cells);
   outcome_.model_finished.resize(instance.scenario.models.size());
   outcome_.answered_by_route.resize(gated_until_.size());
-  for (const TruePool& pool : judge.pools()) {
-    const auto& untold = instance.scenario.undeclared;
-    const std::string& limit = instance.scenario.limits[pool.limit].name;
-    was_told_.push_back(spec.knowledge == Knowledge::declared &&
-                        std::find(untold.begin(), untold.end(), limit) == untold.end());
-  }
 }
 
 void Referee::departed(const Attempt& attempt, base::Instant now) {
   outcome_.gate_violations += now < gated_until_[attempt.route] ? 1U : 0U;
 }
 
-bool Referee::is_known(std::size_t pool, base::Instant now) const {
-  if (!was_told_[pool]) {
+bool Referee::knows_limits(base::Instant now) const {
+  if (!was_told_truth_) {
     return false;
   }
   const double seconds = base::seconds(now - base::Instant());
@@ -79,7 +74,7 @@ void Referee::ruled(const Attempt& attempt,
   const FirstEpisode& episode = episodes_[*ruling.refused_by];
   const bool is_first = !episode.recovered_at || departed < *episode.recovered_at;
   (is_first ? outcome_.rejected_first : outcome_.rejected) += 1;
-  outcome_.over_declared += is_known(*ruling.refused_by, now) ? 1U : 0U;
+  outcome_.over_declared += knows_limits(now) ? 1U : 0U;
 }
 
 void Referee::told(const Attempt& attempt, const Ruling& ruling, base::Instant now) {

@@ -41,14 +41,15 @@ class Referee {
     std::optional<base::Instant> recovered_at;  // departure of the first one admitted afterwards
   };
 
-  [[nodiscard]] bool is_known(std::size_t pool, base::Instant now) const;
+  /// The policy was told the limits as they are, and no incident has changed them.
+  [[nodiscard]] bool knows_limits(base::Instant now) const;
 
   const Instance& instance_;
   const Judge& judge_;
   Outcome outcome_;
+  bool was_told_truth_ = false;
   std::vector<FirstEpisode> episodes_;      // per true pool
   std::vector<base::Instant> gated_until_;  // per route
-  std::vector<bool> was_told_;              // per true pool: declared to this policy
   double useful_tokens_ = 0;
   double wasted_tokens_ = 0;
 };

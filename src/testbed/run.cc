@@ -39,6 +39,10 @@ base::Result<Instance> draw(const Scenario& scenario, std::uint64_t seed, double
   return instance;
 }
 
+double Outcome::eta() const {
+  return makespan > 0 ? bound / makespan * per_accepted(accepted, planned) : 0;
+}
+
 double Outcome::rejection_rate() const {
   return per_accepted(rejected, accepted);
 }

@@ -32,8 +32,9 @@ inline constexpr double kLengthSigma = 0.5;
                                           double length_sigma = kLengthSigma);
 
 struct Outcome {
-  double makespan = 0;  // seconds until the last dialogue ended
-  double bound = 0;     // seconds
+  double makespan = 0;        // seconds until the last dialogue ended
+  double bound = 0;           // seconds
+  std::uint64_t planned = 0;  // requests of all dialogues
   std::uint64_t accepted = 0;
   std::uint64_t rejected = 0;        // requests that a limit refused, those below not among them
   std::uint64_t rejected_first = 0;  // refused by a limit before its first recovery
@@ -52,7 +53,12 @@ struct Outcome {
   std::vector<double> model_finished;
   std::vector<std::uint64_t> answered_by_route;
 
-  [[nodiscard]] double eta() const { return makespan > 0 ? bound / makespan : 0; }
+  /// bound ÷ makespan, times the share of the requests that were answered, so that giving work up
+  /// is no way to be fast.
+  [[nodiscard]] double eta() const;
+
+  /// Everything was answered in less than the bound: the bound or a server is wrong.
+  [[nodiscard]] bool is_impossible() const { return lost == 0 && makespan < bound; }
 
   [[nodiscard]] double rejection_rate() const;  // per accepted request
   [[nodiscard]] double first_rejection_rate() const;
@@ -60,7 +66,7 @@ struct Outcome {
 };
 
 /// A campaign is stopped when it has taken so many times its bound.
-inline constexpr double kMakespanMax = 100;
+inline constexpr double kMakespanMax = 1000;
 
 [[nodiscard]] Outcome play(const Instance& instance, const PolicySpec& policy);
 

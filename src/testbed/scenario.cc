@@ -46,12 +46,8 @@ quota::TokenCost cost_of(sim::TokenCost cost) {
   return quota::TokenCost::max_of_max_and_input;
 }
 
-bool contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 bool selects(const std::vector<std::string>& names, std::string_view name) {
-  return names.empty() || contains(names, name);
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// Domains by the name of the pool that they stand for; limits of the same scope share one.
@@ -63,16 +59,14 @@ class Domains {
            const ModelSpec& model,
            spec::Topology& topology,
            spec::Route& route) {
-    for (const sim::LimitProfile& limit : scenario_.limits) {
-      if (contains(scenario_.undeclared, limit.name) || !selects(limit.keys, key.name) ||
-          !selects(limit.models, model.name)) {
+    for (const sim::LimitProfile& limit : scenario_.told ? *scenario_.told : scenario_.limits) {
+      const sim::Demand demand{.key = key.name,
+                               .account = key.account.empty() ? key.name : key.account,
+                               .model = model.name};
+      if (!sim::applies(limit, demand)) {
         continue;
       }
-      const std::string pool =
-          sim::pool_name(limit,
-                         {.key = key.name,
-                          .account = key.account.empty() ? key.name : key.account,
-                          .model = model.name});
+      const std::string pool = sim::pool_name(limit, demand);
       const auto [place, is_new] = by_pool_.try_emplace(pool, topology.domains.size());
       if (is_new) {
         quota::Limit as_told = declared(limit);

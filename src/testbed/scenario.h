@@ -71,7 +71,8 @@ struct Scenario {
   double collapse_above =
       0;  // requests in flight on a key beyond which its throughput falls; 0: never
   std::vector<Incident> incidents;
-  std::vector<std::string> undeclared;  // names of limits that no client is ever told
+  // What the client is told with Knowledge::declared, where that is not what is enforced.
+  std::optional<std::vector<sim::LimitProfile>> told;
 };
 
 /// What the client knows of the limits.

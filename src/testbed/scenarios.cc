@@ -24,6 +24,8 @@ using sim::Shape;
 using sim::TokenCost;
 
 constexpr std::array<double, 3> kUnequalRpm = {600, 300, 150};
+constexpr double kEqualRpm = 350;
+constexpr double kDailyRequests = 4200;  // of 7,000 that the key would serve
 // No request is larger: 24,000 tokens of input, 4,096 of output.
 constexpr double kLargestRequest = 32'000;
 
@@ -103,6 +105,10 @@ std::vector<LimitProfile> unequal_rpm() {
   return {rpm(kUnequalRpm[0]), rpm(kUnequalRpm[1]), rpm(kUnequalRpm[2])};
 }
 
+std::vector<LimitProfile> equal_rpm() {
+  return {rpm(kEqualRpm), rpm(kEqualRpm), rpm(kEqualRpm)};
+}
+
 std::vector<LimitProfile> unequal_tpm(double largest, TokenCost cost) {
   return {tpm(largest, cost), tpm(largest / 2, cost), tpm(largest / 4, cost)};
 }
@@ -136,8 +142,7 @@ std::vector<Scenario> standard() {
       one_model("D", "requests at once, keys 60 : 30 : 15", {slots(60), slots(30), slots(15)}));
   result.push_back(one_model("E", "A with 0.2 % hung requests", unequal_rpm()));
   result.back().hung = 0.002;
-  result.push_back(
-      one_model("F", "requests a minute, three equal keys of 350", {rpm(350), rpm(350), rpm(350)}));
+  result.push_back(one_model("F", "requests a minute, three equal keys of 350", equal_rpm()));
   result.push_back(one_model(
       "G",
       "A enforced over every sliding second",
@@ -146,10 +151,177 @@ std::vector<Scenario> standard() {
   return result;
 }
 
+/// The limit for all keys of one account together.
+LimitProfile of_account(LimitProfile limit) {
+  limit.per_key = false;
+  limit.per_account = true;
+  return limit;
+}
+
+LimitProfile of_key_and_model(LimitProfile limit) {
+  limit.per_model = true;
+  return limit;
+}
+
+/// Three keys of one account with one limit.
+Scenario one_account(std::string name, std::string summary, LimitProfile limit) {
+  Scenario scenario = one_model(std::move(name), std::move(summary), {});
+  scenario.keys = keys(3);
+  for (KeySpec& key : scenario.keys) {
+    key.account = "account";
+  }
+  scenario.limits = {of_account(std::move(limit))};
+  return scenario;
+}
+
+Scenario with_incident(Scenario scenario, Incident incident) {
+  scenario.incidents.push_back(std::move(incident));
+  return scenario;
+}
+
+void add_key_troubles(std::vector<Scenario>& out) {
+  const Incident slow{
+      .kind = IncidentKind::key_slow, .key = key_name(2), .from = 0.5, .factor = 10};
+  out.push_back(with_incident(
+      one_model("slow-slots",
+                "three keys of 35 requests at once; from the middle on one takes ten times as long",
+                {slots(35), slots(35), slots(35)}),
+      slow));
+  out.push_back(with_incident(
+      one_model("slow-rpm", "F; from the middle on one key takes ten times as long", equal_rpm()),
+      slow));
+  out.push_back(
+      with_incident(one_model("dead", "F; one key is revoked in the middle", equal_rpm()),
+                    {.kind = IncidentKind::key_revoked, .key = key_name(2), .from = 0.5}));
+  out.push_back(with_incident(
+      one_model("outage", "F; no key can be reached between 40 and 60 %", equal_rpm()),
+      {.kind = IncidentKind::outage, .key = {}, .from = 0.4, .until = 0.6}));
+  out.push_back(with_incident(
+      one_model(
+          "halved", "A; between 30 and 60 % the largest key has half its limit", unequal_rpm()),
+      {.kind = IncidentKind::limits_scaled,
+       .key = key_name(0),
+       .from = 0.3,
+       .until = 0.6,
+       .factor = 0.5}));
+}
+
+/// A day's requests of one key are used up on the way; nobody says so beforehand.
+Scenario daily() {
+  Scenario scenario =
+      one_model("daily", "A; the largest key ends at 60 % of its work for the day", unequal_rpm());
+  scenario.told = scenario.limits;
+  LimitProfile cap;
+  cap.name = "rpd";
+  cap.quota = kDailyRequests;
+  cap.window = std::chrono::hours(24);
+  cap.shape = Shape::fixed_first_use;
+  cap.keys = {key_name(0)};
+  scenario.limits.push_back(cap);
+  return scenario;
+}
+
+/// Two of three keys belong to one account and share a limit that each is said to have.
+Scenario pair() {
+  Scenario scenario =
+      one_model("pair", "F, but two of the keys share their limit, undeclared", equal_rpm());
+  scenario.told = scenario.limits;
+  scenario.keys[0].account = "pair";
+  scenario.keys[1].account = "pair";
+  LimitProfile shared = of_account(rpm(kEqualRpm));
+  shared.keys = {key_name(0), key_name(1)};
+  scenario.limits = {shared, of_key(rpm(kEqualRpm), 2)};
+  return scenario;
+}
+
+Scenario collapse() {
+  Scenario scenario = one_model(
+      "collapse", "one server whose throughput falls when it has more than 50 in flight", {});
+  scenario.keys = keys(1);
+  scenario.collapse_above = 50;
+  return scenario;
+}
+
+Scenario long_hints() {
+  Scenario scenario = one_account("long-hints",
+                                  "400,000 tokens a minute for three keys together; refusals ask "
+                                  "for 41 to 60 s",
+                                  tpm(400'000, TokenCost::input_output));
+  scenario.limits[0].shape = Shape::fixed_aligned;
+  scenario.limits[0].burst = 0;
+  scenario.refusal.hint_seconds = {41, 60};
+  scenario.models[0].work.dialogues = 300;
+  return scenario;
+}
+
+/// A gateway that hides its limit behind HTTP 400 and names neither dimension nor time.
+Scenario throttle_400() {
+  Scenario scenario = one_account("throttle-400",
+                                  "a limit behind HTTP 400 without a name or a hint, on three keys "
+                                  "together",
+                                  rpm(2 * kEqualRpm));
+  scenario.refusal = {.named = false, .hint = false, .status = 400, .hint_seconds = {}};
+  return scenario;
+}
+
+Scenario two_models() {
+  Scenario scenario = one_account(
+      "two-models", "two models on one account, one with ten times the work", rpm(3 * kEqualRpm));
+  scenario.models = {{.name = "large", .work = {}, .keys = {}},
+                     {.name = "small", .work = {.dialogues = 150}, .keys = {}}};
+  return scenario;
+}
+
+/// Models that must have one request at a time on each key, beside one that must not wait for them.
+Scenario held() {
+  Scenario scenario = one_model(
+      "held", "two models held at 1 in flight per key beside one at full speed on these keys", {});
+  scenario.keys = keys(3);
+  scenario.models = {{.name = "held-a", .work = {.dialogues = 40}, .keys = {}},
+                     {.name = "held-b", .work = {.dialogues = 40}, .keys = {}},
+                     {.name = "free", .work = {}, .keys = {}}};
+  LimitProfile one = of_key_and_model(slots(1));
+  one.models = {"held-a", "held-b"};
+  LimitProfile full = of_key_and_model(rpm(kEqualRpm));
+  full.models = {"free"};
+  scenario.limits = {one, full};
+  return scenario;
+}
+
+/// Four models whose keys overlap: only some may use the key that has room.
+Scenario rights() {
+  Scenario scenario =
+      one_model("rights", "four models, each allowed on some of four keys only", {});
+  scenario.keys = keys(4);
+  WorkloadShape quarter;
+  quarter.dialogues = 400;
+  scenario.models = {
+      {.name = "first", .work = quarter, .keys = {key_name(0)}},
+      {.name = "either", .work = quarter, .keys = {key_name(0), key_name(1)}},
+      {.name = "most", .work = quarter, .keys = {key_name(1), key_name(2), key_name(3)}},
+      {.name = "last", .work = quarter, .keys = {key_name(3)}}};
+  scenario.limits = {rpm(kEqualRpm)};
+  return scenario;
+}
+
+std::vector<Scenario> all_scenarios() {
+  std::vector<Scenario> result = standard();
+  add_key_troubles(result);
+  result.push_back(daily());
+  result.push_back(pair());
+  result.push_back(collapse());
+  result.push_back(long_hints());
+  result.push_back(throttle_400());
+  result.push_back(two_models());
+  result.push_back(held());
+  result.push_back(rights());
+  return result;
+}
+
 }  // namespace
 
 const std::vector<Scenario>& scenarios() {
-  static const std::vector<Scenario> all = standard();
+  static const std::vector<Scenario> all = all_scenarios();
   return all;
 }
 
