@@ -5,11 +5,14 @@
 #include "sortie/testbed/run.h"
 #include "sortie/testbed/scenario.h"
 #include "sortie/testbed/scenarios.h"
+#include "sortie/testbed/tables.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,7 +24,13 @@ namespace sortie::app {
 
 namespace {
 
+using testbed::Instance;
+using testbed::Outcome;
+using testbed::PolicySpec;
+using testbed::Scenario;
+
 struct ScheduleOptions {
+  std::string table = "policies";
   std::vector<std::string> scenarios;
   std::vector<std::string> policies;
   std::size_t seeds = 10;
@@ -31,214 +40,300 @@ struct ScheduleOptions {
   bool json = false;
 };
 
-struct Measured {
-  testbed::Outcome outcome;
-  double cpu_seconds = 0;
-};
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) {
-    return *middle;
-  }
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
-
-/// One cell of the table: a policy in a scenario under several seeds.
-class Cell {
- public:
-  void add(Measured measured) { runs_.push_back(std::move(measured)); }
-
-  template <class Of>
-  [[nodiscard]] double median_of(Of of) const {
-    std::vector<double> values;
-    for (const Measured& run : runs_) {
-      values.push_back(of(run.outcome));
-    }
-    return median(std::move(values));
-  }
-
-  template <class Of>
-  [[nodiscard]] double most_of(Of of) const {
-    double most = 0;
-    for (const Measured& run : runs_) {
-      most = std::max(most, static_cast<double>(of(run.outcome)));
-    }
-    return most;
-  }
-
-  [[nodiscard]] double worst_eta() const {
-    double worst = 1e9;
-    for (const Measured& run : runs_) {
-      worst = std::min(worst, run.outcome.eta());
-    }
-    return worst;
-  }
-
-  [[nodiscard]] double cpu_seconds() const {
-    double sum = 0;
-    for (const Measured& run : runs_) {
-      sum += run.cpu_seconds;
-    }
-    return sum / static_cast<double>(runs_.size());
-  }
-
- private:
-  std::vector<Measured> runs_;
-};
-
-struct Line {
-  std::string scenario;
-  std::string policy;
-  Cell cell;
-};
-
 double cpu_now() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
-base::Result<std::vector<testbed::Scenario>> chosen_scenarios(const ScheduleOptions& options) {
-  std::vector<testbed::Scenario> result;
-  if (options.scenarios.empty()) {
-    result = testbed::scenarios();
+/// A policy in a scenario under all seeds.
+struct Measured {
+  std::vector<Outcome> outcomes;
+  double cpu_seconds = 0;  // of all
+
+  void play(const Instance& instance, const PolicySpec& policy) {
+    const double before = cpu_now();
+    outcomes.push_back(testbed::play(instance, policy));
+    cpu_seconds += cpu_now() - before;
   }
-  for (const std::string& name : options.scenarios) {
-    const testbed::Scenario* found = testbed::find_scenario(name);
-    if (found == nullptr) {
-      std::string known;
-      for (const testbed::Scenario& scenario : testbed::scenarios()) {
-        known += (known.empty() ? "" : ", ") + scenario.name;
-      }
-      return base::bad_input(fmt::format("there is no scenario '{}'; there are {}", name, known));
+
+  [[nodiscard]] double median_of(const std::function<double(const Outcome&)>& of) const {
+    std::vector<double> values;
+    std::transform(outcomes.begin(), outcomes.end(), std::back_inserter(values), of);
+    return testbed::median(std::move(values));
+  }
+
+  [[nodiscard]] double most_of(const std::function<double(const Outcome&)>& of) const {
+    double most = of(outcomes.front());
+    for (const Outcome& outcome : outcomes) {
+      most = std::max(most, of(outcome));
     }
-    result.push_back(*found);
+    return most;
   }
-  for (testbed::Scenario& scenario : result) {
-    scenario = testbed::scaled(std::move(scenario), options.scale);
+
+  [[nodiscard]] bool is_impossible() const {
+    return std::any_of(outcomes.begin(), outcomes.end(), [](const Outcome& outcome) {
+      return outcome.is_impossible();
+    });
   }
-  return result;
+};
+
+template <class Item>
+std::string names_of(const std::vector<Item>& items) {
+  std::string names;
+  for (const Item& item : items) {
+    names += (names.empty() ? "" : ", ") + item.name;
+  }
+  return names;
 }
 
-base::Result<std::vector<testbed::PolicySpec>> chosen_policies(const ScheduleOptions& options) {
-  if (options.policies.empty()) {
-    return testbed::policies();
+base::Result<Scenario> scenario_named(const std::string& name, double scale) {
+  const Scenario* found = testbed::find_scenario(name);
+  if (found == nullptr) {
+    return base::bad_input(fmt::format(
+        "--scenario: there is no '{}'; there are {}", name, names_of(testbed::scenarios())));
   }
-  std::vector<testbed::PolicySpec> result;
-  for (const std::string& name : options.policies) {
-    const testbed::PolicySpec* found = testbed::find_policy(name);
-    if (found == nullptr) {
-      std::string known;
-      for (const testbed::PolicySpec& policy : testbed::policies()) {
-        known += (known.empty() ? "" : ", ") + policy.name;
-      }
-      return base::bad_input(fmt::format("there is no policy '{}'; there are {}", name, known));
+  return testbed::scaled(*found, scale);
+}
+
+base::Result<PolicySpec> policy_named(const std::string& name) {
+  const PolicySpec* found = testbed::find_policy(name);
+  if (found == nullptr) {
+    return base::bad_input(fmt::format(
+        "--policy: there is no '{}'; there are {}", name, names_of(testbed::policies())));
+  }
+  return *found;
+}
+
+int impossible(bool json) {
+  return fail(base::failure(base::Remedy::fail_campaign,
+                            base::ErrorCode::integrity,
+                            "a campaign ended before its lower bound: the bound or the simulated "
+                            "server is wrong")
+                  .error(),
+              json);
+}
+
+// --- Policies
+
+struct Line {
+  std::string scenario;
+  std::string policy;
+  Measured runs;
+};
+
+base::Result<std::vector<Line>> measure_policies(const ScheduleOptions& options) {
+  std::vector<std::string> scenarios = options.scenarios;
+  std::vector<std::string> policies = options.policies;
+  if (scenarios.empty()) {
+    scenarios = {"A", "B", "C", "D", "E", "F", "G", "faults"};
+  }
+  for (const PolicySpec& policy : testbed::policies()) {
+    if (options.policies.empty()) {
+      policies.push_back(policy.name);
     }
-    result.push_back(*found);
   }
-  return result;
-}
-
-std::string text_of(const Line& line) {
-  const Cell& cell = line.cell;
-  return fmt::format(
-      "{:<10} {:<16} {:>6.3f} {:>6.3f} {:>8.2f} {:>8.2f} {:>7.3f} {:>8.3f} {:>6.0f} {:>6.0f} "
-      "{:>5.0f} {:>7.2f} {:>7.2f}\n",
-      line.scenario,
-      line.policy,
-      cell.median_of([](const auto& o) { return o.eta(); }),
-      cell.worst_eta(),
-      100 * cell.median_of([](const auto& o) { return o.rejection_rate(); }),
-      100 * cell.median_of([](const auto& o) { return o.first_rejection_rate(); }),
-      cell.median_of([](const auto& o) { return o.spread(); }),
-      cell.most_of([](const auto& o) { return o.overrun; }),
-      cell.most_of([](const auto& o) { return o.gate_violations; }),
-      cell.most_of([](const auto& o) { return o.over_declared; }),
-      cell.most_of([](const auto& o) { return o.lost; }),
-      100 * cell.median_of([](const auto& o) { return o.waste; }),
-      cell.cpu_seconds());
-}
-
-json::Value json_of(const Line& line) {
-  const Cell& cell = line.cell;
-  const auto number = [&](auto of) { return json::Value(cell.median_of(of)); };
-  return json::Object{
-      {"scenario", line.scenario},
-      {"policy", line.policy},
-      {"eta", number([](const auto& o) { return o.eta(); })},
-      {"eta_worst", cell.worst_eta()},
-      {"bound_seconds", number([](const auto& o) { return o.bound; })},
-      {"makespan_seconds", number([](const auto& o) { return o.makespan; })},
-      {"accepted", number([](const auto& o) { return static_cast<double>(o.accepted); })},
-      {"rejected_per_accepted", number([](const auto& o) { return o.rejection_rate(); })},
-      {"rejected_first_per_accepted",
-       number([](const auto& o) { return o.first_rejection_rate(); })},
-      {"spread", number([](const auto& o) { return o.spread(); })},
-      {"overrun_max", cell.most_of([](const auto& o) { return o.overrun; })},
-      {"gate_violations_max", cell.most_of([](const auto& o) { return o.gate_violations; })},
-      {"over_declared_max", cell.most_of([](const auto& o) { return o.over_declared; })},
-      {"lost_max", cell.most_of([](const auto& o) { return o.lost; })},
-      {"waste", number([](const auto& o) { return o.waste; })},
-      {"decisions", number([](const auto& o) { return static_cast<double>(o.decisions); })},
-      {"cpu_seconds", cell.cpu_seconds()}};
-}
-
-base::Result<std::vector<Line>> measure(const ScheduleOptions& options) {
-  TRY_ASSIGN(const auto scenarios, chosen_scenarios(options));
-  TRY_ASSIGN(const auto policies, chosen_policies(options));
   std::vector<Line> lines;
-  for (const testbed::Scenario& scenario : scenarios) {
+  for (const std::string& name : scenarios) {
+    TRY_ASSIGN(const Scenario scenario, scenario_named(name, options.scale));
     const std::size_t first = lines.size();
-    for (const testbed::PolicySpec& policy : policies) {
-      lines.push_back({.scenario = scenario.name, .policy = policy.name, .cell = {}});
+    for (const std::string& policy : policies) {
+      lines.push_back({.scenario = name, .policy = policy, .runs = {}});
     }
     for (std::size_t i = 0; i < options.seeds; ++i) {
-      TRY_ASSIGN(const testbed::Instance instance,
+      TRY_ASSIGN(const Instance instance,
                  testbed::draw(scenario, options.first_seed + i, options.length_sigma));
       for (std::size_t p = 0; p < policies.size(); ++p) {
-        const double before = cpu_now();
-        testbed::Outcome outcome = testbed::play(instance, policies[p]);
-        lines[first + p].cell.add(
-            {.outcome = std::move(outcome), .cpu_seconds = cpu_now() - before});
+        TRY_ASSIGN(const PolicySpec policy, policy_named(policies[p]));
+        lines[first + p].runs.play(instance, policy);
       }
     }
   }
   return lines;
 }
 
-int print(const std::vector<Line>& lines, bool json) {
+json::Object numbers_of(const Measured& runs) {
+  const auto median = [&](const std::function<double(const Outcome&)>& of) {
+    return runs.median_of(of);
+  };
+  const auto most = [&](const std::function<double(const Outcome&)>& of) {
+    return runs.most_of(of);
+  };
+  return {{"bound_seconds", median([](const Outcome& o) { return o.bound; })},
+          {"makespan_seconds", median([](const Outcome& o) { return o.makespan; })},
+          {"eta", median([](const Outcome& o) { return o.eta(); })},
+          {"eta_worst", -most([](const Outcome& o) { return -o.eta(); })},
+          {"rejected_per_accepted", median([](const Outcome& o) { return o.rejection_rate(); })},
+          {"rejected_first_per_accepted",
+           median([](const Outcome& o) { return o.first_rejection_rate(); })},
+          {"spread", median([](const Outcome& o) { return o.spread(); })},
+          {"waste", median([](const Outcome& o) { return o.waste; })},
+          {"overrun_max", most([](const Outcome& o) { return o.overrun; })},
+          {"gate_violations_max",
+           most([](const Outcome& o) { return static_cast<double>(o.gate_violations); })},
+          {"over_declared_max",
+           most([](const Outcome& o) { return static_cast<double>(o.over_declared); })},
+          {"lost_max", most([](const Outcome& o) { return static_cast<double>(o.lost); })},
+          {"accepted", median([](const Outcome& o) { return static_cast<double>(o.accepted); })},
+          {"decisions", median([](const Outcome& o) { return static_cast<double>(o.decisions); })},
+          {"cpu_seconds", runs.cpu_seconds / static_cast<double>(runs.outcomes.size())}};
+}
+
+std::string text_of(const Line& line) {
+  const json::Object numbers = numbers_of(line.runs);
+  const auto of = [&](std::string_view name) { return numbers.at(name).to_number<double>(); };
+  return fmt::format(
+      "{:<13}{:<15}{:>7.0f} {:>7.0f} {:>6.3f} {:>6.3f} {:>9.2f} {:>8.2f} {:>7.3f} {:>8.3f} "
+      "{:>6.0f} {:>6.0f} {:>5.0f} {:>6.2f} {:>6.2f}\n",
+      line.scenario,
+      line.policy,
+      of("bound_seconds"),
+      of("makespan_seconds"),
+      of("eta"),
+      of("eta_worst"),
+      100 * of("rejected_per_accepted"),
+      100 * of("rejected_first_per_accepted"),
+      of("spread"),
+      of("overrun_max"),
+      of("gate_violations_max"),
+      of("over_declared_max"),
+      of("lost_max"),
+      100 * of("waste"),
+      of("cpu_seconds"));
+}
+
+base::Result<int> print_policies(const ScheduleOptions& options) {
+  TRY_ASSIGN(const std::vector<Line> lines, measure_policies(options));
   json::Array rows;
+  std::string text =
+      "scenario     policy           bound    time    eta  worst rejected%   first%  spread  "
+      "overrun  gates   over  lost waste%  CPU s\n";
   bool is_impossible = false;
-  if (!json) {
-    print_text(
-        "scenario   policy              eta  worst  429 in %  first %  spread  overrun  gates   "
-        "over  lost waste %   CPU s\n");
-  }
   for (const Line& line : lines) {
-    is_impossible =
-        is_impossible || line.cell.most_of([](const auto& o) { return o.is_impossible(); }) > 0;
-    if (json) {
-      rows.push_back(json_of(line));
-    } else {
-      print_text(text_of(line));
+    is_impossible = is_impossible || line.runs.is_impossible();
+    text += text_of(line);
+    json::Object row{{"scenario", line.scenario}, {"policy", line.policy}};
+    for (const auto& [name, value] : numbers_of(line.runs)) {
+      row[name] = value;
     }
+    rows.push_back(std::move(row));
   }
-  if (json) {
-    print_json(json::Object{{"runs", std::move(rows)}});
+  options.json ? print_json(json::Object{{"policies", std::move(rows)}}) : print_text(text);
+  return is_impossible ? impossible(options.json) : kDone;
+}
+
+// --- Multiples
+
+struct Pair {
+  Measured few;
+  Measured many;
+
+  [[nodiscard]] double factor(double work) const {
+    const auto makespan = [](const Outcome& o) { return o.makespan; };
+    return work * few.median_of(makespan) / many.median_of(makespan);
   }
-  if (is_impossible) {
-    return fail(base::failure(base::Remedy::fail_campaign,
-                              base::ErrorCode::integrity,
-                              "a policy was faster than the bound: the bound or a server is wrong")
-                    .error(),
-                json);
+};
+
+base::Result<int> print_multiples(const ScheduleOptions& options) {
+  json::Array rows;
+  std::string text = fmt::format("{:<52}{:>8}{:>9}{:>9}\n", "", "before", "now", "target");
+  bool is_impossible = false;
+  for (const testbed::Multiple& row : testbed::multiples()) {
+    Pair now;
+    Pair before;
+    TRY_ASSIGN(const PolicySpec policy_few, policy_named(row.policy_few));
+    TRY_ASSIGN(const PolicySpec policy_many, policy_named(row.policy_many));
+    for (std::size_t i = 0; i < options.seeds; ++i) {
+      const std::uint64_t seed = options.first_seed + i;
+      TRY_ASSIGN(
+          const Instance few,
+          testbed::draw(testbed::scaled(row.few, options.scale), seed, options.length_sigma));
+      TRY_ASSIGN(
+          const Instance many,
+          testbed::draw(testbed::scaled(row.many, options.scale), seed, options.length_sigma));
+      now.few.play(few, policy_few);
+      now.many.play(many, policy_many);
+      if (row.before) {
+        before.few.play(few, *row.before);
+        before.many.play(many, *row.before);
+      }
+    }
+    is_impossible = is_impossible || now.few.is_impossible() || now.many.is_impossible();
+    const double factor = now.factor(row.work);
+    const std::string old = row.before ? fmt::format("{:.2f}", before.factor(row.work)) : "";
+    text += fmt::format("{:<52}{:>8}{:>9.2f}{:>9.1f}  {}\n",
+                        row.name,
+                        old,
+                        factor,
+                        row.at_least,
+                        factor >= row.at_least ? "met" : "missed");
+    json::Object object{{"name", row.name}, {"factor", factor}, {"target", row.at_least}};
+    object["before"] = row.before ? json::Value(before.factor(row.work)) : json::Value();
+    rows.push_back(std::move(object));
   }
-  return kDone;
+  options.json ? print_json(json::Object{{"multiples", std::move(rows)}}) : print_text(text);
+  return is_impossible ? impossible(options.json) : kDone;
+}
+
+// --- Targets
+
+base::Result<int> print_targets(const ScheduleOptions& options) {
+  std::map<std::pair<std::string, std::string>, Measured> measured;
+  json::Array rows;
+  std::string text;
+  bool is_impossible = false;
+  for (const testbed::Target& target : testbed::targets()) {
+    Measured& runs = measured[{target.scenario, target.policy}];
+    if (runs.outcomes.empty()) {
+      TRY_ASSIGN(const Scenario scenario, scenario_named(target.scenario, options.scale));
+      TRY_ASSIGN(const PolicySpec policy, policy_named(target.policy));
+      for (std::size_t i = 0; i < options.seeds; ++i) {
+        TRY_ASSIGN(const Instance instance,
+                   testbed::draw(scenario, options.first_seed + i, options.length_sigma));
+        runs.play(instance, policy);
+      }
+      is_impossible = is_impossible || runs.is_impossible();
+    }
+    const double value = testbed::value_of(target.metric, runs.outcomes);
+    const bool is_met = target.is_met_by(value);
+    text += fmt::format("{:<13}{:<15}{:<36}{:>10.4f}  {} {:<6}  {}\n",
+                        target.scenario,
+                        target.policy,
+                        testbed::to_string(target.metric),
+                        value,
+                        target.metric == testbed::Metric::eta ? "≥" : "≤",
+                        target.limit,
+                        is_met ? "met" : "missed");
+    rows.push_back(json::Object{{"scenario", target.scenario},
+                                {"policy", target.policy},
+                                {"metric", std::string(testbed::to_string(target.metric))},
+                                {"value", value},
+                                {"limit", target.limit},
+                                {"met", is_met}});
+  }
+  options.json ? print_json(json::Object{{"targets", std::move(rows)}}) : print_text(text);
+  return is_impossible ? impossible(options.json) : kDone;
 }
 
 int schedule(const ScheduleOptions& options) {
-  const auto lines = measure(options);
-  return lines.has_value() ? print(*lines, options.json) : fail(lines.error(), options.json);
+  base::Result<int> code = options.table == "multiples" ? print_multiples(options)
+                           : options.table == "targets" ? print_targets(options)
+                                                        : print_policies(options);
+  return code.has_value() ? *code : fail(code.error(), options.json);
+}
+
+std::string footer() {
+  std::string text = "Scenarios:\n";
+  for (const Scenario& scenario : testbed::scenarios()) {
+    text += fmt::format("  {:<14}{}\n", scenario.name, scenario.summary);
+  }
+  text += "Policies:\n";
+  for (const PolicySpec& policy : testbed::policies()) {
+    text += fmt::format("  {:<14}{}\n", policy.name, policy.summary);
+  }
+  text +=
+      "eta is the shortest time that the true limits allow, divided by the time taken; rejections "
+      "are per accepted request.\n"
+      "Example:  sortie bench schedule --scenario A,D --policy pool-30,sortie --seeds 3";
+  return text;
 }
 
 }  // namespace
@@ -249,9 +344,17 @@ void add_bench(CLI::App& root, Action& action) {
   bench->require_subcommand(1);
   CLI::App* command = bench->add_subcommand(
       "schedule", "Compare schedulers in virtual time with the shortest time that limits allow");
-  command->add_option("--scenario", options->scenarios, "Only these, separated by commas")
+  command->add_option("--table", options->table, "What is printed")
+      ->check(CLI::IsMember({"policies", "multiples", "targets"}))
+      ->capture_default_str();
+  command
+      ->add_option("--scenario",
+                   options->scenarios,
+                   "Table policies: only these, separated by commas (A to G and faults)")
       ->delimiter(',');
-  command->add_option("--policy", options->policies, "Only these, separated by commas")
+  command
+      ->add_option(
+          "--policy", options->policies, "Table policies: only these, separated by commas (all)")
       ->delimiter(',');
   command->add_option("--seeds", options->seeds, "Workloads drawn for each scenario")
       ->check(CLI::Range(1, 10'000))
@@ -268,6 +371,7 @@ void add_bench(CLI::App& root, Action& action) {
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   command->add_flag("--json", options->json, "One JSON document");
+  command->footer(footer());
   command->callback([&action, options] { action = [options] { return schedule(*options); }; });
 }
 
