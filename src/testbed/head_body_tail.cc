@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace sortie::testbed {
@@ -131,22 +133,36 @@ double least_end(const Stage& stage, double work, double head, double tail) {
   return low;
 }
 
+/// The last threshold that does not exceed the value.
+std::size_t place_in(const std::vector<double>& thresholds, double value) {
+  const auto after = std::upper_bound(thresholds.begin(), thresholds.end(), value);
+  return static_cast<std::size_t>(after - thresholds.begin()) - 1;
+}
+
 double bound_of(const Stage& stage, const std::vector<Link>& links, bool of_slots) {
-  std::vector<double> heads;
-  std::vector<double> tails;
+  std::vector<double> values;
+  const auto tail_of = [&](const Link& link) {
+    return of_slots ? link.tail - link.own : link.tail;
+  };
+  std::transform(links.begin(), links.end(), std::back_inserter(values), [](const Link& link) {
+    return link.head;
+  });
+  const std::vector<double> heads = thresholds(values);
+  std::transform(links.begin(), links.end(), values.begin(), tail_of);
+  const std::vector<double> tails = thresholds(std::move(values));
+  // work[h][t]: of the requests whose head and tail reach these thresholds and not the next ones;
+  // summed up from the far end it becomes the work of those that reach them at all.
+  std::vector<std::vector<double>> work(heads.size() + 1, std::vector<double>(tails.size() + 1));
   for (const Link& link : links) {
-    heads.push_back(link.head);
-    tails.push_back(of_slots ? link.tail - link.own : link.tail);
+    const double tail = std::max(0.0, tail_of(link));
+    work[place_in(heads, link.head)][place_in(tails, tail)] += link.cost;
   }
   double best = 0;
-  for (const double head : thresholds(heads)) {
-    for (const double tail : thresholds(tails)) {
-      double work = 0;
-      for (std::size_t i = 0; i < links.size(); ++i) {
-        work += heads[i] >= head && tails[i] >= tail ? links[i].cost : 0;
-      }
-      if (work > 0) {
-        best = std::max(best, least_end(stage, work, head, tail));
+  for (std::size_t h = heads.size(); h-- > 0;) {
+    for (std::size_t t = tails.size(); t-- > 0;) {
+      work[h][t] += work[h + 1][t] + work[h][t + 1] - work[h + 1][t + 1];
+      if (work[h][t] > 0) {
+        best = std::max(best, least_end(stage, work[h][t], heads[h], tails[t]));
       }
     }
   }
