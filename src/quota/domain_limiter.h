@@ -22,7 +22,7 @@
 namespace sortie::quota {
 
 struct DomainOptions {
-  double jitter_seconds = 0.010;  // lateness at the server that pacing allows for, each way (p99.9)
+  double jitter_seconds = 0.010;  // by which delays to the server differ (p99.9): pacing allows for it
   double share = 1.0;  // of every quota that is ours; the rest belongs to other users of the pool
 };
 

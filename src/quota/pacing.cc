@@ -53,10 +53,10 @@ Pace request_pace(const Windows& windows, double jitter) {
     if (is_whole(window.quota) || (!is_sub_window && window.quota > 1)) {
       const double whole =
           is_whole(window.quota) ? std::round(window.quota) : std::floor(window.quota);
-      pace = std::min(pace, whole / (window.seconds + 2 * jitter));
+      pace = std::min(pace, whole / (window.seconds + jitter));
     }
-    if (std::max(1.0, window.quota) < 1 + 2 * jitter * rate) {
-      pace = std::min(pace, rate / (1 + 2 * jitter * rate));
+    if (std::max(1.0, window.quota) < 1 + jitter * rate) {
+      pace = std::min(pace, rate / (1 + jitter * rate));
     }
     is_sub_window = true;
   }
@@ -71,7 +71,7 @@ Pace token_pace(const Windows& windows, double jitter, double largest_cost) {
   const double burst = std::min(std::max(largest_cost, 1.0), smallest / 2);
   double rate = windows.items[0].quota / windows.items[0].seconds;
   for (const Window& window : windows.view()) {
-    rate = std::min(rate, (window.quota - burst) / (window.seconds + 2 * jitter));
+    rate = std::min(rate, (window.quota - burst) / (window.seconds + jitter));
   }
   return {.rate = rate, .burst = burst};
 }

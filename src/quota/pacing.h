@@ -6,14 +6,15 @@
 // sliding window or aligned counter, each also over the sub-window that the limit names. Pure.
 //
 // A pacer of rate λ and burst B lets through at most B + λ·ω units in any window ω, or ⌈λω⌉ + B − 1
-// requests of cost 1. A request may arrive up to j seconds earlier or later than the pace demands,
-// which widens every window by 2j. Over every (quota Q, window ω) of a limit, with r = Q/ω:
+// requests of cost 1. How long a request takes to its server differs by up to j seconds from one to
+// the next; so what arrives in a window ω was sent within ω + j. Over every (quota Q, window ω) of
+// a limit, with r = Q/ω:
 //
-//   requests, windows:       ⌈λ·(ω + 2j)⌉ + B − 1 ≤ Q                 where Q is an integer
-//   requests, token bucket:  B = 1, λ ≤ 0.99·r, and λ ≤ r/(1 + 2j·r)  where the capacity max(1, Q)
-//   < 1 + 2j·r tokens:                  B + λ·(ω + 2j) ≤ Q
+//   requests, windows:       ⌈λ·(ω + j)⌉ + B − 1 ≤ Q                 where Q is an integer
+//   requests, token bucket:  B = 1, λ ≤ 0.99·r, and λ ≤ r/(1 + j·r)  where the capacity max(1, Q)
+//   < 1 + j·r tokens:                   B + λ·(ω + j) ≤ Q
 //
-// Example: 600 requests a minute, enforced over 1 s, j = 10 ms: λ = 10/1.02 = 9.80 a second, B = 1.
+// Example: 600 requests a minute, enforced over 1 s, j = 10 ms: λ = 10/1.01 = 9.90 a second, B = 1.
 
 namespace sortie::quota {
 

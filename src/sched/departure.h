@@ -24,9 +24,9 @@ class Departure {
   void take(base::Instant at) { last_ = std::max(last_, at); }
 
  private:
-  /// A hundredth shorter than the pace, so that a delay is made up for over the next hundred
-  /// requests; pacing leaves the server twice that margin.
-  static base::Duration shortened(base::Duration spacing) { return spacing - spacing / 100; }
+  /// A thousandth shorter than the pace, so that a delay is made up for over the next thousand
+  /// requests; for limits by the second that is a tenth of the margin of pacing.
+  static base::Duration shortened(base::Duration spacing) { return spacing - spacing / 1000; }
 
   base::Duration spacing_;
   base::Instant last_{-base::from_seconds(3e9)};

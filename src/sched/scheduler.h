@@ -88,7 +88,7 @@ struct RouteStatus {
 };
 
 struct SchedulerOptions {
-  double jitter_seconds = 0.010;      // lateness at the server that pacing allows for
+  double jitter_seconds = 0.010;      // by which delays to a server differ: pacing allows for it
   std::size_t in_flight_max = 0;      // over all routes; 0: no limit beyond the declared ones
   int transient_attempts_max = 6;     // per turn, of classes that count
   int unprocessed_attempts_max = 20;  // per turn, of classes that do not count
