@@ -49,6 +49,8 @@ struct RequestSize {
   double input = 0;
   double output = 0;
   double max_output = 0;
+
+  bool operator==(const RequestSize&) const = default;
 };
 
 /// Units that a request takes from a limit when it is admitted.

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,6 +48,7 @@ void Scheduler::State::changed(std::size_t model) {
   ModelState& of_model = models[model];
   order.erase({of_model.place, model});
   of_model.heads_known = false;
+  of_model.offer.reset();
   if (!of_model.queue.empty()) {
     const bool is_critical = heads_of(model).front().is_critical;
     of_model.place = is_critical ? kPlaceOfCritical : shares.tag(model);
@@ -56,7 +56,23 @@ void Scheduler::State::changed(std::size_t model) {
   }
 }
 
-Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) const {
+Offer Scheduler::State::offer_to(const ReadyQueue::Head& head,
+                                 ModelState& model,
+                                 base::Instant now) {
+  const std::size_t number = turns[head.key.ticket.value].request.model;
+  const std::uint64_t version = routes.version(number);
+  if (model.offer && model.offer->version == version && model.offer->claims == claims.signature() &&
+      model.offer->offer.earliest.at > now) {
+    return model.offer->offer;
+  }
+  const Offer offer = best_offer(head, now);
+  if (model.heads.size() == 1) {
+    model.offer = {.offer = offer, .version = version, .claims = claims.signature()};
+  }
+  return offer;
+}
+
+Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) {
   const ReadyTurn& request = turns[head.key.ticket.value].request;
   const quota::RequestSize size = size_of(request);
   const std::vector<std::size_t>& of_model = routes.routes_of(request.model);
@@ -72,10 +88,12 @@ Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant n
     if (earliest.at <= now && route == request.route_before) {
       before = Offer{.route = route, .earliest = earliest};
     }
-    const auto key = [&](std::size_t one, base::Instant at) {
-      return std::tuple(at, routes.is_wanted(one), routes.in_flight(one));
-    };
-    if (!has_best || key(route, earliest.at) < key(best.route, best.earliest.at)) {
+    const bool is_better =
+        !has_best || earliest.at < best.earliest.at ||
+        (earliest.at == best.earliest.at && earliest.at < quota::kUntilFreed &&
+         std::pair(routes.is_wanted(route), routes.in_flight(route)) <
+             std::pair(routes.is_wanted(best.route), routes.in_flight(best.route)));
+    if (is_better) {
       best = {.route = route, .earliest = earliest};
       has_best = true;
     }
@@ -119,33 +137,47 @@ void Scheduler::State::bind(const ReadyQueue::Head& head,
 }
 
 /// Binds the best head of the model that can go; heads that cannot claim the limit they wait for.
-bool Scheduler::State::bind_one(std::size_t model,
-                                base::Instant now,
-                                std::vector<Assignment>& out) {
+base::Instant Scheduler::State::bind_one(std::size_t model,
+                                         base::Instant now,
+                                         std::vector<Assignment>& out) {
+  base::Instant first = base::Instant::max();
   for (const ReadyQueue::Head& head : heads_of(model)) {
-    const Offer offer = best_offer(head, now);
+    const Offer offer = offer_to(head, models[model], now);
     if (offer.earliest.at <= now) {
       bind(ReadyQueue::Head(head), offer.route, now, out);
-      return true;
+      return now;
     }
+    first = std::min(first, offer.earliest.at);
     claim(offer);
   }
-  return false;
+  return first;
 }
 
 void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out) {
   claims.clear();
+  const std::size_t before = out.size();
+  base::Instant first = base::Instant::max();
   // Forward: a model that cannot go now cannot later in this pass, since binding only takes away;
   // one that was served comes again at its new place.
   for (auto place = order.begin(); place != order.end() && !is_full();) {
     const std::pair<double, std::size_t> here = *place;
     const std::size_t model = here.second;
-    if (models[model].paused || !bind_one(model, now, out)) {
+    const base::Instant at =
+        models[model].paused ? base::Instant::max() : bind_one(model, now, out);
+    if (at > now) {
+      first = std::min(first, at);
       ++place;
     } else {
       place = order.lower_bound(std::min(here, std::pair(models[model].place, model)));
     }
   }
+  if (out.size() == before && !is_full()) {
+    idle_until = std::min(first, first_timer());
+  }
+}
+
+base::Instant Scheduler::State::first_timer() const {
+  return timers.empty() ? base::Instant::max() : timers.begin()->first;
 }
 
 /// Instant::max() when only a change can help.
@@ -153,14 +185,14 @@ base::Instant Scheduler::State::earliest_binding(base::Instant now) {
   if (is_full() || paused) {
     return base::Instant::max();
   }
-  base::Instant result = timers.empty() ? base::Instant::max() : timers.begin()->first;
+  base::Instant result = first_timer();
   claims.clear();
   for (const auto& [_, model] : order) {
     if (models[model].paused) {
       continue;
     }
     for (const ReadyQueue::Head& head : heads_of(model)) {
-      const Offer offer = best_offer(head, now);
+      const Offer offer = offer_to(head, models[model], now);
       result = std::min(result, offer.earliest.at);
       claim(offer);
     }

@@ -53,6 +53,13 @@ base::Instant Pool::earliest(base::Instant now, const quota::RequestSize& size) 
   return limiter_.earliest(now, size);
 }
 
+bool Pool::depends_on_size() const {
+  const auto& limits = limiter_.domain().limits;
+  return std::any_of(limits.begin(), limits.end(), [](const quota::Limit& limit) {
+    return limit.kind == quota::LimitKind::tokens;
+  });
+}
+
 void Pool::refused(base::Instant sent,
                    base::Instant now,
                    std::optional<base::Duration> wait,

@@ -23,8 +23,11 @@ class Pool {
   [[nodiscard]] const quota::DomainLimiter& limiter() const { return limiter_; }
 
   /// The first instant ≥ now at which everything here admits the request; quota::kUntilFreed while
-  /// that depends on a release.
+  /// that depends on a release. True as long as nothing is reserved, settled, released or closed.
   [[nodiscard]] base::Instant earliest(base::Instant now, const quota::RequestSize& size) const;
+
+  /// False: earliest() is the same for every request.
+  [[nodiscard]] bool depends_on_size() const;
 
   /// A limit of rate refused a request that was sent at `sent`: closed for all until the hint is
   /// over, without a hint for 1 s·2^k.

@@ -123,6 +123,15 @@ RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
     }
   }
   wanted_.resize(pools_.size(), 0);
+  by_pool_.resize(pools_.size());
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    for (const std::size_t pool : routes_[i].pools) {
+      by_pool_[pool].push_back(i);
+    }
+  }
+  doors_.resize(routes_.size());
+  endpoint_doors_.resize(endpoints_.size(), base::Instant::min());
+  versions_.resize(by_model_.size(), 0);
   find_captives();
 }
 
@@ -194,27 +203,81 @@ bool RouteTable::has_undeclared(std::size_t model) const {
 Earliest RouteTable::earliest(std::size_t route,
                               const quota::RequestSize& size,
                               base::Instant now,
-                              const Claims& claims) const {
-  const RouteState& state = routes_[route];
-  if (!state.disabled.empty() || (!state.is_proven && state.in_flight > 0)) {
+                              const Claims& claims) {
+  Door& door = doors_[route];
+  const base::Instant open =
+      std::max({now, door.route_at, endpoint_doors_[topology_.routes[route].endpoint]});
+  if (!door.usable || open == quota::kUntilFreed) {
     return {.at = quota::kUntilFreed, .pool = std::nullopt};
   }
-  const EndpointState& endpoint = endpoint_of(route);
-  Earliest result{.at = std::max({now,
-                                  endpoint.closed_until,
-                                  endpoint.breaker.earliest(now),
-                                  state.breaker.earliest(now)}),
-                  .pool = std::nullopt};
-  for (const std::size_t pool : state.pools) {
-    if (claims.has(pool)) {
+  if (claims.signature() != 0) {
+    const std::vector<std::size_t>& pools = routes_[route].pools;
+    if (std::any_of(pools.begin(), pools.end(), [&](auto pool) { return claims.has(pool); })) {
       return {.at = quota::kUntilFreed, .pool = std::nullopt};
     }
+  }
+  if (!door.limits_known || !(door.any_size || door.size == size)) {
+    find_limits(route, size, now);
+  }
+  if (door.limits_at > open) {
+    return {.at = door.limits_at, .pool = door.pool};
+  }
+  return {.at = open, .pool = std::nullopt};
+}
+
+/// Stays true until something changes: see Pool::earliest.
+void RouteTable::find_limits(std::size_t route, const quota::RequestSize& size, base::Instant now) {
+  Door& door = doors_[route];
+  door.limits_at = base::Instant::min();
+  door.size = size;
+  door.limits_known = true;
+  door.any_size = true;
+  for (const std::size_t pool : routes_[route].pools) {
+    door.any_size = door.any_size && !pools_[pool].depends_on_size();
     const base::Instant at = pools_[pool].earliest(now, size);
-    if (at > result.at) {
-      result = {.at = at, .pool = pool};
+    if (at > door.limits_at) {
+      door.limits_at = at;
+      door.pool = static_cast<std::uint32_t>(pool);
     }
   }
-  return result;
+}
+
+void RouteTable::find_door(std::size_t route, base::Instant now) {
+  const RouteState& state = routes_[route];
+  Door& door = doors_[route];
+  door.usable = state.disabled.empty();
+  const bool is_tried = !state.is_proven && state.in_flight > 0;
+  door.route_at = is_tried ? quota::kUntilFreed : state.breaker.earliest(now);
+}
+
+void RouteTable::find_endpoint_door(std::size_t endpoint, base::Instant now) {
+  const EndpointState& state = endpoints_[endpoint];
+  const base::Instant at = std::max(state.closed_until, state.breaker.earliest(now));
+  if (at == endpoint_doors_[endpoint] || (at <= now && endpoint_doors_[endpoint] <= now)) {
+    return;
+  }
+  endpoint_doors_[endpoint] = at;
+  for (std::size_t route = 0; route < routes_.size(); ++route) {
+    if (topology_.routes[route].endpoint == endpoint) {
+      versions_[topology_.routes[route].model] += 1;
+    }
+  }
+}
+
+void RouteTable::changed_pool(std::size_t pool) {
+  for (const std::size_t route : by_pool_[pool]) {
+    doors_[route].limits_known = false;
+    versions_[topology_.routes[route].model] += 1;
+  }
+}
+
+/// After anything that happened to a request of this route.
+void RouteTable::changed(std::size_t route, base::Instant now) {
+  find_door(route, now);
+  find_endpoint_door(topology_.routes[route].endpoint, now);
+  for (const std::size_t pool : routes_[route].pools) {
+    changed_pool(pool);
+  }
 }
 
 Flight RouteTable::admit(Ticket ticket,
@@ -229,6 +292,7 @@ Flight RouteTable::admit(Ticket ticket,
   state.breaker.admit();
   endpoint.breaker.admit();
   state.in_flight += 1;
+  changed(route, now);
   return {.ticket = ticket,
           .route = route,
           .sent = now,
@@ -283,6 +347,7 @@ void RouteTable::answered(Flight& flight,
     pools_[pool].succeeded(flight.sent);
   }
   endpoint_of(flight.route).overload.succeeded(flight.sent);
+  changed(flight.route, now);
 }
 
 bool RouteTable::failed(Flight& flight,
@@ -294,7 +359,9 @@ bool RouteTable::failed(Flight& flight,
   end(flight, now, health_of(signal.kind), &random);
   (is_throttle(signal.kind) ? state.throttled : state.failed) += 1;
   react(flight, signal, now, random.uniform());
-  return disable_for(flight, signal);
+  const bool disabled = disable_for(flight, signal);
+  changed(flight.route, now);
+  return disabled;
 }
 
 void RouteTable::react(const Flight& flight,
@@ -372,6 +439,7 @@ bool RouteTable::disable_for(const Flight& flight, const quota::Signal& signal) 
 void RouteTable::cancelled(Flight& flight, base::Instant now) {
   quota::release(now, routes_[flight.route].limiters, flight.reservation, kCancelGrace);
   end(flight, now, Health::unknown, nullptr);
+  changed(flight.route, now);
 }
 
 bool RouteTable::substituted(Flight& flight, std::string_view served, base::Instant now) {
@@ -379,10 +447,12 @@ bool RouteTable::substituted(Flight& flight, std::string_view served, base::Inst
   quota::release(now, state.limiters, flight.reservation);
   end(flight, now, Health::alive, nullptr);
   state.failed += 1;
-  return disable(flight.route,
-                 fmt::format("'{}' answered where '{}' was asked for",
-                             served,
-                             topology_.routes[flight.route].api_name));
+  const bool disabled = disable(flight.route,
+                                fmt::format("'{}' answered where '{}' was asked for",
+                                            served,
+                                            topology_.routes[flight.route].api_name));
+  changed(flight.route, now);
+  return disabled;
 }
 
 bool RouteTable::disable(std::size_t route, std::string reason) {
@@ -390,16 +460,19 @@ bool RouteTable::disable(std::size_t route, std::string reason) {
     return false;
   }
   routes_[route].disabled = std::move(reason);
+  doors_[route].usable = false;
+  versions_[topology_.routes[route].model] += 1;
   find_captives();
   return true;
 }
 
-bool RouteTable::enable(std::size_t route) {
+bool RouteTable::enable(std::size_t route, base::Instant now) {
   if (is_usable(route)) {
     return false;
   }
   routes_[route].disabled.clear();
   routes_[route].is_proven = false;
+  changed(route, now);
   find_captives();
   return true;
 }
@@ -407,11 +480,13 @@ bool RouteTable::enable(std::size_t route) {
 void RouteTable::set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now) {
   CHECK(domain < topology_.domains.size());
   pools_[domain].set_limit(limit, now);
+  changed_pool(domain);
 }
 
 void RouteTable::lift_limit(std::size_t domain, LimitKind kind, base::Instant now) {
   CHECK(domain < topology_.domains.size());
   pools_[domain].lift_limit(kind, now);
+  changed_pool(domain);
 }
 
 bool RouteTable::disable_key(std::size_t route, const std::string& reason) {

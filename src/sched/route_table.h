@@ -27,15 +27,29 @@ class Claims {
  public:
   explicit Claims(std::size_t pools) : stamps_(pools, 0) {}
 
-  void clear() { ++pass_; }
+  void clear() {
+    ++pass_;
+    signature_ = 0;
+  }
 
-  void add(std::size_t pool) { stamps_[pool] = pass_; }
+  void add(std::size_t pool) {
+    if (!has(pool)) {
+      stamps_[pool] = pass_;
+      signature_ = (signature_ ^ (pool + 1)) * kFactor;
+    }
+  }
+
+  /// Equal for passes in which the same pools were claimed in the same order; 0: none.
+  [[nodiscard]] std::uint64_t signature() const { return signature_; }
 
   [[nodiscard]] bool has(std::size_t pool) const { return stamps_[pool] == pass_; }
 
  private:
+  static constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15;  // odd: nothing is lost by it
+
   std::vector<std::uint64_t> stamps_;
   std::uint64_t pass_ = 1;
+  std::uint64_t signature_ = 0;
 };
 
 /// When a route can take a request.
@@ -59,7 +73,7 @@ class RouteTable {
     return by_model_[model];
   }
 
-  [[nodiscard]] bool is_usable(std::size_t route) const { return routes_[route].disabled.empty(); }
+  [[nodiscard]] bool is_usable(std::size_t route) const { return doors_[route].usable; }
 
   [[nodiscard]] bool has_usable(std::size_t model) const;
   [[nodiscard]] bool has_usable_besides(std::size_t model, std::size_t route) const;
@@ -76,10 +90,14 @@ class RouteTable {
 
   [[nodiscard]] std::size_t in_flight(std::size_t route) const { return routes_[route].in_flight; }
 
+  /// What was found is remembered until something changes that the route depends on.
   [[nodiscard]] Earliest earliest(std::size_t route,
                                   const quota::RequestSize& size,
                                   base::Instant now,
-                                  const Claims& claims) const;
+                                  const Claims& claims);
+
+  /// Counts the changes of anything that the model's routes depend on.
+  [[nodiscard]] std::uint64_t version(std::size_t model) const { return versions_[model]; }
 
   /// Takes the request's cost from all limits of the route: all or nothing. earliest() must be now.
   [[nodiscard]] Flight admit(Ticket ticket,
@@ -111,7 +129,7 @@ class RouteTable {
 
   // A person's decisions: see Scheduler.
   bool disable(std::size_t route, std::string reason);
-  bool enable(std::size_t route);
+  bool enable(std::size_t route, base::Instant now);
   void set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now);
   void lift_limit(std::size_t domain, quota::LimitKind kind, base::Instant now);
 
@@ -137,6 +155,23 @@ class RouteTable {
     std::uint64_t throttled = 0;
   };
 
+  /// When a route opens, as far as it is known; small, since every pass looks at all of them.
+  struct Door {
+    base::Instant limits_at;  // of all pools, for a request of `size`
+    quota::RequestSize size;
+    base::Instant route_at;  // breaker and proof; kUntilFreed: not before something ends
+    std::uint32_t pool = 0;  // the one that opens last
+    bool limits_known = false;
+    bool any_size = false;  // limits_at holds for every request
+    bool usable = true;
+  };
+
+  void find_door(std::size_t route, base::Instant now);
+  void find_endpoint_door(std::size_t endpoint, base::Instant now);
+  void changed(std::size_t route, base::Instant now);
+  void changed_pool(std::size_t pool);
+  void find_limits(std::size_t route, const quota::RequestSize& size, base::Instant now);
+
   [[nodiscard]] EndpointState& endpoint_of(std::size_t route) {
     return endpoints_[topology_.routes[route].endpoint];
   }
@@ -157,6 +192,10 @@ class RouteTable {
       pools_;  // of Topology::domains, then those of routes without one; never resized
   std::vector<EndpointState> endpoints_;
   std::vector<RouteState> routes_;
+  std::vector<Door> doors_;                        // by route
+  std::vector<base::Instant> endpoint_doors_;      // by endpoint
+  std::vector<std::vector<std::size_t>> by_pool_;  // routes that drain it
+  std::vector<std::uint64_t> versions_;            // by model
   std::vector<std::vector<std::size_t>> by_model_;
   std::vector<std::vector<std::size_t>> captive_of_;  // by model: pools that all its routes drain
   std::vector<bool> ready_;                           // by model

@@ -194,10 +194,10 @@ bool Scheduler::disable_route(std::size_t route, std::string reason) {
   return is_news;
 }
 
-bool Scheduler::enable_route(std::size_t route, base::Instant /*now*/) {
+bool Scheduler::enable_route(std::size_t route, base::Instant now) {
   CHECK(route < state_->routes.size());
   state_->idle_until.reset();
-  return state_->routes.enable(route);
+  return state_->routes.enable(route, now);
 }
 
 void Scheduler::limit_domain(std::size_t domain, const quota::Limit& limit, base::Instant now) {

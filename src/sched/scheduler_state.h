@@ -47,6 +47,19 @@ struct Turn {
   [[nodiscard]] double turns() const { return std::max(1.0, request.remaining_turns); }
 };
 
+/// Where the head of a lane can go.
+struct Offer {
+  std::size_t route = 0;
+  Earliest earliest{.at = quota::kUntilFreed, .pool = std::nullopt};
+};
+
+/// The offer to the model's only head, while it waits: true as long as nothing has changed.
+struct KnownOffer {
+  Offer offer;
+  std::uint64_t version = 0;  // RouteTable::version
+  std::uint64_t claims = 0;   // Claims::signature
+};
+
 struct ModelState {
   explicit ModelState(std::size_t routes) : queue(routes + 1) {}
 
@@ -58,12 +71,7 @@ struct ModelState {
   double place = 0;                     // in the order of models, while something is ready
   std::vector<ReadyQueue::Head> heads;  // of the queue, best first
   bool heads_known = false;
-};
-
-/// Where the head of a lane can go.
-struct Offer {
-  std::size_t route = 0;
-  Earliest earliest{.at = quota::kUntilFreed, .pool = std::nullopt};
+  std::optional<KnownOffer> offer;
 };
 
 struct Scheduler::State {
@@ -93,14 +101,17 @@ struct Scheduler::State {
 
   const std::vector<ReadyQueue::Head>& heads_of(std::size_t model);
   void changed(std::size_t model);
-  [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now) const;
+  [[nodiscard]] Offer offer_to(const ReadyQueue::Head& head, ModelState& model, base::Instant now);
+  [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now);
   void claim(const Offer& offer);
-  bool bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);
+  /// The first instant at which a head of the model can go; bound if that is now.
+  base::Instant bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);
   void bind(const ReadyQueue::Head& head,
             std::size_t route,
             base::Instant now,
             std::vector<Assignment>& out);
   void bind_all(base::Instant now, std::vector<Assignment>& out);
+  [[nodiscard]] base::Instant first_timer() const;
   [[nodiscard]] base::Instant earliest_binding(base::Instant now);
 
   SchedulerOptions options;
