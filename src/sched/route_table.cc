@@ -129,7 +129,11 @@ RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
       by_pool_[pool].push_back(i);
     }
   }
-  doors_.resize(routes_.size());
+  for (const spec::Route& route : topology.routes) {
+    doors_.emplace_back();
+    doors_.back().endpoint = static_cast<std::uint32_t>(route.endpoint);
+    doors_.back().model = static_cast<std::uint32_t>(route.model);
+  }
   endpoint_doors_.resize(endpoints_.size(), base::Instant::min());
   versions_.resize(by_model_.size(), 0);
   find_captives();
@@ -205,8 +209,7 @@ Earliest RouteTable::earliest(std::size_t route,
                               base::Instant now,
                               const Claims& claims) {
   Door& door = doors_[route];
-  const base::Instant open =
-      std::max({now, door.route_at, endpoint_doors_[topology_.routes[route].endpoint]});
+  const base::Instant open = std::max({now, door.route_at, endpoint_doors_[door.endpoint]});
   if (!door.usable || open == quota::kUntilFreed) {
     return {.at = quota::kUntilFreed, .pool = std::nullopt};
   }
@@ -257,9 +260,9 @@ void RouteTable::find_endpoint_door(std::size_t endpoint, base::Instant now) {
     return;
   }
   endpoint_doors_[endpoint] = at;
-  for (std::size_t route = 0; route < routes_.size(); ++route) {
-    if (topology_.routes[route].endpoint == endpoint) {
-      versions_[topology_.routes[route].model] += 1;
+  for (const Door& door : doors_) {
+    if (door.endpoint == endpoint) {
+      versions_[door.model] += 1;
     }
   }
 }
@@ -267,7 +270,7 @@ void RouteTable::find_endpoint_door(std::size_t endpoint, base::Instant now) {
 void RouteTable::changed_pool(std::size_t pool) {
   for (const std::size_t route : by_pool_[pool]) {
     doors_[route].limits_known = false;
-    versions_[topology_.routes[route].model] += 1;
+    versions_[doors_[route].model] += 1;
   }
 }
 

@@ -161,6 +161,8 @@ class RouteTable {
     quota::RequestSize size;
     base::Instant route_at;  // breaker and proof; kUntilFreed: not before something ends
     std::uint32_t pool = 0;  // the one that opens last
+    std::uint32_t endpoint = 0;
+    std::uint32_t model = 0;
     bool limits_known = false;
     bool any_size = false;  // limits_at holds for every request
     bool usable = true;
