@@ -16,7 +16,8 @@ namespace {
 constexpr int kUnreachableMax = 3;
 constexpr std::uint32_t kSamplesMin = 5;
 constexpr double kOpenSecondsMax = 60;
-constexpr int kDoublingsMax = 5;  // 2·2^5 is beyond the maximum already
+constexpr std::size_t kDoubledMax = 8;  // the last step that is a doubling
+constexpr int kDoublingsMax = 5;        // 2·2^5 is beyond the maximum already
 
 std::int64_t second_of(base::Instant at) {
   return at.time_since_epoch() / std::chrono::seconds(1);
@@ -28,33 +29,59 @@ base::Instant Breaker::earliest(base::Instant now) const {
   if (is_closed_) {
     return now;
   }
-  return probe_on_its_way_ ? base::Instant::max() : std::max(now, open_until_);
+  return on_way_ >= step_ ? base::Instant::max() : std::max(now, open_until_);
 }
 
 void Breaker::admit() {
-  if (!is_closed_) {
-    CHECK(!probe_on_its_way_);
-    probe_on_its_way_ = true;
+  in_flight_ += 1;
+  if (is_closed_) {
+    peak_ = std::max(peak_, in_flight_);
+  } else {
+    CHECK(on_way_ < step_);
+    on_way_ += 1;
   }
 }
 
 void Breaker::ended(base::Instant sent, base::Instant now, Health health, double uniform) {
+  in_flight_ -= std::min<std::size_t>(1, in_flight_);
   if (is_closed_) {
     if (sent >= changed_at_) {
       ended_while_closed(now, health, uniform);
     }
-    return;
+  } else if (on_way_ > 0 && sent >= open_until_) {
+    on_way_ -= 1;
+    ended_while_half_open(now, health, uniform);
   }
-  // Whatever was sent while it was not closed is the probe.
-  if (!probe_on_its_way_ || sent < open_until_) {
-    return;
-  }
-  probe_on_its_way_ = false;
+}
+
+void Breaker::ended_while_half_open(base::Instant now, Health health, double uniform) {
   if (health == Health::good) {
-    close(now);
+    good_ += 1;
+    if (good_ >= step_) {
+      advance(now);
+    }
   } else if (health == Health::failing || health == Health::unreachable) {
-    open(now, uniform);
+    bad_ += 1;
+    if (2 * bad_ >= step_) {
+      open(now, uniform);
+    }
   }
+}
+
+/// 1, 2, 4, 8, half of what there was, all of it.
+void Breaker::advance(base::Instant now) {
+  const std::size_t half = peak_ / 2;
+  std::size_t next = 2 * step_;
+  if (step_ >= kDoubledMax) {
+    next = step_ < half ? half : peak_;
+  }
+  if (next >= peak_) {
+    close(now);
+    return;
+  }
+  step_ = next;
+  good_ = 0;
+  bad_ = 0;
 }
 
 void Breaker::ended_while_closed(base::Instant now, Health health, double uniform) {
@@ -98,13 +125,20 @@ void Breaker::open(base::Instant now, double uniform) {
   const double usual =
       std::min(kOpenSecondsMax, std::ldexp(2.0, std::min(openings_, kDoublingsMax)));
   is_closed_ = false;
+  step_ = 1;
+  on_way_ = 0;
+  good_ = 0;
+  bad_ = 0;
   openings_ += 1;
   changed_at_ = now;
   open_until_ = now + base::from_seconds(usual * (0.8 + 0.4 * uniform));
 }
 
 void Breaker::close(base::Instant now) {
+  const std::size_t in_flight = in_flight_;
   *this = Breaker();
+  in_flight_ = in_flight;
+  peak_ = in_flight;
   changed_at_ = now;
 }
 

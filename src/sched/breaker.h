@@ -3,6 +3,7 @@
 #include "sortie/base/time.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace sortie::sched {
@@ -18,13 +19,16 @@ enum class Health : std::uint8_t {
 
 /// A circuit breaker. Closed, it watches a rolling window of 20 s; three requests in a row that
 /// could not reach the server, or half of at least five failing, open it for min(60, 2·2^k) s ± 20
-/// %; then exactly one real request goes through, which closes it or opens it again with k + 1.
-/// Limits (429) never open it. Pure; takes `now`, which must never go backwards. Requests that were
-/// sent before the last change of state are not counted.
+/// %. Then it is half open: one real request goes through, then 2, 4 and 8 at once, then half of
+/// what was in flight before; each step follows when so many were answered well. It closes when a
+/// step would let through all that was in flight before. The failure of the first request, or of
+/// half a step, opens it again with k + 1. Limits (429) never open it. Pure; takes `now`, which
+/// must never go backwards. Requests that were sent before the last change of state are not
+/// counted.
 class Breaker {
  public:
-  /// The first instant ≥ now at which a request may pass; Instant::max() while the one request is
-  /// on its way.
+  /// The first instant ≥ now at which a request may pass; Instant::max() while as many are on their
+  /// way as the step allows.
   [[nodiscard]] base::Instant earliest(base::Instant now) const;
 
   /// A request is sent: earliest(now) must be now.
@@ -47,13 +51,21 @@ class Breaker {
 
   static constexpr std::int64_t kWindowSeconds = 20;
 
+  void ended_while_half_open(base::Instant now, Health health, double uniform);
+  void advance(base::Instant now);
   void ended_while_closed(base::Instant now, Health health, double uniform);
   void open(base::Instant now, double uniform);
   void close(base::Instant now);
   [[nodiscard]] bool is_too_bad(base::Instant now) const;
 
   bool is_closed_ = true;
-  bool probe_on_its_way_ = false;  // only when not closed
+  std::size_t in_flight_ = 0;
+  std::size_t peak_ = 0;  // most in flight while closed
+  // Only while not closed: the step, what is on its way since it opened, and what came of the step.
+  std::size_t step_ = 1;
+  std::size_t on_way_ = 0;
+  std::size_t good_ = 0;
+  std::size_t bad_ = 0;
   base::Instant changed_at_ = base::Instant::min();
   base::Instant open_until_ = base::Instant::min();
   int openings_ = 0;     // since it was last closed by a good answer

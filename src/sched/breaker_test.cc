@@ -2,6 +2,8 @@
 
 #include "sortie/sched/test_support.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace sortie::sched {
@@ -130,6 +132,65 @@ TEST(Breaker, ignores_the_late_ends_of_requests_sent_before_it_opened) {
     breaker.ended(at(9), at(14), Health::failing, 0.5);
   }
   EXPECT_TRUE(breaker.is_closed());
+}
+
+/// So many at once, while it is closed.
+void carry(Breaker& breaker, double seconds, int requests) {
+  for (int i = 0; i < requests; ++i) {
+    breaker.admit();
+  }
+  for (int i = 0; i < requests; ++i) {
+    breaker.ended(at(seconds), at(seconds), Health::good, 0.5);
+  }
+}
+
+/// How many it lets through at once; they are answered a second later.
+int step(Breaker& breaker, double now) {
+  int requests = 0;
+  for (; !breaker.is_closed() && breaker.earliest(at(now)) <= at(now); ++requests) {
+    breaker.admit();
+  }
+  for (int i = 0; i < requests; ++i) {
+    breaker.ended(at(now), at(now + 1), Health::good, 0.5);
+  }
+  return requests;
+}
+
+TEST(Breaker, returns_by_doubling_and_then_at_half_of_what_there_was) {
+  Breaker breaker;
+  carry(breaker, 0, 60);
+  break_it(breaker, 1);
+  std::vector<int> steps;
+  for (double now = 4; !breaker.is_closed(); now += 1) {
+    steps.push_back(step(breaker, now));
+  }
+  EXPECT_EQ(steps, (std::vector{1, 2, 4, 8, 30}));
+}
+
+TEST(Breaker, does_not_hold_back_what_there_never_was) {
+  Breaker breaker;
+  carry(breaker, 0, 7);
+  break_it(breaker, 1);
+  std::vector<int> steps;
+  for (double now = 4; !breaker.is_closed(); now += 1) {
+    steps.push_back(step(breaker, now));
+  }
+  EXPECT_EQ(steps, (std::vector{1, 2, 4}));
+}
+
+TEST(Breaker, opens_again_when_half_a_step_fails) {
+  Breaker breaker;
+  carry(breaker, 0, 60);
+  break_it(breaker, 1);
+  step(breaker, 4);
+  step(breaker, 5);
+  for (int i = 0; i < 4; ++i) {
+    breaker.admit();
+  }
+  breaker.ended(at(6), at(7), Health::failing, 0.5);
+  EXPECT_EQ(breaker.earliest(at(7)), at(7));
+  breaker.ended(at(6), at(7), Health::failing, 0.5);
+  EXPECT_EQ(breaker.earliest(at(7)), at(11));  // the second time
 }
 
 }  // namespace
