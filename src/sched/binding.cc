@@ -81,7 +81,7 @@ Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant n
   std::optional<Offer> before;
   for (std::size_t i = 0; i < of_model.size(); ++i) {
     const std::size_t route = of_model[i];
-    if (i + 1 == head.lane || !routes.is_usable(route)) {
+    if (i + 1 == head.lane) {
       continue;
     }
     const Earliest earliest = routes.earliest(route, size, now, claims);

@@ -38,6 +38,13 @@ class Breaker {
   /// opens.
   void ended(base::Instant sent, base::Instant now, Health health, double uniform);
 
+  /// Opens it for reasons that it does not see itself.
+  void trip(base::Instant now, double uniform) {
+    if (is_closed_) {
+      open(now, uniform);
+    }
+  }
+
   [[nodiscard]] bool is_closed() const { return is_closed_; }
 
   [[nodiscard]] base::Instant open_until() const { return open_until_; }

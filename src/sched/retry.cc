@@ -86,6 +86,10 @@ bool is_failure_of_server(SignalClass kind) {
 
 }  // namespace
 
+bool is_failure(SignalClass kind) {
+  return is_failure_of_server(kind) || kind == SignalClass::bad_request;
+}
+
 RetryDecision after_failure(SignalClass kind,
                             bool was_probe,
                             const RetryBudget& budget,

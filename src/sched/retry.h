@@ -3,7 +3,9 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/signal.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 // What a failure means for the turn that failed: the table of docs/design/scheduling.md as a pure
 // function. What it means for the route and its limits is RouteTable's business.
@@ -18,6 +20,9 @@ struct TurnHistory {
   int broken = 0;
   int stalls = 0;
   int refusals = 0;  // 400 and its like
+  // Of the last failure that the server or the request itself was to blame for.
+  std::optional<quota::SignalClass> failed_as = std::nullopt;
+  std::size_t failed_on = 0;  // route
 };
 
 struct RetryBudget {
@@ -37,6 +42,9 @@ struct RetryDecision {
   base::Duration wait{};  // before this turn may go again
   NextRoute next = NextRoute::any;
 };
+
+/// The server failed, or refused this request: not a limit, and not a key.
+[[nodiscard]] bool is_failure(quota::SignalClass kind);
 
 /// Decides, and counts in `history`. `was_probe`: a breaker let this one request through to see
 /// whether its server is back; its failure says nothing about the turn, and is counted like a

@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,95 +29,42 @@
 
 namespace sortie::sched {
 
-namespace {
-
-using quota::Dimension;
-using quota::LimitKind;
-using quota::SignalClass;
-
-// The server may still be working on a request that we cancelled.
-constexpr base::Duration kCancelGrace = std::chrono::seconds(10);
-constexpr base::Duration kRampWait = std::chrono::seconds(5);
-
-Health health_of(SignalClass kind) {
-  switch (kind) {
-    case SignalClass::transient:
-    case SignalClass::broken:
-    case SignalClass::stall:
-      return Health::failing;
-    case SignalClass::not_processed:
-      return Health::unreachable;
-    case SignalClass::cancelled:
-      return Health::unknown;
-    default:
-      return Health::alive;
-  }
-}
-
-bool is_throttle(SignalClass kind) {
-  return kind == SignalClass::throttle || kind == SignalClass::concurrency ||
-         kind == SignalClass::daily_cap || kind == SignalClass::ramp;
-}
-
-bool is_about(Dimension dimension, LimitKind kind) {
-  switch (dimension) {
-    case Dimension::requests:
-      return kind == LimitKind::requests;
-    case Dimension::tokens:
-      return kind == LimitKind::tokens;
-    case Dimension::concurrency:
-      return kind == LimitKind::concurrency;
-    case Dimension::unknown:
-      return true;
-  }
-  return true;
-}
-
-bool has_limit_of(const Pool& pool, Dimension dimension) {
-  const auto& limits = pool.limiter().domain().limits;
-  return std::any_of(limits.begin(), limits.end(), [&](const quota::Limit& limit) {
-    return is_about(dimension, limit.kind);
-  });
-}
-
-/// "key rejected (401 invalid_api_key): Incorrect API key provided"
-std::string reason_of(std::string_view what, const quota::Signal& signal) {
-  std::string reason(what);
-  if (signal.status != 0 || !signal.code.empty()) {
-    const std::string status =
-        signal.status != 0 ? fmt::format("{}", signal.status) : std::string();
-    const std::string_view space = !status.empty() && !signal.code.empty() ? " " : "";
-    reason += fmt::format(" ({}{}{})", status, space, signal.code);
-  }
-  if (!signal.message.empty()) {
-    reason += ": " + signal.message;
-  }
-  return reason;
-}
-
-}  // namespace
-
-RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
+RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& options)
     : topology_(topology),
       endpoints_(topology.endpoints.size()),
       routes_(topology.routes.size()),
-      by_model_(topology.models.size()) {
-  const quota::DomainOptions options{.jitter_seconds = jitter_seconds};
-  // Routes point into it: it must not grow afterwards.
-  pools_.reserve(topology.domains.size() + topology.routes.size());
-  for (const quota::LimitDomain& domain : topology.domains) {
-    pools_.emplace_back(domain, options);
-  }
-  captive_of_.resize(by_model_.size());
-  ready_.resize(by_model_.size(), false);
+      endpoint_doors_(topology.endpoints.size(), base::Instant::min()),
+      versions_(topology.models.size(), 0),
+      by_model_(topology.models.size()),
+      captive_of_(topology.models.size()),
+      ready_(topology.models.size(), false) {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const spec::Route& route = topology.routes[i];
     CHECK(route.model < by_model_.size() && route.endpoint < endpoints_.size());
     by_model_[route.model].push_back(i);
+    doors_.emplace_back();
+    doors_.back().endpoint = static_cast<std::uint32_t>(route.endpoint);
+    doors_.back().model = static_cast<std::uint32_t>(route.model);
+  }
+  add_pools(options);
+  add_keys(options);
+  add_services(options);
+  find_captives();
+}
+
+void RouteTable::add_pools(const SchedulerOptions& options) {
+  const quota::DomainOptions domain_options{.jitter_seconds = options.jitter_seconds};
+  // Routes point into it: it must not grow afterwards.
+  pools_.reserve(topology_.domains.size() + topology_.routes.size());
+  for (const quota::LimitDomain& domain : topology_.domains) {
+    pools_.emplace_back(domain, domain_options);
+  }
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const spec::Route& route = topology_.routes[i];
     routes_[i].pools = route.domains;
     if (route.domains.empty()) {
       routes_[i].pools.push_back(pools_.size());
-      pools_.emplace_back(quota::LimitDomain{.name = route.name, .limits = {}}, options);
+      pools_.emplace_back(quota::LimitDomain{.name = route.name, .limits = {}}, domain_options);
     }
     for (const std::size_t pool : routes_[i].pools) {
       CHECK(pool < pools_.size());
@@ -129,14 +78,32 @@ RouteTable::RouteTable(const spec::Topology& topology, double jitter_seconds)
       by_pool_[pool].push_back(i);
     }
   }
-  for (const spec::Route& route : topology.routes) {
-    doors_.emplace_back();
-    doors_.back().endpoint = static_cast<std::uint32_t>(route.endpoint);
-    doors_.back().model = static_cast<std::uint32_t>(route.model);
+}
+
+void RouteTable::add_keys(const SchedulerOptions& options) {
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> known;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const spec::Route& route = topology_.routes[i];
+    const auto [place, is_new] = known.try_emplace({route.endpoint, route.key}, keys_.size());
+    if (is_new) {
+      keys_.push_back({.health = KeyHealth(options.dead_key_recheck), .routes = {}});
+    }
+    keys_[place->second].routes.push_back(i);
+    routes_[i].key = place->second;
   }
-  endpoint_doors_.resize(endpoints_.size(), base::Instant::min());
-  versions_.resize(by_model_.size(), 0);
-  find_captives();
+}
+
+void RouteTable::add_services(const SchedulerOptions& options) {
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> known;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const spec::Route& route = topology_.routes[i];
+    const auto [place, is_new] = known.try_emplace({route.endpoint, route.model}, services_.size());
+    if (is_new) {
+      services_.emplace_back(has_undeclared(route.model) ? options.window_first : 0);
+    }
+    doors_[i].service = static_cast<std::uint32_t>(place->second);
+  }
+  service_doors_.resize(services_.size(), base::Instant::min());
 }
 
 /// After a change of what is usable. A model has no way around a pool that all its routes drain.
@@ -209,8 +176,9 @@ Earliest RouteTable::earliest(std::size_t route,
                               base::Instant now,
                               const Claims& claims) {
   Door& door = doors_[route];
-  const base::Instant open = std::max({now, door.route_at, endpoint_doors_[door.endpoint]});
-  if (!door.usable || open == quota::kUntilFreed) {
+  const base::Instant open =
+      std::max({now, door.route_at, endpoint_doors_[door.endpoint], service_doors_[door.service]});
+  if (open == quota::kUntilFreed) {
     return {.at = quota::kUntilFreed, .pool = std::nullopt};
   }
   if (claims.signature() != 0) {
@@ -247,15 +215,21 @@ void RouteTable::find_limits(std::size_t route, const quota::RequestSize& size, 
 
 void RouteTable::find_door(std::size_t route, base::Instant now) {
   const RouteState& state = routes_[route];
+  const KeyHealth& key = keys_[state.key].health;
   Door& door = doors_[route];
-  door.usable = state.disabled.empty();
+  if (!state.disabled.empty()) {
+    const bool is_checked = state.died_by_key && key.is_dead();
+    door.usable = is_checked && key.may_return();
+    door.route_at = is_checked ? key.earliest(now) : quota::kUntilFreed;
+    return;
+  }
+  door.usable = true;
   const bool is_tried = !state.is_proven && state.in_flight > 0;
   door.route_at = is_tried ? quota::kUntilFreed : state.breaker.earliest(now);
 }
 
 void RouteTable::find_endpoint_door(std::size_t endpoint, base::Instant now) {
-  const EndpointState& state = endpoints_[endpoint];
-  const base::Instant at = std::max(state.closed_until, state.breaker.earliest(now));
+  const base::Instant at = endpoints_[endpoint].earliest(now);
   if (at == endpoint_doors_[endpoint] || (at <= now && endpoint_doors_[endpoint] <= now)) {
     return;
   }
@@ -265,6 +239,11 @@ void RouteTable::find_endpoint_door(std::size_t endpoint, base::Instant now) {
       versions_[door.model] += 1;
     }
   }
+}
+
+void RouteTable::find_service_door(std::size_t route, base::Instant now) {
+  service_doors_[doors_[route].service] = service_of(route).earliest(now);
+  versions_[doors_[route].model] += 1;
 }
 
 void RouteTable::changed_pool(std::size_t pool) {
@@ -277,7 +256,8 @@ void RouteTable::changed_pool(std::size_t pool) {
 /// After anything that happened to a request of this route.
 void RouteTable::changed(std::size_t route, base::Instant now) {
   find_door(route, now);
-  find_endpoint_door(topology_.routes[route].endpoint, now);
+  find_endpoint_door(doors_[route].endpoint, now);
+  find_service_door(route, now);
   for (const std::size_t pool : routes_[route].pools) {
     changed_pool(pool);
   }
@@ -288,13 +268,21 @@ Flight RouteTable::admit(Ticket ticket,
                          const quota::RequestSize& size,
                          base::Instant now) {
   RouteState& state = routes_[route];
-  EndpointState& endpoint = endpoint_of(route);
+  Breaker& endpoint = breaker_of_endpoint(route);
+  KeyState& key = keys_[state.key];
   auto reservation = quota::admit(now, state.limiters, size);
   CHECK(reservation.has_value());
-  const bool is_probe = !state.breaker.is_closed() || !endpoint.breaker.is_closed();
+  const bool is_probe = !state.breaker.is_closed() || !endpoint.is_closed() || key.health.is_dead();
   state.breaker.admit();
-  endpoint.breaker.admit();
+  endpoint.admit();
+  service_of(route).admit();
   state.in_flight += 1;
+  if (key.health.is_dead()) {
+    key.health.admit();
+    for (const std::size_t other : key.routes) {
+      find_door(other, now);
+    }
+  }
   changed(route, now);
   return {.ticket = ticket,
           .route = route,
@@ -307,7 +295,7 @@ base::Instant RouteTable::departure(std::size_t route,
                                     std::optional<base::Instant> granted,
                                     base::Instant now) {
   const RouteState& state = routes_[route];
-  base::Instant open = std::max(now, endpoint_of(route).closed_until);
+  base::Instant open = std::max(now, service_of(route).closed_until());
   for (const std::size_t pool : state.pools) {
     open = std::max(open, pools_[pool].closed_until());
   }
@@ -324,189 +312,9 @@ base::Instant RouteTable::departure(std::size_t route,
   return at;
 }
 
-void RouteTable::end(const Flight& flight,
-                     base::Instant now,
-                     Health health,
-                     base::RandomStream* random) {
-  RouteState& state = routes_[flight.route];
-  state.in_flight -= 1;
-  const auto draw = [&] { return random != nullptr ? random->uniform() : 0.0; };
-  state.breaker.ended(flight.sent, now, health, draw());
-  endpoint_of(flight.route).breaker.ended(flight.sent, now, health, draw());
-}
-
-void RouteTable::answered(Flight& flight,
-                          const quota::RequestSize& used,
-                          const quota::LimitHints& hints,
-                          base::Instant now) {
-  RouteState& state = routes_[flight.route];
-  quota::settle(now, state.limiters, flight.reservation, used);
-  quota::release(now, state.limiters, flight.reservation);
-  quota::observe(now, state.limiters, hints, flight.reservation);
-  end(flight, now, Health::good, nullptr);
-  state.is_proven = true;
-  state.answered += 1;
-  for (const std::size_t pool : state.pools) {
-    pools_[pool].succeeded(flight.sent);
-  }
-  endpoint_of(flight.route).overload.succeeded(flight.sent);
-  changed(flight.route, now);
-}
-
-bool RouteTable::failed(Flight& flight,
-                        const quota::Signal& signal,
-                        base::Instant now,
-                        base::RandomStream& random) {
-  RouteState& state = routes_[flight.route];
-  quota::release(now, state.limiters, flight.reservation);
-  end(flight, now, health_of(signal.kind), &random);
-  (is_throttle(signal.kind) ? state.throttled : state.failed) += 1;
-  react(flight, signal, now, random.uniform());
-  const bool disabled = disable_for(flight, signal);
-  changed(flight.route, now);
-  return disabled;
-}
-
-void RouteTable::react(const Flight& flight,
-                       const quota::Signal& signal,
-                       base::Instant now,
-                       double uniform) {
-  EndpointState& endpoint = endpoint_of(flight.route);
-  switch (signal.kind) {
-    case SignalClass::throttle:
-    case SignalClass::concurrency:
-    case SignalClass::daily_cap:
-      refuse(flight, signal, now, uniform);
-      break;
-    case SignalClass::ramp:
-      for (const std::size_t pool : routes_[flight.route].pools) {
-        pools_[pool].close(now + quota::gate_wait(signal.wait.value_or(kRampWait), uniform));
-      }
-      break;
-    case SignalClass::overload:
-      if (const auto wait = endpoint.overload.next(flight.sent, now, uniform)) {
-        endpoint.closed_until = std::max(endpoint.closed_until, now + *wait);
-      }
-      if (signal.wait) {
-        endpoint.closed_until =
-            std::max(endpoint.closed_until, now + quota::gate_wait(*signal.wait, uniform));
-      }
-      break;
-    default:
-      break;
-  }
-}
-
-void RouteTable::refuse(const Flight& flight,
-                        const quota::Signal& signal,
-                        base::Instant now,
-                        double uniform) {
-  const bool is_crowd =
-      signal.kind == SignalClass::concurrency || signal.dimension == Dimension::concurrency;
-  const Dimension dimension = is_crowd ? Dimension::concurrency : signal.dimension;
-  const std::vector<std::size_t>& pools = routes_[flight.route].pools;
-  // A limit that nobody declared may be in any of them.
-  const bool is_declared = std::any_of(pools.begin(), pools.end(), [&](std::size_t pool) {
-    return has_limit_of(pools_[pool], dimension);
-  });
-  for (const std::size_t index : pools) {
-    Pool& pool = pools_[index];
-    if (is_declared && dimension != Dimension::unknown && !has_limit_of(pool, dimension)) {
-      continue;
-    }
-    if (signal.kind == SignalClass::daily_cap) {
-      pool.exhausted(now, signal.wait, uniform);
-    } else if (is_crowd) {
-      pool.crowded(flight.sent, now, signal.wait, uniform);
-    } else {
-      pool.refused(flight.sent, now, signal.wait, uniform);
-    }
-  }
-}
-
-bool RouteTable::disable_for(const Flight& flight, const quota::Signal& signal) {
-  switch (signal.kind) {
-    case SignalClass::auth:
-      return disable_key(flight.route, reason_of("key rejected", signal));
-    case SignalClass::out_of_money:
-      return disable_key(flight.route, reason_of("out of money", signal));
-    case SignalClass::wrong_name:
-      return disable(flight.route, reason_of("model or deployment unknown here", signal));
-    case SignalClass::wrong_model:
-      return disable(flight.route, reason_of("another model answered", signal));
-    default:
-      return false;
-  }
-}
-
-void RouteTable::cancelled(Flight& flight, base::Instant now) {
-  quota::release(now, routes_[flight.route].limiters, flight.reservation, kCancelGrace);
-  end(flight, now, Health::unknown, nullptr);
-  changed(flight.route, now);
-}
-
-bool RouteTable::substituted(Flight& flight, std::string_view served, base::Instant now) {
-  RouteState& state = routes_[flight.route];
-  quota::release(now, state.limiters, flight.reservation);
-  end(flight, now, Health::alive, nullptr);
-  state.failed += 1;
-  const bool disabled = disable(flight.route,
-                                fmt::format("'{}' answered where '{}' was asked for",
-                                            served,
-                                            topology_.routes[flight.route].api_name));
-  changed(flight.route, now);
-  return disabled;
-}
-
-bool RouteTable::disable(std::size_t route, std::string reason) {
-  if (!is_usable(route)) {
-    return false;
-  }
-  routes_[route].disabled = std::move(reason);
-  doors_[route].usable = false;
-  versions_[topology_.routes[route].model] += 1;
-  find_captives();
-  return true;
-}
-
-bool RouteTable::enable(std::size_t route, base::Instant now) {
-  if (is_usable(route)) {
-    return false;
-  }
-  routes_[route].disabled.clear();
-  routes_[route].is_proven = false;
-  changed(route, now);
-  find_captives();
-  return true;
-}
-
-void RouteTable::set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now) {
-  CHECK(domain < topology_.domains.size());
-  pools_[domain].set_limit(limit, now);
-  changed_pool(domain);
-}
-
-void RouteTable::lift_limit(std::size_t domain, LimitKind kind, base::Instant now) {
-  CHECK(domain < topology_.domains.size());
-  pools_[domain].lift_limit(kind, now);
-  changed_pool(domain);
-}
-
-bool RouteTable::disable_key(std::size_t route, const std::string& reason) {
-  const spec::Route& dead = topology_.routes[route];
-  bool is_news = false;
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
-    const spec::Route& other = topology_.routes[i];
-    if (other.endpoint == dead.endpoint && other.key == dead.key) {
-      is_news = disable(i, reason) || is_news;
-    }
-  }
-  return is_news;
-}
-
 RouteStatus RouteTable::status(std::size_t route, base::Instant now) const {
   const RouteState& state = routes_[route];
-  const EndpointState& endpoint = endpoint_of(route);
+  const Breaker& endpoint = endpoints_[doors_[route].endpoint];
   RouteStatus status{.usable = state.disabled.empty(),
                      .reason = state.disabled,
                      .in_flight = state.in_flight,
@@ -514,8 +322,8 @@ RouteStatus RouteTable::status(std::size_t route, base::Instant now) const {
                      .failed = state.failed,
                      .throttled = state.throttled,
                      .closed_until = std::nullopt};
-  base::Instant closed =
-      std::max({endpoint.closed_until, endpoint.breaker.open_until(), state.breaker.open_until()});
+  base::Instant closed = std::max(
+      {service_of(route).closed_until(), endpoint.open_until(), state.breaker.open_until()});
   for (const std::size_t pool : state.pools) {
     closed = std::max(closed, pools_[pool].closed_until());
     if (status.usable && pools_[pool].is_exhausted(now)) {

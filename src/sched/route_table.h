@@ -5,9 +5,12 @@
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
-#include "sortie/sched/backoff.h"
+#include "sortie/sched/answer_times.h"
 #include "sortie/sched/breaker.h"
+#include "sortie/sched/failure_watch.h"
 #include "sortie/sched/flights.h"
+#include "sortie/sched/key_health.h"
+#include "sortie/sched/load_window.h"
 #include "sortie/sched/pool.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
@@ -58,12 +61,18 @@ struct Earliest {
   std::optional<std::size_t> pool;  // the limit that makes it wait until then
 };
 
+/// What a failure did to its route.
+struct FailureEffect {
+  bool disabled = false;  // by this failure
+  bool is_sick = false;   // it fails whatever it is asked while others answer
+};
+
 /// Routes with the limits, gates and breakers in front of them: where a request may go, and what
 /// its end means for those that follow. Knows nothing of queues. A route without a declared limit
 /// domain has a pool of its own.
 class RouteTable {
  public:
-  RouteTable(const spec::Topology& topology, double jitter_seconds);
+  RouteTable(const spec::Topology& topology, const SchedulerOptions& options);
 
   [[nodiscard]] std::size_t size() const { return routes_.size(); }
 
@@ -113,14 +122,25 @@ class RouteTable {
   void answered(Flight& flight,
                 const quota::RequestSize& used,
                 const quota::LimitHints& hints,
+                const AnswerTiming& timing,
                 base::Instant now);
 
-  /// Gates, disables and counts as the signal's class demands. True when a route was disabled by
-  /// it.
-  bool failed(Flight& flight,
-              const quota::Signal& signal,
-              base::Instant now,
-              base::RandomStream& random);
+  /// Gates, disables and counts as the signal's class demands. `is_poison`: the item is to blame.
+  FailureEffect failed(Flight& flight,
+                       const quota::Signal& signal,
+                       bool is_poison,
+                       base::Instant now,
+                       base::RandomStream& random);
+
+  /// The route has answered something of late.
+  [[nodiscard]] bool works(std::size_t route, base::Instant now) const {
+    return routes_[route].watch.works(now);
+  }
+
+  [[nodiscard]] SilenceLimits silence_limits(std::size_t route,
+                                             double input_tokens,
+                                             double output_tokens_max,
+                                             bool shows_life) const;
 
   void cancelled(Flight& flight, base::Instant now);
 
@@ -137,22 +157,25 @@ class RouteTable {
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
 
  private:
-  struct EndpointState {
-    Breaker breaker;
-    Backoff overload{{.law = Backoff::Law::decorrelated, .first_seconds = 1, .seconds_max = 30}};
-    base::Instant closed_until = base::Instant::min();
-  };
-
   struct RouteState {
     std::vector<std::size_t> pools;
     std::vector<quota::DomainLimiter*> limiters;  // of these pools
+    std::size_t key = 0;                          // in keys_
     Breaker breaker;
-    bool is_proven = false;  // has answered well
-    std::string disabled;    // why; "" while usable
+    FailureWatch watch;
+    AnswerTimes times;
+    bool is_proven = false;    // has answered well
+    std::string disabled;      // why; "" while usable
+    bool died_by_key = false;  // and comes back with it
     std::size_t in_flight = 0;
     std::uint64_t answered = 0;
     std::uint64_t failed = 0;
     std::uint64_t throttled = 0;
+  };
+
+  struct KeyState {
+    KeyHealth health;
+    std::vector<std::size_t> routes;
   };
 
   /// When a route opens, as far as it is known; small, since every pass looks at all of them.
@@ -162,6 +185,7 @@ class RouteTable {
     base::Instant route_at;  // breaker and proof; kUntilFreed: not before something ends
     std::uint32_t pool = 0;  // the one that opens last
     std::uint32_t endpoint = 0;
+    std::uint32_t service = 0;
     std::uint32_t model = 0;
     bool limits_known = false;
     bool any_size = false;  // limits_at holds for every request
@@ -170,32 +194,46 @@ class RouteTable {
 
   void find_door(std::size_t route, base::Instant now);
   void find_endpoint_door(std::size_t endpoint, base::Instant now);
+  void find_service_door(std::size_t route, base::Instant now);
   void changed(std::size_t route, base::Instant now);
   void changed_pool(std::size_t pool);
   void find_limits(std::size_t route, const quota::RequestSize& size, base::Instant now);
 
-  [[nodiscard]] EndpointState& endpoint_of(std::size_t route) {
-    return endpoints_[topology_.routes[route].endpoint];
+  [[nodiscard]] Breaker& breaker_of_endpoint(std::size_t route) {
+    return endpoints_[doors_[route].endpoint];
   }
 
-  [[nodiscard]] const EndpointState& endpoint_of(std::size_t route) const {
-    return endpoints_[topology_.routes[route].endpoint];
+  [[nodiscard]] LoadWindow& service_of(std::size_t route) {
+    return services_[doors_[route].service];
   }
 
+  [[nodiscard]] const LoadWindow& service_of(std::size_t route) const {
+    return services_[doors_[route].service];
+  }
+
+  void add_pools(const SchedulerOptions& options);
+  void add_keys(const SchedulerOptions& options);
+  void add_services(const SchedulerOptions& options);
+  [[nodiscard]] bool others_work(std::size_t route, base::Instant now) const;
   void end(const Flight& flight, base::Instant now, Health health, base::RandomStream* random);
+  void end_check(const Flight& flight, bool accepted, base::Instant now);
   void react(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
   void refuse(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);
-  bool disable_for(const Flight& flight, const quota::Signal& signal);
+  bool disable_for(const Flight& flight, const quota::Signal& signal, base::Instant now);
   void find_captives();
-  bool disable_key(std::size_t route, const std::string& reason);
+  bool disable_key(const Flight& flight, const quota::Signal& signal, base::Instant now);
+  void revive_key(std::size_t key);
 
   const spec::Topology& topology_;
   std::vector<Pool>
       pools_;  // of Topology::domains, then those of routes without one; never resized
-  std::vector<EndpointState> endpoints_;
+  std::vector<Breaker> endpoints_;
+  std::vector<LoadWindow> services_;  // a model of an endpoint
+  std::vector<KeyState> keys_;
   std::vector<RouteState> routes_;
   std::vector<Door> doors_;                        // by route
   std::vector<base::Instant> endpoint_doors_;      // by endpoint
+  std::vector<base::Instant> service_doors_;       // by service
   std::vector<std::vector<std::size_t>> by_pool_;  // routes that drain it
   std::vector<std::uint64_t> versions_;            // by model
   std::vector<std::vector<std::size_t>> by_model_;

@@ -40,7 +40,7 @@ base::Digest seed_digest(std::uint64_t seed) {
 
 Scheduler::State::State(const spec::Topology& topology, const SchedulerOptions& scheduler_options)
     : options(scheduler_options),
-      routes(topology, scheduler_options.jitter_seconds),
+      routes(topology, scheduler_options),
       shares(topology),
       random(seed_digest(scheduler_options.seed)),
       claims(routes.pools()) {
@@ -110,30 +110,43 @@ void Scheduler::answered(const Assignment& assignment,
                          double input_tokens,
                          double output_tokens,
                          const quota::LimitHints& hints,
-                         base::Instant now) {
+                         base::Instant now,
+                         const AnswerTiming& timing) {
   Flight flight = state_->land(assignment, now, true);
   const double max_output = state_->turns[flight.ticket.value].request.max_output_tokens;
   state_->routes.answered(
       flight,
       {.input = input_tokens, .output = output_tokens, .max_output = max_output},
       hints,
+      timing,
       now);
+  state_->retries.answered(now);
   state_->forget(flight.ticket);
+}
+
+SilenceLimits Scheduler::silence_limits(const Assignment& assignment, bool shows_life) const {
+  const ReadyTurn& turn = state_->turns[assignment.ticket.value].request;
+  return state_->routes.silence_limits(
+      assignment.route, turn.input_tokens, turn.max_output_tokens, shows_life);
 }
 
 FailureVerdict Scheduler::failed(const Assignment& assignment,
                                  const quota::Signal& signal,
                                  base::Instant now) {
   Flight flight = state_->land(assignment, now, false);
-  const bool disabled = state_->routes.failed(flight, signal, now, state_->random);
-  const RetryBudget budget{.counted_max = state_->options.transient_attempts_max,
-                           .uncounted_max = state_->options.unprocessed_attempts_max};
-  const RetryDecision decision = after_failure(signal.kind,
-                                               flight.is_probe,
-                                               budget,
-                                               state_->turns[flight.ticket.value].history,
-                                               state_->random.uniform());
-  return state_->requeue(flight, decision, disabled, now);
+  TurnHistory& history = state_->turns[flight.ticket.value].history;
+  const bool is_poison = state_->is_poison(history, flight.route, signal.kind, now);
+  const FailureEffect effect =
+      state_->routes.failed(flight, signal, is_poison, now, state_->random);
+  if (is_failure(signal.kind)) {
+    history.failed_as = signal.kind;
+    history.failed_on = flight.route;
+  }
+  // What a sick route answers says nothing about the item.
+  const bool is_servers = flight.is_probe || effect.is_sick;
+  const quota::SignalClass kind = effect.is_sick ? quota::SignalClass::transient : signal.kind;
+  return state_->requeue(
+      flight, state_->after(kind, is_servers, history, now), effect.disabled, now);
 }
 
 FailureVerdict Scheduler::wrong_model(const Assignment& assignment,

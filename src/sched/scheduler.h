@@ -93,6 +93,23 @@ struct SchedulerOptions {
   int transient_attempts_max = 6;     // per turn, of classes that count
   int unprocessed_attempts_max = 20;  // per turn, of classes that do not count
   std::uint64_t seed = 0;             // of back-off jitter
+  // A key that is refused is asked once again after so long; zero: never.
+  base::Duration dead_key_recheck{};
+  // Requests in flight at first, per model of an endpoint, where a route has no declared limit; it
+  // grows while answers stay as fast. 0: as many as there are.
+  std::size_t window_first = 0;
+};
+
+/// What is known about how long an answer took, beyond its end.
+struct AnswerTiming {
+  std::optional<base::Duration> first_token;  // of a streamed answer, reasoning included
+};
+
+/// Silence after which a request counts as dead: cancel it, report a stall, and only then may it be
+/// sent again. Neither limit depends on how long the answer is: see AnswerTimes.
+struct SilenceLimits {
+  base::Duration first_byte;  // from sending
+  base::Duration liveness;    // between two bytes
 };
 
 class Scheduler {
@@ -127,7 +144,12 @@ class Scheduler {
                 double input_tokens,
                 double output_tokens,
                 const quota::LimitHints& hints,
-                base::Instant now);
+                base::Instant now,
+                const AnswerTiming& timing = {});
+
+  /// For the request of this assignment. `shows_life`: the route streams, and sends something while
+  /// the model thinks.
+  [[nodiscard]] SilenceLimits silence_limits(const Assignment& assignment, bool shows_life) const;
 
   /// It failed. For `again` the turn is queued inside with its waiting time.
   FailureVerdict failed(const Assignment& assignment,

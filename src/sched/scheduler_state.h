@@ -4,9 +4,11 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/concurrency.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/signal.h"
 #include "sortie/sched/flights.h"
 #include "sortie/sched/ready_queue.h"
 #include "sortie/sched/retry.h"
+#include "sortie/sched/retry_pressure.h"
 #include "sortie/sched/route_table.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/sched/shares.h"
@@ -89,6 +91,14 @@ struct Scheduler::State {
   void free_lanes();
   Flight land(const Assignment& assignment, base::Instant now, bool answered);
   void forget(Ticket ticket);
+  [[nodiscard]] bool is_poison(const TurnHistory& history,
+                               std::size_t route,
+                               quota::SignalClass kind,
+                               base::Instant now) const;
+  RetryDecision after(quota::SignalClass kind,
+                      bool is_servers,
+                      TurnHistory& history,
+                      base::Instant now);
   FailureVerdict requeue(const Flight& flight,
                          const RetryDecision& decision,
                          bool disabled,
@@ -117,6 +127,7 @@ struct Scheduler::State {
   SchedulerOptions options;
   RouteTable routes;
   Shares shares;
+  RetryPressure retries;
   std::vector<ModelState> models;
   std::set<std::pair<double, std::size_t>> order;  // models with ready turns, by place
   bool paused = false;

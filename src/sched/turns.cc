@@ -149,6 +149,30 @@ void Scheduler::State::forget(Ticket ticket) {
   turns[ticket.value] = Turn();
 }
 
+/// It failed in the same way on another route, and both answer others: the item is to blame.
+bool Scheduler::State::is_poison(const TurnHistory& history,
+                                 std::size_t route,
+                                 quota::SignalClass kind,
+                                 base::Instant now) const {
+  return history.failed_as == kind && history.failed_on != route && routes.works(route, now) &&
+         routes.works(history.failed_on, now);
+}
+
+/// What follows for the turn; a counted attempt has to fit the budget of all retries.
+RetryDecision Scheduler::State::after(quota::SignalClass kind,
+                                      bool is_servers,
+                                      TurnHistory& history,
+                                      base::Instant now) {
+  const RetryBudget budget{.counted_max = options.transient_attempts_max,
+                           .uncounted_max = options.unprocessed_attempts_max};
+  const int counted = history.counted;
+  RetryDecision decision = after_failure(kind, is_servers, budget, history, random.uniform());
+  if (history.counted > counted && !decision.give_up) {
+    decision.wait = std::max(decision.wait, retries.retry(now));
+  }
+  return decision;
+}
+
 FailureVerdict Scheduler::State::requeue(const Flight& flight,
                                          const RetryDecision& decision,
                                          bool disabled,
