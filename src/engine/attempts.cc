@@ -91,7 +91,15 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
         "X-Sortie-Attempt",
         fmt::format("{}/{}/{}", open.key.hex(), open.dialogue.turns_done(), open.attempts));
   }
-  request.timeouts = state.timeouts;
+  if (state.timeouts.has_value()) {
+    request.timeouts = *state.timeouts;
+  } else {
+    // Answers are not streamed: a route is silent until the whole answer comes.
+    const sched::SilenceLimits limits =
+        scheduler_.silence_limits(open.assignment, /*shows_life=*/false);
+    request.timeouts.first_byte = limits.first_byte;
+    request.timeouts.liveness = limits.liveness;
+  }
   request.timeouts.total = std::max(base::Duration(std::chrono::milliseconds(1)),
                                     options_.trial_deadline - open.request_time);
   return request;

@@ -25,8 +25,16 @@ struct RunContext {
       nullptr;  // [endpoint][key]; empty secret: none is sent
 };
 
+/// What a run begins with where nobody says otherwise.
+[[nodiscard]] inline sched::SchedulerOptions scheduling_defaults() {
+  sched::SchedulerOptions options;
+  options.dead_key_recheck = std::chrono::seconds(60);
+  options.window_first = 32;
+  return options;
+}
+
 struct EngineOptions {
-  sched::SchedulerOptions scheduling;
+  sched::SchedulerOptions scheduling = scheduling_defaults();
   base::Duration patience = std::chrono::minutes(15);  // without any life on any route
   base::Duration trial_deadline =
       std::chrono::hours(1);  // of request time; waiting for limits is not counted

@@ -46,7 +46,7 @@ struct ModelState {
 struct RouteState {
   const provider::Dialect* dialect = nullptr;
   const base::Secret* key = nullptr;
-  wire::Timeouts timeouts;
+  std::optional<wire::Timeouts> timeouts;  // as declared
   bool simulated = false;
 };
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,19 +21,16 @@ namespace {
 constexpr double kPriorTurns =
     8;  // a pilot dialogue before any has finished (docs/design/benchmark.md)
 constexpr std::size_t kTurnsMax = 64;  // more are counted as so many
-constexpr double kSilentTokensPerSecond = 10;
-constexpr double kSilentSecondsMin = 600;
 constexpr std::size_t kProblemsMax = 16;
 
-/// The one limit of a route that shows no life while it thinks: any answer of that length can
-/// finish.
-wire::Timeouts timeouts_of(const spec::Endpoint& endpoint, const spec::Model& model) {
-  const auto tokens = static_cast<double>(model.sampling.max_tokens.value_or(4096));
-  const double silent = std::max(kSilentSecondsMin, tokens / kSilentTokensPerSecond);
-  const double seconds = endpoint.first_byte_seconds > 0 ? endpoint.first_byte_seconds : silent;
+/// What the endpoint's file says; else nothing, and the scheduler's limits of silence hold.
+std::optional<wire::Timeouts> timeouts_of(const spec::Endpoint& endpoint) {
+  if (endpoint.first_byte_seconds <= 0) {
+    return std::nullopt;
+  }
   wire::Timeouts timeouts;
-  timeouts.first_byte = base::from_seconds(seconds);
-  timeouts.liveness = base::from_seconds(seconds);
+  timeouts.first_byte = base::from_seconds(endpoint.first_byte_seconds);
+  timeouts.liveness = timeouts.first_byte;
   return timeouts;
 }
 
@@ -63,7 +61,7 @@ Engine::Core::Core(const RunContext& context,
     const base::Secret& key = (*context_.secrets)[route.endpoint][route.key];
     routes_.push_back({.dialect = provider::find_dialect(endpoint.dialect),
                        .key = key.empty() ? nullptr : &key,
-                       .timeouts = timeouts_of(endpoint, topology.models[route.model]),
+                       .timeouts = timeouts_of(endpoint),
                        .simulated = endpoint.simulated});
     CHECK(routes_.back().dialect != nullptr);
   }
