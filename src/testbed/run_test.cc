@@ -55,6 +55,38 @@ TEST(Run, answers_every_turn_once) {
   EXPECT_EQ(outcome.lost, 0U);
 }
 
+TEST(Run, the_audit_catches_clients_that_ask_too_much_or_too_early) {
+  const Outcome pool = outcome_of("A", "pool-100", 1);
+  EXPECT_GT(pool.over_declared, 0U);
+  EXPECT_GT(pool.gate_violations, 0U);
+  EXPECT_GT(pool.overrun, 0.05);
+  EXPECT_GT(pool.rejected, 0U);
+}
+
+TEST(Run, rejections_before_a_limits_first_recovery_are_counted_apart) {
+  const Outcome outcome = outcome_of("D", "sortie-hidden", 1);
+  EXPECT_GT(outcome.rejected_first, 0U);
+  EXPECT_EQ(outcome.over_declared, 0U);  // nothing was declared
+}
+
+TEST(Run, hung_requests_cost_a_dialogue_time_and_nothing_else) {
+  Scenario scenario = scaled(*find_scenario("A"), kTenth);
+  scenario.hung = 0.02;
+  const Outcome outcome = play(draw(scenario, 1).value(), *find_policy("sortie"));
+  EXPECT_EQ(outcome.lost, 0U);
+  EXPECT_GT(outcome.failed, 10U);
+  EXPECT_GT(outcome.waste, 0.01);
+}
+
+TEST(Run, work_that_is_given_up_is_no_speed) {
+  // One worker per key and a key that dies: its dialogues are lost.
+  const Outcome outcome = outcome_of("dead", "pool-30", 1);
+  EXPECT_GT(outcome.lost, 0U);
+  EXPECT_LT(outcome.accepted, outcome.planned);
+  EXPECT_FALSE(outcome.is_impossible());
+  EXPECT_LT(outcome.eta(), outcome.bound / outcome.makespan);
+}
+
 TEST(Run, is_the_same_each_time) {
   const Outcome first = outcome_of("faults", "sortie", 3);
   const Outcome second = outcome_of("faults", "sortie", 3);
