@@ -5,6 +5,7 @@
 #include "sortie/engine/lengths.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
+#include "sortie/testbed/agenda.h"
 #include "sortie/testbed/judge.h"
 #include "sortie/testbed/policy.h"
 #include "sortie/testbed/run.h"
@@ -30,10 +31,6 @@ constexpr double kFirstInputError = 0.1;
 constexpr std::size_t kLengthsTurnsMax = 64;
 constexpr double kLengthsPrior = 8;
 
-double believed_turns(const Dialogue& dialogue) {
-  return dialogue.turns * static_cast<double>(dialogue.length_error);
-}
-
 }  // namespace
 
 Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& policy)
@@ -43,8 +40,7 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
       judge_(instance.scenario, instance.workload, instance.incidents, instance.seed),
       referee_(instance, spec, judge_),
       routes_(routes_of(instance.scenario)),
-      order_(instance.scenario.models.size()),
-      next_(instance.scenario.models.size()),
+      agenda_(instance.workload, instance.scenario.models.size(), spec.lengths),
       progress_(instance.workload.dialogues.size()),
       outputs_(instance.scenario.models.size()),
       lengths_(instance.scenario.models.size(),
@@ -52,18 +48,11 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
   if (instance.scenario.collapse_above > 0) {
     servers_.assign(instance.scenario.keys.size(), SharedServer(instance.scenario.collapse_above));
   }
-  const auto& dialogues = instance.workload.dialogues;
-  for (std::uint32_t i = 0; i < dialogues.size(); ++i) {
-    order_[dialogues[i].model].push_back(i);
-  }
-  for (const auto& order : order_) {
-    first_.push_back(order.empty() ? 0 : order.front());
-  }
-  if (spec.lengths == Lengths::estimated) {
-    for (auto& order : order_) {
-      std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return believed_turns(dialogues[a]) > believed_turns(dialogues[b]);
-      });
+  std::vector<bool> is_told(instance.workload.cells, false);
+  for (const Dialogue& dialogue : instance.workload.dialogues) {
+    if (!is_told[dialogue.cell]) {
+      is_told[dialogue.cell] = true;
+      tell_backlog(dialogue.model, dialogue.cell);
     }
   }
 }
@@ -79,10 +68,7 @@ Outcome Campaign::run() {
       launch(assignment);
     }
   } while (advance() && now_ < last);
-  std::size_t unfinished = open_;
-  for (std::size_t model = 0; model < order_.size(); ++model) {
-    unfinished += order_[model].size() - next_[model];
-  }
+  const std::size_t unfinished = open_ + agenda_.left();
   if (unfinished > 0) {
     referee_.timed_out(unfinished);
   }
@@ -90,30 +76,44 @@ Outcome Campaign::run() {
 }
 
 void Campaign::open() {
-  for (std::size_t model = 0; model < order_.size(); ++model) {
-    std::size_t& next = next_[model];
-    if (next == order_[model].size()) {
+  for (std::size_t model = 0; model < outputs_.size(); ++model) {
+    if (agenda_.is_done(model)) {
       continue;
     }
     std::size_t wanted = policy_.wants_open(model);
-    for (; wanted > 0 && next < order_[model].size(); --wanted) {
-      if (free_tickets_.empty()) {
-        free_tickets_.push_back(static_cast<std::uint32_t>(dialogue_of_.size()));
-        dialogue_of_.push_back(0);
-      }
-      const std::uint32_t ticket = free_tickets_.back();
-      free_tickets_.pop_back();
-      const std::uint32_t number = order_[model][next++];
-      dialogue_of_[ticket] = number;
-      ++open_;
-      policy_.opened({ticket},
-                     {.model = model,
-                      .number = number - first_[model],
-                      .count = order_[model].size(),
-                      .cell = instance_.workload.dialogues[number].cell});
-      make_ready(ticket);
+    for (; wanted > 0 && !agenda_.is_done(model); --wanted) {
+      open_one(model);
     }
   }
+}
+
+void Campaign::open_one(std::size_t model) {
+  if (free_tickets_.empty()) {
+    free_tickets_.push_back(static_cast<std::uint32_t>(dialogue_of_.size()));
+    dialogue_of_.push_back(0);
+  }
+  const std::uint32_t ticket = free_tickets_.back();
+  free_tickets_.pop_back();
+  const std::uint32_t dialogue = agenda_.take(model, policy_.opens_next(model));
+  const std::size_t cell = instance_.workload.dialogues[dialogue].cell;
+  dialogue_of_[ticket] = dialogue;
+  ++open_;
+  tell_backlog(model, cell);
+  policy_.opened({ticket},
+                 {.model = model,
+                  .number = agenda_.number_in_model(dialogue),
+                  .count = agenda_.count_of(model),
+                  .cell = cell});
+  make_ready(ticket);
+}
+
+void Campaign::tell_backlog(std::size_t model, std::size_t cell) {
+  const auto left = static_cast<double>(agenda_.left_in(cell));
+  double turns = lengths_[model].mean();
+  if (spec_.lengths == Lengths::estimated && left > 0) {
+    turns = agenda_.believed_turns_left_in(cell) / left;
+  }
+  policy_.has_backlog({.model = model, .cell = cell, .dialogues = left, .turns_each = turns});
 }
 
 void Campaign::make_ready(std::uint32_t ticket) {

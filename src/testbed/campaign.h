@@ -3,6 +3,7 @@
 #include "sortie/base/time.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/sched/scheduler.h"
+#include "sortie/testbed/agenda.h"
 #include "sortie/testbed/judge.h"
 #include "sortie/testbed/policy.h"
 #include "sortie/testbed/referee.h"
@@ -66,6 +67,8 @@ class Campaign {
   };
 
   void open();
+  void open_one(std::size_t model);
+  void tell_backlog(std::size_t model, std::size_t cell);
   void make_ready(std::uint32_t ticket);
   void launch(const sched::Assignment& assignment);
   void depart(std::uint32_t flight, std::optional<base::Instant> granted);
@@ -95,10 +98,8 @@ class Campaign {
   std::vector<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;
 
-  std::vector<std::vector<std::uint32_t>> order_;  // per model: dialogues as they are to be opened
-  std::vector<std::uint32_t> first_;               // per model: its first dialogue
-  std::vector<std::size_t> next_;                  // per model: place in it
-  std::vector<std::uint32_t> dialogue_of_;         // by ticket
+  Agenda agenda_;
+  std::vector<std::uint32_t> dialogue_of_;  // by ticket
   std::vector<std::uint32_t> free_tickets_;
   std::vector<Progress> progress_;                // by dialogue
   std::vector<Outputs> outputs_;                  // by model

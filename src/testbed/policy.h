@@ -19,6 +19,14 @@
 
 namespace sortie::testbed {
 
+/// Dialogues of a cell that are not open yet.
+struct Backlog {
+  std::size_t model = 0;
+  std::size_t cell = 0;
+  double dialogues = 0;
+  double turns_each = 0;  // expected
+};
+
 /// What is fixed about a dialogue before it begins.
 struct DialogueFacts {
   std::size_t model = 0;
@@ -33,6 +41,15 @@ class Policy {
 
   /// A dialogue begins under this ticket; its first turn follows.
   virtual void opened(sched::Ticket ticket, const DialogueFacts& facts) = 0;
+
+  /// Told whenever it changes.
+  virtual void has_backlog(const Backlog& /*backlog*/) {}
+
+  /// The cell whose next dialogue should be opened; nullopt: whichever is next on the list.
+  [[nodiscard]] virtual std::optional<std::size_t> opens_next(std::size_t /*model*/) const {
+    return std::nullopt;
+  }
+
   virtual void add(const sched::ReadyTurn& turn, base::Instant now) = 0;
   virtual void decide(base::Instant now, std::vector<sched::Assignment>& out) = 0;
   [[nodiscard]] virtual std::optional<base::Instant> next_decision(base::Instant now) const = 0;
