@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/hash.h"
+#include "sortie/base/time.h"
 #include "sortie/spec/comparisons.h"
 #include "sortie/spec/model.h"
 #include "sortie/suite/suite.h"
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 // A campaign: a matrix of factors over a suite, as an indexable space of trials. Nothing is
@@ -39,6 +41,16 @@ struct Trial {
   suite::TrialParams params;  // with its repeat
 };
 
+/// From the start of a command, or a point in time.
+using Deadline = std::variant<base::Duration, base::WallTime>;
+
+/// What a run may use (spec/budget.h). Absent: no limit.
+struct Budget {
+  std::optional<double> max_cost_usd;
+  std::optional<std::int64_t> max_tokens;  // in and out
+  std::optional<Deadline> deadline;
+};
+
 class Campaign {
  public:
   std::string name;
@@ -46,6 +58,7 @@ class Campaign {
   std::uint64_t seed = 0;
   std::string endpoints_file;  // resolved against the campaign file's folder
   Comparisons comparisons;
+  Budget budget;            // as the file says; not part of any key
   std::vector<Cell> cells;  // ordered by model, then as the scenarios list them
   base::Digest file_hash;
   std::string file;

@@ -38,6 +38,7 @@ base::Result<Campaign> parse_campaign(std::string_view text,
   campaign.suite_name = suite.name();
   campaign.seed = file.base.seed;
   campaign.comparisons = std::move(file.comparisons);
+  campaign.budget = file.budget;
   campaign.endpoints_file = resolve_path(file.endpoints, file_name);
   campaign.file_hash = base::digest_of(text);
   campaign.file = file_name;

@@ -39,6 +39,8 @@ struct Model {
   bool reasoning = false;
   bool simulated = false;  // every endpoint that serves it is simulated: never a contestant
   Price price;
+  bool priced = false;  // the file states a price; without one it counts as free
+  Position where;       // of its name
   provider::Capability capability;
   chat::Sampling sampling;  // as resolved for this model, without seed: part of a trial's key
   bool commands_from_reasoning = false;

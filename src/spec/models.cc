@@ -90,6 +90,7 @@ void read_sampling(const Node& node, Model& model, Problems& problems) {
 Model read_model(const NodeEntry& entry, Problems& problems) {
   Model model;
   model.name = entry.key;
+  model.where = problems.position(entry.mark);
   if (entry.value.kind == Node::Kind::nothing) {
     // "gpt-4o-mini:" alone declares a model of which everything is the default.
     model.sampling = {
@@ -104,6 +105,7 @@ Model read_model(const NodeEntry& entry, Problems& problems) {
   model.commands_from_reasoning = mapping.boolean("commands_from_reasoning").value_or(false);
   if (const Node* price = mapping.get("price")) {
     model.price = read_price(*price, problems);
+    model.priced = true;
   }
   if (const Node* parameters = mapping.get("parameters")) {
     model.capability = read_parameters(*parameters, problems);

@@ -6,6 +6,7 @@
 #include "sortie/spec/factor_values.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/node.h"
+#include "sortie/spec/read_budget.h"
 #include "sortie/spec/reader.h"
 #include "sortie/spec/scenarios.h"
 #include "sortie/suite/suite.h"
@@ -241,6 +242,9 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
   const Node* scenarios = top.require("scenarios");
   read_compared_models(top, *context.topology, campaign, problems);
   const Node* primary = top.get("primary");
+  if (const Node* budget = top.get("budget")) {
+    campaign.budget = read_budget(*budget, problems);
+  }
   top.finish();
   if (scenarios != nullptr) {
     campaign.scenarios = read_scenarios(*scenarios, defaults, context, problems);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/spec/campaign.h"
 #include "sortie/spec/cells.h"
 #include "sortie/spec/comparisons.h"
 #include "sortie/spec/model.h"
@@ -22,6 +23,7 @@ struct CampaignFile {
   suite::TrialParams base;
   std::vector<Scenario> scenarios;
   Comparisons comparisons;
+  Budget budget;
 };
 
 /// What a campaign file is read against.
