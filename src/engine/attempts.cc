@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -24,11 +23,6 @@ namespace sortie::engine {
 namespace {
 
 constexpr std::size_t kMessageBytesMax = 500;
-// What an unknown attempt is costed with must not be less than its bill: the estimate of its input,
-// after the first turn good to 1 %, is widened to cover a first turn's error, and its output is
-// taken as all that it may be.
-constexpr double kReservedInputFactor = 1.25;
-constexpr double kReservedInputExtra = 64;
 
 std::int64_t microseconds(base::Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -46,12 +40,6 @@ void Engine::Core::bind(const sched::Assignment& assignment) {
   open.request = std::make_unique<wire::Request>(encode(open, assignment.route));
   open.stage = Stage::attempt_committing;
 
-  const chat::Usage reserved{
-      .input =
-          std::llround(std::ceil(open.size.input * kReservedInputFactor + kReservedInputExtra)),
-      .output = std::llround(std::max(open.size.max_output, open.size.output)),
-  };
-  open.reserved_cost = cost_of(topology.models[open.model].price, reserved);
   const ledger::Sequence sequence =
       append(ledger::AttemptRecord{.id = open.attempt,
                                    .trial = open.id,
@@ -62,9 +50,9 @@ void Engine::Core::bind(const sched::Assignment& assignment) {
                                    .api_name = route.api_name,
                                    .at = wall(),
                                    .request = base::digest_of(open.request->body),
-                                   .reserved_input = reserved.input,
-                                   .reserved_output = reserved.output,
-                                   .reserved_cost = open.reserved_cost});
+                                   .reserved_input = open.reserved_usage.input,
+                                   .reserved_output = open.reserved_usage.output,
+                                   .reserved_cost = open.reserve.cost});
   attempts_committing_.emplace_back(sequence, assignment.ticket);
   ++counters_.attempts;
 }
@@ -108,7 +96,7 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
 /// The attempt is durable: its bytes may leave as soon as its route has a place for them.
 void Engine::Core::depart(sched::Ticket ticket, std::optional<base::Instant> granted) {
   OpenTrial& open = trial(ticket);
-  if (stopping_) {
+  if (!may_send()) {
     withdraw(ticket);
     return;
   }
@@ -143,6 +131,7 @@ void Engine::Core::withdraw(sched::Ticket ticket) {
   open.request.reset();
   open.stage = Stage::waiting;
   scheduler_.cancelled(open.assignment, now());
+  refund(open, {});
   append(ledger::AttemptEndRecord{.attempt = open.attempt,
                                   .at = wall(),
                                   .cause = std::string(to_string(quota::SignalClass::cancelled)),
@@ -197,7 +186,12 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   end.billing_known = answer.usage_reported;
   end.cost = answer.usage_reported
                  ? cost_of(context_.topology->models[open.model].price, answer.usage)
-                 : open.reserved_cost;
+                 : open.reserve.cost;
+  const Funds used{.cost = end.cost,
+                   .tokens = answer.usage_reported ? answer.usage.input + answer.usage.output
+                                                   : open.reserve.tokens};
+  refund(open, used);
+  models_[open.model].turn_funds.add(used);
   counters_.cost_micro_usd += end.cost;
   counters_.input_tokens += answer.usage.input;
   counters_.output_tokens += answer.usage.output;
@@ -297,7 +291,8 @@ void Engine::Core::take_failure(sched::Ticket ticket,
   end.code = signal.code;
   end.message = signal.message;
   end.billing_known = !signal.maybe_billed;
-  end.cost = signal.maybe_billed ? open.reserved_cost : 0;
+  end.cost = signal.maybe_billed ? open.reserve.cost : 0;
+  refund(open, signal.maybe_billed ? open.reserve : Funds{});
   counters_.cost_micro_usd += end.cost;
 
   if (const std::optional<chat::Answer> answer = model_outcome(signal)) {
@@ -313,7 +308,7 @@ void Engine::Core::take_failure(sched::Ticket ticket,
     return;
   }
   append(std::move(end));
-  if (stopping_ || signal.kind == quota::SignalClass::cancelled) {
+  if (!may_send() || signal.kind == quota::SignalClass::cancelled) {
     scheduler_.cancelled(open.assignment, now());
     open.stage = Stage::waiting;
     return;
@@ -351,6 +346,12 @@ void Engine::Core::act_on(sched::Ticket ticket,
     close_lost(ticket,
                "timeout",
                fmt::format("more than {} of request time", base::human(options_.trial_deadline)));
+    return;
+  }
+  // The scheduler has queued the turn already: asking again takes a reserve again.
+  if (!fund(open)) {
+    scheduler_.remove(ticket);
+    park(ticket);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "sortie/base/secret.h"
 #include "sortie/base/time.h"
 #include "sortie/dialogue/rules.h"
+#include "sortie/engine/budget.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/campaign.h"
 #include "sortie/spec/model.h"
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,8 @@ struct EngineOptions {
       std::chrono::milliseconds(1);  // of an inline ledger, in virtual time
   bool retry_losses = false;         // open trials that ended with an infrastructure outcome again
   std::size_t open_max = 10000;      // dialogues at once
+  FundLimits funds;                  // of the whole ledger, earlier runs included
+  std::optional<base::WallTime> deadline;  // no request is sent after it
 };
 
 /// Key of a trial: spec's rule with dialogue's digests filled in.

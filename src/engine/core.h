@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/engine/budget.h"
 #include "sortie/engine/engine.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/engine/open_trial.h"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,7 +24,8 @@
 #include <vector>
 
 // The engine's state and its moves, shared by engine.cc (the loop), trials.cc (opening, replaying,
-// closing) and attempts.cc (from assignment to durable turn). Internal to the module.
+// closing), attempts.cc (from assignment to durable turn), funds.cc (the budget) and deadline.cc.
+// Internal to the module.
 
 namespace sortie::engine {
 
@@ -31,13 +34,16 @@ struct CellCursor {
   std::size_t cell = 0;
   std::uint64_t next = 0;  // ordinal
   std::uint64_t size = 0;
-  std::uint64_t left = 0;  // not begun
+  std::uint64_t left = 0;        // not begun
+  std::uint64_t per_repeat = 0;  // trials of one repeat; ordinals run over repeats slowest
 };
 
 struct ModelState {
   std::vector<CellCursor> cursors;
   DialogueLengths lengths;
   quota::TokenEstimator estimator;
+  MeanFunds turn_funds;
+  Funds reserve_max;  // of its requests
   ModelProgress progress;
   bool exhausted = false;  // no trial left to open
 };
@@ -82,11 +88,33 @@ class Engine::Core final : public wire::CompletionSink {
   void schedule_commit();
   void note(std::string text);
   void note_event(std::string_view kind, std::string_view subject, std::string_view detail);
+  void stop_waiting();
   void stop_in_flight();
 
   [[nodiscard]] base::Instant now() const { return parts_.loop->now(); }
 
+  /// False: no request may leave any more.
+  [[nodiscard]] bool may_send() const { return !stopping_ && !past_deadline_; }
+
   [[nodiscard]] base::WallTime wall() const { return parts_.loop->clock().wall(); }
+
+  // --- funds.cc
+  void measure_reserve(OpenTrial& trial);
+  [[nodiscard]] bool fund(OpenTrial& trial);
+  void refund(OpenTrial& trial, const Funds& used);
+  void expect(OpenTrial& trial, double turns);
+  [[nodiscard]] bool can_afford_dialogue(std::size_t model);
+  void park(sched::Ticket ticket);
+  void fund_parked();
+  [[nodiscard]] bool is_out_of_funds() const;
+  [[nodiscard]] std::string funds_text() const;
+
+  // --- deadline.cc
+  void check_deadline();
+  void cut_repeats();
+  [[nodiscard]] std::optional<base::Duration> time_needed() const;
+  [[nodiscard]] double turns_left(const ModelState& model) const;
+  [[nodiscard]] std::optional<base::Instant> next_deadline_check() const;
 
   // --- trials.cc
   void reopen_begun_trials();
@@ -98,6 +126,9 @@ class Engine::Core final : public wire::CompletionSink {
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);
   [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
   void make_ready(sched::Ticket ticket);
+  [[nodiscard]] std::uint64_t count_left(const CellCursor& cursor) const;
+  [[nodiscard]] double expected_turns(const OpenTrial& open) const;
+  void queue(sched::Ticket ticket);
   void measure(OpenTrial& trial) const;
   void advance(sched::Ticket ticket);
   void close_scored(sched::Ticket ticket);
@@ -140,6 +171,10 @@ class Engine::Core final : public wire::CompletionSink {
   std::vector<sched::Ticket> free_;
   std::size_t open_count_ = 0;
   std::size_t departing_ = 0;
+  Budget budget_;
+  Funds expected_;  // by the open dialogues, from now on to their ends
+  std::set<std::pair<double, sched::Ticket>> parked_;  // unfunded, nearest to their end first
+  bool dialogue_refused_ = false;                      // by the budget, since it last changed
   std::unordered_map<std::uint64_t, sched::Ticket>
       in_flight_;  // by attempt id, which is the exchange id
 
@@ -160,6 +195,10 @@ class Engine::Core final : public wire::CompletionSink {
 
   bool pump_posted_ = false;
   bool stopping_ = false;
+  bool past_deadline_ = false;  // nothing is sent any more, what is in flight may end
+  std::optional<base::Instant> deadline_;
+  base::Instant next_cut_check_;
+  std::uint64_t trials_cut_ = 0;
   bool ended_ = false;
   std::optional<RunResult> pending_end_;  // decided, waiting for the last commit
   aio::TimerId timer_;

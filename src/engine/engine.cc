@@ -69,6 +69,8 @@ Engine::Core::Core(const RunContext& context,
     models_.push_back({.cursors = {},
                        .lengths = DialogueLengths(kTurnsMax, kPriorTurns),
                        .estimator = quota::TokenEstimator(),
+                       .turn_funds = {},
+                       .reserve_max = {},
                        .progress = {},
                        .exhausted = false});
     models_.back().progress.model = model.name;
@@ -77,10 +79,12 @@ Engine::Core::Core(const RunContext& context,
   for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
     const spec::Cell& cell = context_.campaign->cells[i];
     ModelState& model = models_[cell.model];
-    const std::vector<bool>& begun = history_.cells[i].begun;
-    const auto taken = static_cast<std::uint64_t>(std::count(begun.begin(), begun.end(), true));
-    model.cursors.push_back(
-        {.cell = i, .next = 0, .size = cell.size(), .left = cell.size() - taken});
+    model.cursors.push_back({.cell = i,
+                             .next = 0,
+                             .size = cell.size(),
+                             .left = 0,
+                             .per_repeat = cell.instances * cell.types.size()});
+    model.cursors.back().left = count_left(model.cursors.back());
     lengths_.emplace_back(kTurnsMax, kPriorTurns);
     tell_backlog(model.cursors.back());
     model.progress.planned += cell.size();
@@ -88,6 +92,7 @@ Engine::Core::Core(const RunContext& context,
     model.progress.succeeded += history_.cells[i].succeeded;
     model.progress.lost += history_.cells[i].lost;
   }
+  budget_ = Budget(options_.funds, history_.spent);
   next_trial_id_ = parts_.ledger->next_trial_id();
   next_attempt_id_ = parts_.ledger->next_attempt_id();
 }
@@ -96,6 +101,10 @@ void Engine::Core::start(std::function<void(RunResult)> on_end) {
   on_end_ = std::move(on_end);
   started_ = now();
   last_life_ = started_;
+  if (options_.deadline.has_value()) {
+    deadline_ = started_ + (*options_.deadline - wall());
+    next_cut_check_ = started_;
+  }
   for (const spec::Cell& cell : context_.campaign->cells) {
     append(to_record(*context_.topology, cell));
   }
@@ -114,18 +123,27 @@ void Engine::Core::request_stop() {
   wake();
 }
 
-void Engine::Core::stop_in_flight() {
+/// Takes back what was not sent; those turns stay open.
+void Engine::Core::stop_waiting() {
   for (const auto& open : open_) {
     if (open == nullptr) {
       continue;
     }
-    if (open->stage == Stage::waiting) {
+    if (open->stage == Stage::waiting && open->funded) {
       scheduler_.remove(open->assignment.ticket);
+      refund(*open, {});
     } else if (open->stage == Stage::departing) {
       parts_.loop->cancel(open->departure);
       --departing_;
       withdraw(open->assignment.ticket);
-    } else if (open->stage == Stage::in_flight) {
+    }
+  }
+}
+
+void Engine::Core::stop_in_flight() {
+  stop_waiting();
+  for (const auto& open : open_) {
+    if (open != nullptr && open->stage == Stage::in_flight) {
       parts_.transport->cancel({static_cast<std::uint64_t>(open->attempt)});
     }
   }
@@ -172,13 +190,17 @@ void Engine::Core::pump() {
   for (wire::Completion& completion : completions) {
     take_completion(std::move(completion));
   }
-  if (!stopping_) {
+  check_deadline();
+  if (may_send()) {
+    fund_parked();
     open_trials();
     assignments_.clear();
     scheduler_.decide(now(), assignments_);
     for (const sched::Assignment& assignment : assignments_) {
       bind(assignment);
     }
+  }
+  if (!stopping_) {
     check_patience();
   }
   check_end();
@@ -205,8 +227,13 @@ void Engine::Core::take_commits() {
 
 void Engine::Core::arm_timer() {
   std::optional<base::Instant> next;
-  if (!stopping_) {
+  if (may_send()) {
     next = scheduler_.next_decision(now());
+  }
+  if (!stopping_) {
+    if (const auto check = next_deadline_check()) {
+      next = next.has_value() ? std::min(*next, *check) : *check;
+    }
     if (open_count_ > 0 && in_flight_.empty()) {
       const base::Instant patience = last_life_ + options_.patience;
       next = next.has_value() ? std::min(*next, patience) : patience;
@@ -259,7 +286,7 @@ RunResult Engine::Core::result_when_idle() const {
   if (pending_end_.has_value()) {
     return *pending_end_;
   }
-  if (stopping_) {
+  if (stopping_ && !past_deadline_) {
     return {.end = RunEnd::interrupted, .message = {}};
   }
   std::uint64_t lost = 0;
@@ -270,6 +297,18 @@ RunResult Engine::Core::result_when_idle() const {
   }
   if (lost + missing == 0) {
     return {.end = RunEnd::complete, .message = {}};
+  }
+  if (missing > 0 && past_deadline_) {
+    return {.end = RunEnd::deadline,
+            .message = fmt::format("the deadline was reached with {} trials left", missing)};
+  }
+  if (missing > 0 && is_out_of_funds()) {
+    return {.end = RunEnd::budget_used,
+            .message = fmt::format("{}; {} trials are left", funds_text(), missing)};
+  }
+  if (missing > 0 && trials_cut_ > 0) {
+    return {.end = RunEnd::deadline,
+            .message = fmt::format("{} optional repeats were given up for the deadline", missing)};
   }
   std::string message = fmt::format("{} trials ended with an infrastructure outcome", lost);
   if (missing > 0) {
@@ -298,7 +337,7 @@ void Engine::Core::check_end() {
       !attempts_committing_.empty() || !turns_committing_.empty()) {
     return;
   }
-  if (!stopping_ && open_count_ > 0 && can_go_on()) {
+  if (may_send() && !is_out_of_funds() && open_count_ > 0 && can_go_on()) {
     return;
   }
   const RunResult result = result_when_idle();

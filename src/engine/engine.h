@@ -22,6 +22,9 @@ enum class RunEnd : std::uint8_t {
   with_losses,  // nothing more can be done now: infrastructure outcomes or trials without a route
                 // remain
   interrupted,  // stopped on request, everything saved
+  budget_used,  // the budget does not cover one more request, or not one more dialogue
+  deadline,     // the time was up with trials left
+  drained,      // asked to begin no more; what was begun is finished
   failed,       // the ledger cannot be written
 };
 

@@ -72,6 +72,7 @@ class HistoryReader {
     TRY(check_cells());
     TRY(read_trials());
     TRY(read_successes());
+    TRY(read_spent());
     return read_attempts();
   }
 
@@ -173,6 +174,17 @@ class HistoryReader {
             history_.cells[cell->second].succeeded = static_cast<std::uint64_t>(int_of(row[1]));
           }
           return true;
+        });
+  }
+
+  /// An attempt without a known bill may cost all that was reserved for it.
+  base::Status read_spent() {
+    return reader_.scan(
+        "SELECT sum(cost), sum(CASE WHEN billing_known THEN input_tokens + output_tokens ELSE "
+        "reserved_input + reserved_output END) FROM attempt_full",
+        [&](std::span<const Cell> row) {
+          history_.spent = {.cost = int_of(row[0]), .tokens = int_of(row[1])};
+          return false;
         });
   }
 

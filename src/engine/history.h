@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/engine/budget.h"
 #include "sortie/engine/context.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
@@ -37,6 +38,7 @@ struct RunHistory {
   std::vector<CellHistory> cells;  // as Campaign::cells
   std::vector<BegunTrial> open;    // in the order they were begun
   std::uint64_t other_trials = 0;  // of cells that the campaign no longer has
+  Funds spent;  // by every attempt of the ledger; where no bill is known, what was reserved
 };
 
 /// Reads the history and proves that nothing finished changed its meaning: a trial whose key is

@@ -5,6 +5,7 @@
 #include "sortie/base/time.h"
 #include "sortie/chat/message.h"
 #include "sortie/dialogue/dialogue.h"
+#include "sortie/engine/budget.h"
 #include "sortie/ledger/records.h"
 #include "sortie/quota/signal.h"
 #include "sortie/quota/token_estimator.h"
@@ -23,7 +24,8 @@ namespace sortie::engine {
 
 /// Where an open trial is on its way round the loop.
 enum class Stage : std::uint8_t {
-  waiting,             // its turn is queued in the scheduler; holds nothing
+  unfunded,            // the budget does not cover its turn now; the scheduler knows nothing of it
+  waiting,             // its turn is queued in the scheduler; holds its reserve of the budget alone
   attempt_committing,  // bound to a route; the attempt is not durable yet, nothing was sent
   departing,           // durable, and waits for its place among the route's requests
   in_flight,           // the request was sent
@@ -49,13 +51,16 @@ struct OpenTrial {
   // The attempt under way, from its assignment to its end.
   sched::Assignment assignment{};
   ledger::AttemptId attempt = 0;
-  std::int64_t reserved_cost = 0;
+  chat::Usage reserved_usage{};  // the most that the turn is expected to be billed for
+  Funds reserve{};               // the same as funds
+  bool funded = false;           // the reserve is set aside
   base::Instant sent_at{};
   aio::TimerId departure{};                    // only while departing
   std::unique_ptr<wire::Request> request{};    // only while the attempt commits
   std::unique_ptr<dialogue::Event> pending{};  // only while the turn commits
 
   // Over the whole trial.
+  Funds expected{};  // until its end, as counted in Core::expected_
   std::optional<std::size_t> route_before{};
   base::Duration request_time{};  // spent in requests; waiting for limits is not counted
   std::size_t bytes_counted = 0;  // of history that previous usage covers

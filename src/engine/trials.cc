@@ -118,7 +118,8 @@ void Engine::Core::open_trials() {
       continue;
     }
     std::size_t wanted = scheduler_.has_usable_route(model) ? scheduler_.wants_open(model) : 0;
-    while (wanted > 0 && open_count_ < options_.open_max && open_next(model)) {
+    while (wanted > 0 && open_count_ < options_.open_max && can_afford_dialogue(model) &&
+           open_next(model)) {
       --wanted;
     }
   }
@@ -161,6 +162,18 @@ std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
   return context_.campaign->trial(*cell, cursor.next++);
 }
 
+/// Trials of the cell that no run has begun and this one will.
+std::uint64_t Engine::Core::count_left(const CellCursor& cursor) const {
+  const std::vector<bool>& begun = history_.cells[cursor.cell].begun;
+  const auto place = [&](std::uint64_t ordinal) {
+    return begun.begin() +
+           static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(ordinal, begun.size()));
+  };
+  const std::uint64_t end = std::max(cursor.next, cursor.size);
+  return end - cursor.next -
+         static_cast<std::uint64_t>(std::count(place(cursor.next), place(end), true));
+}
+
 CellCursor& Engine::Core::cursor_of(std::size_t cell) {
   std::vector<CellCursor>& cursors = models_[context_.campaign->cells[cell].model].cursors;
   const auto found = std::find_if(
@@ -201,24 +214,41 @@ void Engine::Core::measure(OpenTrial& trial) const {
   trial.size = models_[trial.model].estimator.estimate(trial.shape);
 }
 
+/// Its next turn can be asked as soon as the budget and the limits allow it.
 void Engine::Core::make_ready(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   measure(open);
+  measure_reserve(open);
+  expect(open, expected_turns(open));
   open.stage = Stage::waiting;
-  if (stopping_) {
+  if (!may_send()) {
     return;
   }
-  scheduler_.add(
-      {.ticket = ticket,
-       .model = open.model,
-       .remaining_turns = lengths_[open.cell].remaining(
-           static_cast<std::size_t>(open.dialogue.turns_done()), models_[open.model].lengths),
-       .input_tokens = open.size.input,
-       .output_tokens = open.size.output,
-       .max_output_tokens = open.size.max_output,
-       .route_before = open.route_before,
-       .group = open.cell},
-      now());
+  if (fund(open)) {
+    queue(ticket);
+  } else {
+    park(ticket);
+  }
+}
+
+/// Turns that the dialogue is expected to have still, the next included.
+double Engine::Core::expected_turns(const OpenTrial& open) const {
+  return lengths_[open.cell].remaining(static_cast<std::size_t>(open.dialogue.turns_done()),
+                                       models_[open.model].lengths);
+}
+
+void Engine::Core::queue(sched::Ticket ticket) {
+  OpenTrial& open = trial(ticket);
+  open.stage = Stage::waiting;
+  scheduler_.add({.ticket = ticket,
+                  .model = open.model,
+                  .remaining_turns = expected_turns(open),
+                  .input_tokens = open.size.input,
+                  .output_tokens = open.size.output,
+                  .max_output_tokens = open.size.max_output,
+                  .route_before = open.route_before,
+                  .group = open.cell},
+                 now());
 }
 
 /// The answer is durable: the dialogue goes on.
@@ -283,6 +313,8 @@ void Engine::Core::close_lost(sched::Ticket ticket, std::string_view outcome, st
 }
 
 void Engine::Core::release(sched::Ticket ticket) {
+  expect(trial(ticket), 0);
+  CHECK(!trial(ticket).funded);
   open_[ticket.value].reset();
   free_.push_back(ticket);
   --open_count_;

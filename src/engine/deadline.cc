@@ -1,0 +1,126 @@
+#include "sortie/base/json.h"
+#include "sortie/engine/core.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <fmt/format.h>
+
+// The run's deadline: before it, optional repeats are given up when the pace says so; at it nothing
+// more is sent.
+
+namespace sortie::engine {
+
+namespace {
+
+constexpr base::Duration kGrace = std::chrono::minutes(1);  // for what is in flight at the deadline
+constexpr base::Duration kCutInterval = std::chrono::seconds(1);
+constexpr std::uint64_t kTurnsMeasured = 100;  // of a model, before its pace is believed
+
+}  // namespace
+
+void Engine::Core::check_deadline() {
+  if (!deadline_.has_value() || stopping_) {
+    return;
+  }
+  if (now() < *deadline_) {
+    cut_repeats();
+    return;
+  }
+  if (!past_deadline_) {
+    past_deadline_ = true;
+    note("the deadline is reached: nothing more is sent");
+    note_event("deadline_reached", context_.campaign->name, "{}");
+    stop_waiting();
+  }
+  if (now() >= *deadline_ + kGrace) {
+    stopping_ = true;
+    stop_in_flight();
+  }
+}
+
+std::optional<base::Instant> Engine::Core::next_deadline_check() const {
+  if (!deadline_.has_value()) {
+    return std::nullopt;
+  }
+  if (past_deadline_) {
+    return *deadline_ + kGrace;
+  }
+  return std::min(*deadline_, std::max(next_cut_check_, now()));
+}
+
+/// Turns until every trial of the model is closed, as far as its cells are wanted still.
+double Engine::Core::turns_left(const ModelState& model) const {
+  std::uint64_t unopened = 0;
+  for (const CellCursor& cursor : model.cursors) {
+    unopened += cursor.size - std::min(cursor.size, cursor.next);
+  }
+  // An open dialogue is taken as half done.
+  return model.lengths.mean() *
+         (static_cast<double>(unopened) + static_cast<double>(model.progress.running) / 2);
+}
+
+/// Of the model that needs longest, at its own pace so far; nullopt while a pace is not known.
+std::optional<base::Duration> Engine::Core::time_needed() const {
+  double longest = 0;
+  for (const ModelState& model : models_) {
+    const double left = turns_left(model);
+    if (left == 0) {
+      continue;
+    }
+    if (model.progress.turns < kTurnsMeasured) {
+      return std::nullopt;
+    }
+    const double pace = static_cast<double>(model.progress.turns) / base::seconds(now() - started_);
+    longest = std::max(longest, left / pace);
+  }
+  return base::from_seconds(longest);
+}
+
+/// When not everything can be done in time, every cell gives up its last repeats, the cells with
+/// the most first, until it can or each has one left. Trials that were begun go on.
+void Engine::Core::cut_repeats() {
+  if (now() < next_cut_check_) {
+    return;
+  }
+  next_cut_check_ = now() + kCutInterval;
+  std::uint64_t cut = 0;
+  std::uint64_t kept = 0;
+  while (true) {
+    const auto needed = time_needed();
+    if (!needed.has_value() || now() + *needed <= *deadline_) {
+      break;
+    }
+    kept = 0;
+    for (const ModelState& model : models_) {
+      for (const CellCursor& cursor : model.cursors) {
+        kept = std::max(kept, (cursor.size + cursor.per_repeat - 1) / cursor.per_repeat);
+      }
+    }
+    if (kept <= 1) {
+      break;
+    }
+    --kept;
+    for (ModelState& model : models_) {
+      for (CellCursor& cursor : model.cursors) {
+        const std::uint64_t size = std::min(cursor.size, kept * cursor.per_repeat);
+        cut += std::max(cursor.size, cursor.next) - std::max(size, cursor.next);
+        cursor.size = size;
+        cursor.left = count_left(cursor);
+        tell_backlog(cursor);
+      }
+    }
+  }
+  trials_cut_ += cut;
+  if (cut > 0) {
+    note(fmt::format("to meet the deadline, {} repeats at most of each task are kept", kept));
+    note_event("repeats_cut",
+               context_.campaign->name,
+               json::to_text(json::Object{{"repeats_kept", kept}, {"trials_given_up", cut}}));
+  }
+}
+
+}  // namespace sortie::engine
