@@ -23,6 +23,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/write.hpp>
@@ -54,6 +55,16 @@ bool may_be_sent(const wire::Header& field) {
          !base::equals_ignoring_case(field.name, "Connection");
 }
 
+/// The user that opened the other end of a Unix socket.
+std::optional<std::uint32_t> peer_of(int descriptor) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return std::nullopt;
+  }
+  return credentials.uid;
+}
+
 bool has_no_body(int status) {
   return status == 204 || status == 304 || status < 200;
 }
@@ -67,13 +78,18 @@ std::string_view reason_of(int status) {
 }  // namespace
 
 Connection::Connection(aio::Loop& loop,
-                       asio::ip::tcp::socket socket,
+                       asio::generic::stream_protocol::socket socket,
                        const ServerOptions& options,
                        ConnectionOwner& owner,
                        std::uint64_t number)
-    : loop_(loop), socket_(std::move(socket)), options_(options), owner_(&owner), number_(number) {}
+    : loop_(loop), socket_(std::move(socket)), options_(options), owner_(&owner), number_(number) {
+  if (!options_.unix_path.empty()) {
+    peer_ = peer_of(socket_.native_handle());
+  }
+}
 
 void Connection::start() {
+  // A Unix socket has no such option and needs none.
   ErrorCode ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   read_request();
@@ -188,7 +204,7 @@ void Connection::drain() {
   if (state_ != State::draining) {
     state_ = State::draining;
     ErrorCode ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
     idle_until_ = loop_.now() + kDrainMax;
     if (idle_timer_) {
       loop_.cancel(*idle_timer_);
@@ -225,6 +241,7 @@ void Connection::hand_out() {
   }
   request.body = std::move(message.body());
   request.connection = number_;
+  request.peer = peer_;
   request.received_at = loop_.now();
   state_ = State::answering;
   const std::uint64_t number = ++requests_;
@@ -501,7 +518,7 @@ void Connection::finish(Ending ending) {
   if (ending == Ending::reset) {
     socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   } else {
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   }
   socket_.close(ignored);
   unsent_.clear();

@@ -13,7 +13,7 @@
 #include <string>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -46,7 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   Connection(aio::Loop& loop,
-             boost::asio::ip::tcp::socket socket,
+             boost::asio::generic::stream_protocol::socket socket,
              const ServerOptions& options,
              ConnectionOwner& owner,
              std::uint64_t number);
@@ -105,10 +105,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                     std::optional<std::size_t> length) const;
 
   aio::Loop& loop_;
-  boost::asio::ip::tcp::socket socket_;
+  boost::asio::generic::stream_protocol::socket socket_;
   const ServerOptions options_;
   ConnectionOwner* owner_;
   std::uint64_t number_;
+  std::optional<std::uint32_t> peer_;  // its user, on a Unix socket
 
   State state_ = State::reading;
   std::uint64_t requests_ = 0;  // numbers the slots

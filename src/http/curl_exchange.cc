@@ -93,6 +93,9 @@ void Exchange::set_defaults(const EasyDefaults& defaults) {
     set(easy, CURLOPT_CAINFO, defaults.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, nullptr);
   }
+  if (!defaults.unix_path.empty()) {
+    set(easy, CURLOPT_UNIX_SOCKET_PATH, defaults.unix_path.c_str());
+  }
   set(easy, CURLOPT_OPENSOCKETFUNCTION, defaults.open_socket);
   set(easy, CURLOPT_OPENSOCKETDATA, defaults.owner);
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, defaults.close_socket);

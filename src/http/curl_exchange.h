@@ -30,6 +30,7 @@ struct EasyDefaults {
   CURLSH* share = nullptr;
   std::string ca_file;
   std::string user_agent;
+  std::string unix_path;
   base::Duration idle_max{};
   std::size_t header_bytes_max = 0;
   void* owner = nullptr;  // the first argument of what follows

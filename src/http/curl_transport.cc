@@ -6,6 +6,7 @@
 #include "sortie/base/time.h"
 #include "sortie/http/curl_exchange.h"
 #include "sortie/http/poll_set.h"
+#include "sortie/http/socket_path.h"
 #include "sortie/wire/message.h"
 #include "sortie/wire/transport.h"
 
@@ -119,6 +120,7 @@ class CurlTransport::Impl {
 
   aio::Loop& loop_;
   Options options_;
+  SocketPath unix_path_;
   std::unique_ptr<CURLSH, ShareDeleter> share_;
   std::vector<Socket> sockets_;  // by descriptor: dense and small
   PollSet poll_;
@@ -162,6 +164,9 @@ CurlTransport::Impl::Impl(aio::Loop& loop, Options options)
              [this] { retire_aged(); },
              [this] { drain(); }}) {
   initialise_curl();
+  if (auto path = SocketPath::of(options_.unix_path)) {
+    unix_path_ = std::move(*path);
+  }
   share_.reset(curl_share_init());
   CHECK(share_ != nullptr);
   CHECK(curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK);
@@ -407,6 +412,7 @@ std::unique_ptr<Exchange> CurlTransport::Impl::take_exchange() {
   defaults.share = share_.get();
   defaults.ca_file = options_.ca_file;
   defaults.user_agent = options_.user_agent;
+  defaults.unix_path = unix_path_.text();
   defaults.idle_max = options_.idle_max;
   defaults.header_bytes_max = options_.header_bytes_max;
   defaults.owner = this;

@@ -41,6 +41,8 @@ class CurlTransport final : public wire::Transport {
     /// PEM file of the certificates to trust instead of the system's; empty: the system's.
     std::string ca_file;
     std::string user_agent = "sortie/0.1";
+    /// A Unix socket that every request goes to, whatever host its URL names; empty: none.
+    std::string unix_path = {};
   };
 
   struct Stats {

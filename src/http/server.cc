@@ -5,7 +5,9 @@
 #include "sortie/base/check.h"
 #include "sortie/base/error.h"
 #include "sortie/http/connection.h"
+#include "sortie/http/socket_path.h"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -13,16 +15,23 @@
 #include <unordered_map>
 #include <utility>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace sortie::http {
 namespace {
 
+using boost::asio::generic::stream_protocol;
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
@@ -48,12 +57,15 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
   void connection_ended(std::uint64_t number) override;
 
  private:
-  void accepted(error_code error, tcp::socket socket);
+  [[nodiscard]] base::Status listen_on_port();
+  [[nodiscard]] base::Status listen_on_path();
+  [[nodiscard]] error_code open(const stream_protocol::endpoint& endpoint);
+  void accepted(error_code error, stream_protocol::socket socket);
 
   aio::Loop& loop_;
   Handler& handler_;
   ServerOptions options_;
-  tcp::acceptor acceptor_;
+  boost::asio::basic_socket_acceptor<stream_protocol> acceptor_;
   std::uint16_t port_ = 0;
   bool accepting_ = false;
   bool stopped_ = false;
@@ -64,7 +76,12 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
 
 base::Status Server::Impl::listen() {
   CHECK(!loop_.is_virtual());
-  const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), options_.port);
+  TRY(options_.unix_path.empty() ? listen_on_port() : listen_on_path());
+  accept();
+  return {};
+}
+
+error_code Server::Impl::open(const stream_protocol::endpoint& endpoint) {
   error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) {
@@ -73,6 +90,12 @@ base::Status Server::Impl::listen() {
   if (!error) {
     acceptor_.bind(endpoint, error);
   }
+  return error;
+}
+
+base::Status Server::Impl::listen_on_port() {
+  const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), options_.port);
+  error_code error = open(endpoint);
   if (!error) {
     acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
   }
@@ -80,8 +103,26 @@ base::Status Server::Impl::listen() {
     return base::io_error(fmt::format("cannot listen on 127.0.0.1:{}", options_.port),
                           error.value());
   }
-  port_ = acceptor_.local_endpoint(error).port();
-  accept();
+  const stream_protocol::endpoint bound = acceptor_.local_endpoint(error);
+  const auto* address = reinterpret_cast<const sockaddr_in*>(bound.data());
+  port_ = ntohs(address->sin_port);
+  return {};
+}
+
+/// Nobody can connect before listen(): then the mode is set already.
+base::Status Server::Impl::listen_on_path() {
+  TRY_ASSIGN(const SocketPath path, SocketPath::of(options_.unix_path));
+  ::unlink(path.text().c_str());
+  error_code error = open(boost::asio::local::stream_protocol::endpoint(path.text()));
+  if (!error && ::chmod(path.text().c_str(), 0600) != 0) {
+    error = error_code(errno, boost::system::system_category());
+  }
+  if (!error) {
+    acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot listen on {}", options_.unix_path), error.value());
+  }
   return {};
 }
 
@@ -90,12 +131,13 @@ void Server::Impl::accept() {
     return;
   }
   accepting_ = true;
-  acceptor_.async_accept([self = shared_from_this()](error_code error, tcp::socket socket) {
-    self->accepted(error, std::move(socket));
-  });
+  acceptor_.async_accept(
+      [self = shared_from_this()](error_code error, stream_protocol::socket socket) {
+        self->accepted(error, std::move(socket));
+      });
 }
 
-void Server::Impl::accepted(error_code error, tcp::socket socket) {
+void Server::Impl::accepted(error_code error, stream_protocol::socket socket) {
   accepting_ = false;
   if (stopped_) {
     return;
@@ -124,6 +166,9 @@ void Server::Impl::stop() {
   }
   error_code ignored;
   acceptor_.close(ignored);
+  if (!options_.unix_path.empty()) {
+    ::unlink(options_.unix_path.c_str());
+  }
   for (const auto& [number, connection] : std::exchange(connections_, {})) {
     connection->shut();
   }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sortie::http {
@@ -21,8 +22,9 @@ struct ServerRequest {
   std::string target;  // path and query, as sent
   wire::Headers headers;
   std::string body;
-  std::uint64_t connection = 0;  // numbers the server's connections from 1
-  base::Instant received_at;     // when the last byte was there
+  std::uint64_t connection = 0;       // numbers the server's connections from 1
+  std::optional<std::uint32_t> peer;  // the client's user id; on a Unix socket only
+  base::Instant received_at;          // when the last byte was there
 };
 
 /// How a connection ends that is cut short.
@@ -97,7 +99,10 @@ class Handler {
 };
 
 struct ServerOptions {
-  std::uint16_t port = 0;                // 0: the system chooses
+  std::uint16_t port = 0;  // 0: the system chooses
+  /// Listens there instead of on a port: a Unix socket of mode 0600. What is at that path is
+  /// removed first, so only the owner of a lock on it may listen.
+  std::string unix_path = {};
   std::size_t connections_max = 10'000;  // beyond, clients wait in the system's queue
   std::size_t header_bytes_max = 64UL * 1024;
   std::size_t body_bytes_max = 64UL * 1024 * 1024;
@@ -106,8 +111,9 @@ struct ServerOptions {
   base::Duration idle_max = std::chrono::seconds(75);
 };
 
-/// HTTP/1.1 with keep-alive on 127.0.0.1, on a real Loop, which it keeps running until stop().
-/// Malformed and oversized requests are answered with 400, 413 or 431 without asking the handler.
+/// HTTP/1.1 with keep-alive on 127.0.0.1 or a Unix socket, on a real Loop, which it keeps running
+/// until stop(). Malformed and oversized requests are answered with 400, 413 or 431 without asking
+/// the handler.
 class Server {
  public:
   struct Stats {
@@ -127,11 +133,11 @@ class Server {
 
   [[nodiscard]] std::uint16_t port() const;
 
-  /// "http://127.0.0.1:PORT", for a target to be appended.
+  /// "http://127.0.0.1:PORT", for a target to be appended. Not of a Unix socket.
   [[nodiscard]] std::string url() const;
 
-  /// Stops listening and closes every connection, at once. Slots that are still held get their
-  /// on_disconnect. Idempotent.
+  /// Stops listening (a Unix socket's path is removed) and closes every connection, at once. Slots
+  /// that are still held get their on_disconnect. Idempotent.
   void stop();
 
   [[nodiscard]] Stats stats() const;
