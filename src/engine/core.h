@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/engine/budget.h"
+#include "sortie/engine/control.h"
 #include "sortie/engine/engine.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/engine/open_trial.h"
@@ -65,6 +66,7 @@ class Engine::Core final : public wire::CompletionSink {
 
   void start(std::function<void(RunResult)> on_end);
   void request_stop();
+  [[nodiscard]] base::Result<std::vector<std::string>> control(const ControlCommand& command);
   void committed(base::Result<ledger::Sequence> outcome);
   void completed(wire::Completion completion) override;
   [[nodiscard]] RunStatus status() const;
@@ -81,6 +83,8 @@ class Engine::Core final : public wire::CompletionSink {
   void fail(const base::Error& error);
   [[nodiscard]] RunResult result_when_idle() const;
   [[nodiscard]] bool can_go_on() const;
+  [[nodiscard]] bool is_paused() const;
+  [[nodiscard]] bool is_taken_out(std::size_t model) const;
   [[nodiscard]] std::string routes_out() const;
   ledger::Sequence append(ledger::Record record);
   /// Durable all or none.
@@ -97,6 +101,18 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] bool may_send() const { return !stopping_ && !past_deadline_; }
 
   [[nodiscard]] base::WallTime wall() const { return parts_.loop->clock().wall(); }
+
+  // --- control.cc
+  using Changes = base::Result<std::vector<std::string>>;
+  [[nodiscard]] Changes change(const ControlCommand& command);
+  [[nodiscard]] Changes set_paused(const ControlCommand& command, bool paused);
+  [[nodiscard]] Changes start_draining(const ControlCommand& command);
+  [[nodiscard]] Changes set_share(const ControlCommand& command);
+  [[nodiscard]] Changes change_limits(const ControlCommand& command);
+  [[nodiscard]] Changes set_key_enabled(const ControlCommand& command, bool enabled);
+  [[nodiscard]] base::Result<std::size_t> model_named(const std::string& name) const;
+  [[nodiscard]] std::vector<quota::Limit> limits_in_force(std::size_t domain,
+                                                          quota::LimitKind kind) const;
 
   // --- funds.cc
   void measure_reserve(OpenTrial& trial);
@@ -165,6 +181,7 @@ class Engine::Core final : public wire::CompletionSink {
   sched::Scheduler scheduler_;
 
   std::vector<RouteState> routes_;
+  std::vector<bool> taken_out_;  // routes that a person disabled, who may enable them again
   std::vector<ModelState> models_;
   std::vector<DialogueLengths> lengths_;          // by cell
   std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free

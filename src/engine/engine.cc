@@ -65,6 +65,7 @@ Engine::Core::Core(const RunContext& context,
                        .simulated = endpoint.simulated});
     CHECK(routes_.back().dialect != nullptr);
   }
+  taken_out_.resize(topology.routes.size());
   for (const spec::Model& model : topology.models) {
     models_.push_back({.cursors = {},
                        .lengths = DialogueLengths(kTurnsMax, kPriorTurns),
@@ -234,7 +235,7 @@ void Engine::Core::arm_timer() {
     if (const auto check = next_deadline_check()) {
       next = next.has_value() ? std::min(*next, *check) : *check;
     }
-    if (open_count_ > 0 && in_flight_.empty()) {
+    if (open_count_ > 0 && in_flight_.empty() && !is_paused()) {
       const base::Instant patience = last_life_ + options_.patience;
       next = next.has_value() ? std::min(*next, patience) : patience;
     }
@@ -256,8 +257,8 @@ void Engine::Core::arm_timer() {
 
 /// Ends the run when for `patience` nothing was in flight and nothing could be sent.
 void Engine::Core::check_patience() {
-  if (open_count_ == 0 || !in_flight_.empty() || departing_ > 0 || !attempts_committing_.empty() ||
-      !turns_committing_.empty()) {
+  if (open_count_ == 0 || is_paused() || !in_flight_.empty() || departing_ > 0 ||
+      !attempts_committing_.empty() || !turns_committing_.empty()) {
     last_life_ = now();
     return;
   }
@@ -275,11 +276,25 @@ void Engine::Core::check_patience() {
 /// Does any open trial have a route that works, now or later?
 bool Engine::Core::can_go_on() const {
   for (std::size_t model = 0; model < models_.size(); ++model) {
-    if (models_[model].progress.running > 0 && scheduler_.has_usable_route(model)) {
+    const bool has_work = models_[model].progress.running > 0;
+    if (has_work && (scheduler_.has_usable_route(model) || is_taken_out(model))) {
       return true;
     }
   }
   return false;
+}
+
+/// A person disabled a route of the model, and may enable it again.
+bool Engine::Core::is_taken_out(std::size_t model) const {
+  return std::ranges::any_of(context_.topology->routes_of(model),
+                             [this](std::size_t route) { return taken_out_[route]; });
+}
+
+/// Everything that is open waits for a person.
+bool Engine::Core::is_paused() const {
+  return counters_.paused || std::ranges::all_of(models_, [](const ModelState& model) {
+           return model.progress.running == 0 || model.progress.paused;
+         });
 }
 
 RunResult Engine::Core::result_when_idle() const {
@@ -301,6 +316,10 @@ RunResult Engine::Core::result_when_idle() const {
   if (missing > 0 && past_deadline_) {
     return {.end = RunEnd::deadline,
             .message = fmt::format("the deadline was reached with {} trials left", missing)};
+  }
+  if (missing > 0 && counters_.draining && open_count_ == 0) {
+    return {.end = RunEnd::drained,
+            .message = fmt::format("drained as asked; {} trials are left", missing)};
   }
   if (missing > 0 && is_out_of_funds()) {
     return {.end = RunEnd::budget_used,
@@ -423,6 +442,11 @@ RunStatus Engine::Core::status() const {
   status.elapsed = now() - started_;
   status.in_flight = in_flight_.size();
   status.waiting = scheduler_.waiting();
+  status.unfunded = parked_.size();
+  status.budget = {.limits = budget_.limits(),
+                   .spent = budget_.spent(),
+                   .reserved = budget_.reserved(),
+                   .deadline = options_.deadline};
   for (const ModelState& model : models_) {
     if (model.progress.planned > 0) {
       status.models.push_back(model.progress);
@@ -448,6 +472,19 @@ RunStatus Engine::Core::status() const {
     }
     status.routes.push_back(std::move(progress));
   }
+  for (const quota::DomainStatus& domain : scheduler_.domain_status(now())) {
+    std::optional<base::Duration> closed_for;
+    if (domain.gate.has_value() && *domain.gate > now()) {
+      closed_for = *domain.gate - now();
+    }
+    for (const quota::LimitStatus& limit : domain.limits) {
+      status.limits.push_back({.domain = domain.name,
+                               .limit = limit.limit,
+                               .used = limit.used,
+                               .allowed = limit.allowed,
+                               .closed_for = closed_for});
+    }
+  }
   return status;
 }
 
@@ -469,6 +506,10 @@ void Engine::request_stop() {
 
 void Engine::committed(base::Result<ledger::Sequence> outcome) {
   core_->committed(std::move(outcome));
+}
+
+base::Result<std::vector<std::string>> Engine::control(const ControlCommand& command) {
+  return core_->control(command);
 }
 
 RunStatus Engine::status() const {

@@ -5,6 +5,7 @@
 #include "sortie/base/log.h"
 #include "sortie/base/scrubber.h"
 #include "sortie/engine/context.h"
+#include "sortie/engine/control.h"
 #include "sortie/engine/history.h"
 #include "sortie/engine/status.h"
 #include "sortie/ledger/ledger.h"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sortie::engine {
 
@@ -63,6 +65,11 @@ class Engine {
 
   /// Takes no more work, cancels what is in flight, saves, ends.
   void request_stop();
+
+  /// Makes a person's change, records it with its author and reason, and says what changed, in
+  /// words: nothing when everything was so already. Errors name what was expected, or say that the
+  /// run is ending (refused).
+  [[nodiscard]] base::Result<std::vector<std::string>> control(const ControlCommand& command);
 
   /// The ledger's commit listener calls this, from any thread.
   void committed(base::Result<ledger::Sequence> outcome);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/engine/budget.h"
+#include "sortie/quota/limit.h"
 
 #include <cstdint>
 #include <optional>
@@ -21,6 +23,8 @@ struct ModelProgress {
   std::uint64_t lost = 0;       // final infrastructure outcomes
   std::uint64_t running = 0;    // opened and neither scored nor lost
   std::uint64_t turns = 0;      // recorded in this process
+  bool paused = false;          // by a person
+  double share = 1;             // where models compete for a limit
 };
 
 struct RouteProgress {
@@ -33,6 +37,30 @@ struct RouteProgress {
   std::uint64_t failed = 0;
   std::uint64_t throttled = 0;
   std::optional<base::Duration> closed_for;  // gate or breaker
+};
+
+/// One limit in force.
+struct LimitUse {
+  std::string domain;
+  quota::Limit limit;
+  double used = 0;                           // in the last window; in flight for concurrency
+  double allowed = 0;                        // a window at our pace; slots for concurrency
+  std::optional<base::Duration> closed_for;  // the domain's gate
+};
+
+struct BudgetUse {
+  FundLimits limits;
+  Funds spent;     // of the whole ledger
+  Funds reserved;  // for what is in flight or waits
+  std::optional<base::WallTime> deadline;
+};
+
+/// What a person changed, when and why.
+struct ControlChange {
+  base::WallTime at;
+  std::string author;
+  std::string reason;
+  std::string text;
 };
 
 struct Problem {
@@ -49,10 +77,16 @@ struct RunStatus {
   base::Duration elapsed{};
   std::vector<ModelProgress> models;
   std::vector<RouteProgress> routes;
-  std::uint64_t attempts = 0;  // in this process
+  std::vector<LimitUse> limits;
+  BudgetUse budget;
+  bool paused = false;
+  bool draining = false;
+  std::vector<ControlChange> changes;  // the newest last, at most 50
+  std::uint64_t attempts = 0;          // in this process
   std::uint64_t turns = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t waiting = 0;  // ready turns that wait for a limit
+  std::uint64_t waiting = 0;   // ready turns that wait for a limit
+  std::uint64_t unfunded = 0;  // that the budget does not cover now
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
   std::int64_t cost_micro_usd = 0;

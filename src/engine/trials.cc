@@ -113,6 +113,9 @@ base::Status Engine::Core::replay(OpenTrial& trial, const std::vector<ledger::St
 }
 
 void Engine::Core::open_trials() {
+  if (counters_.draining) {
+    return;
+  }
   for (std::size_t model = 0; model < models_.size(); ++model) {
     if (models_[model].exhausted || models_[model].cursors.empty()) {
       continue;

@@ -2,6 +2,7 @@
 
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
+#include "sortie/monitor/details.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -78,6 +79,12 @@ std::vector<std::string> render(const engine::RunStatus& status,
                   status.in_flight,
                   status.waiting,
                   static_cast<double>(status.cost_micro_usd) / 1e6));
+  if (const std::string text = budget_text(status.budget); !text.empty()) {
+    add(text);
+  }
+  if (status.paused || status.draining) {
+    add(status.paused ? "PAUSED: nothing new is sent" : "draining: no new dialogue begins", "33");
+  }
   for (const engine::ModelProgress& model : status.models) {
     add(fmt::format("  {:<22} [{}] {:>5}/{}{}{}",
                     fitted(model.model, 22),
@@ -85,7 +92,9 @@ std::vector<std::string> render(const engine::RunStatus& status,
                     model.scored,
                     model.planned,
                     model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
-                    model.simulated ? "  simulated" : ""));
+                    model.paused      ? "  paused"
+                    : model.simulated ? "  simulated"
+                                      : ""));
   }
   add(fmt::format(
           "  {:<30} {:>9} {:>6} {:>10} {:>7}", "route", "in flight", "ok", "throttled", "failed"),

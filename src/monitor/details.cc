@@ -1,0 +1,112 @@
+#include "sortie/monitor/details.h"
+
+#include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/engine/control.h"
+#include "sortie/quota/limit.h"
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::monitor {
+
+namespace {
+
+double dollars(std::int64_t micro) {
+  return static_cast<double>(micro) / 1e6;
+}
+
+std::string_view state_of(const engine::RunStatus& status) {
+  if (status.phase == engine::Phase::finished) {
+    return "ended";
+  }
+  if (status.phase == engine::Phase::stopping) {
+    return "stopping";
+  }
+  if (status.paused) {
+    return "paused";
+  }
+  return status.draining ? "draining" : "running";
+}
+
+std::string with_reason(const engine::ControlChange& change) {
+  return fmt::format("  {}  {} by {}{}{}",
+                     base::to_iso8601(change.at),
+                     change.text,
+                     change.author,
+                     change.reason.empty() ? "" : ": ",
+                     change.reason);
+}
+
+}  // namespace
+
+std::string budget_text(const engine::BudgetUse& budget) {
+  std::vector<std::string> parts;
+  if (budget.limits.cost.has_value()) {
+    parts.push_back(fmt::format("${:.4f} of ${:.4f} spent, ${:.4f} set aside",
+                                dollars(budget.spent.cost),
+                                dollars(*budget.limits.cost),
+                                dollars(budget.reserved.cost)));
+  }
+  if (budget.limits.tokens.has_value()) {
+    parts.push_back(fmt::format("{} of {} tokens used, {} set aside",
+                                base::with_thousands(budget.spent.tokens),
+                                base::with_thousands(*budget.limits.tokens),
+                                base::with_thousands(budget.reserved.tokens)));
+  }
+  if (budget.deadline.has_value()) {
+    parts.push_back("deadline " + base::to_iso8601(*budget.deadline));
+  }
+  return base::join(parts, "; ");
+}
+
+std::vector<std::string> details(const engine::RunStatus& status) {
+  std::vector<std::string> lines = {fmt::format(
+      "{}: {} since {}, {} in flight, {} waiting for a limit{}",
+      status.run,
+      state_of(status),
+      base::human(status.elapsed),
+      status.in_flight,
+      status.waiting,
+      status.unfunded == 0 ? std::string() : fmt::format(", {} for the budget", status.unfunded))};
+  if (const std::string text = budget_text(status.budget); !text.empty()) {
+    lines.push_back("budget   " + text);
+  }
+  for (const engine::ModelProgress& model : status.models) {
+    if (model.paused || model.share != 1) {
+      lines.push_back(fmt::format(
+          "model    {}{} share {:g}", model.model, model.paused ? " paused," : "", model.share));
+    }
+  }
+  for (const engine::LimitUse& use : status.limits) {
+    lines.push_back(fmt::format("limit    {:<30} {:<24} used {}{}",
+                                use.domain,
+                                engine::describe(use.limit),
+                                base::with_thousands(std::llround(use.used)),
+                                use.closed_for.has_value()
+                                    ? fmt::format(", closed for {}", base::human(*use.closed_for))
+                                    : std::string()));
+  }
+  for (const engine::RouteProgress& route : status.routes) {
+    if (!route.usable) {
+      lines.push_back(fmt::format("route    {} is out: {}", route.route, route.reason));
+    } else if (route.closed_for.has_value()) {
+      lines.push_back(
+          fmt::format("route    {} is closed for {}", route.route, base::human(*route.closed_for)));
+    }
+  }
+  if (!status.changes.empty()) {
+    lines.emplace_back("changes");
+  }
+  for (const engine::ControlChange& change : status.changes) {
+    lines.push_back(with_reason(change));
+  }
+  return lines;
+}
+
+}  // namespace sortie::monitor

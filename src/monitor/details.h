@@ -1,0 +1,17 @@
+#pragma once
+
+#include "sortie/engine/status.h"
+
+#include <string>
+#include <vector>
+
+namespace sortie::monitor {
+
+/// What is true of a run at this instant beyond its counts, as lines of text: how it goes on, the
+/// budget, each limit with its use, and what people changed. Lines have no maximum width.
+[[nodiscard]] std::vector<std::string> details(const engine::RunStatus& status);
+
+/// "$12.30 of $25.00 spent, $0.40 set aside; deadline 2026-…": "" without a budget.
+[[nodiscard]] std::string budget_text(const engine::BudgetUse& budget);
+
+}  // namespace sortie::monitor

@@ -1,0 +1,141 @@
+#include "sortie/monitor/status_json.h"
+
+#include "sortie/base/time.h"
+#include "sortie/quota/limit.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sortie::monitor {
+
+namespace {
+
+std::string_view to_string(engine::Phase phase) {
+  switch (phase) {
+    case engine::Phase::running:
+      return "running";
+    case engine::Phase::stopping:
+      return "stopping";
+    case engine::Phase::finished:
+      return "finished";
+  }
+  return "finished";
+}
+
+json::Value seconds_or_null(const std::optional<base::Duration>& duration) {
+  return duration.has_value() ? json::Value(base::seconds(*duration)) : json::Value(nullptr);
+}
+
+template <class Number>
+json::Value number_or_null(const std::optional<Number>& number) {
+  return number.has_value() ? json::Value(*number) : json::Value(nullptr);
+}
+
+json::Array models_of(const engine::RunStatus& status) {
+  json::Array models;
+  for (const engine::ModelProgress& model : status.models) {
+    models.push_back(json::Object{{"model", model.model},
+                                  {"simulated", model.simulated},
+                                  {"planned", model.planned},
+                                  {"scored", model.scored},
+                                  {"succeeded", model.succeeded},
+                                  {"lost", model.lost},
+                                  {"running", model.running},
+                                  {"turns", model.turns},
+                                  {"paused", model.paused},
+                                  {"share", model.share}});
+  }
+  return models;
+}
+
+json::Array routes_of(const engine::RunStatus& status) {
+  json::Array routes;
+  for (const engine::RouteProgress& route : status.routes) {
+    routes.push_back(json::Object{{"route", route.route},
+                                  {"model", route.model},
+                                  {"usable", route.usable},
+                                  {"reason", route.reason},
+                                  {"in_flight", route.in_flight},
+                                  {"answered", route.answered},
+                                  {"failed", route.failed},
+                                  {"throttled", route.throttled},
+                                  {"closed_for_seconds", seconds_or_null(route.closed_for)}});
+  }
+  return routes;
+}
+
+json::Array limits_of(const engine::RunStatus& status) {
+  json::Array limits;
+  for (const engine::LimitUse& use : status.limits) {
+    const bool rate = use.limit.kind != quota::LimitKind::concurrency;
+    limits.push_back(json::Object{
+        {"domain", use.domain},
+        {"kind", quota::to_string(use.limit.kind)},
+        {"quota", use.limit.quota},
+        {"window_seconds", rate ? json::Value(base::seconds(use.limit.window)) : nullptr},
+        {"used", use.used},
+        {"allowed", use.allowed},
+        {"closed_for_seconds", seconds_or_null(use.closed_for)}});
+  }
+  return limits;
+}
+
+json::Object budget_of(const engine::BudgetUse& budget) {
+  return {{"max_cost_micro_usd", number_or_null(budget.limits.cost)},
+          {"max_tokens", number_or_null(budget.limits.tokens)},
+          {"spent_micro_usd", budget.spent.cost},
+          {"spent_tokens", budget.spent.tokens},
+          {"reserved_micro_usd", budget.reserved.cost},
+          {"reserved_tokens", budget.reserved.tokens},
+          {"deadline",
+           budget.deadline.has_value() ? json::Value(base::to_iso8601(*budget.deadline))
+                                       : json::Value(nullptr)}};
+}
+
+json::Array changes_of(const engine::RunStatus& status) {
+  json::Array changes;
+  for (const engine::ControlChange& change : status.changes) {
+    changes.push_back(json::Object{{"at", base::to_iso8601(change.at)},
+                                   {"author", change.author},
+                                   {"reason", change.reason},
+                                   {"change", change.text}});
+  }
+  return changes;
+}
+
+}  // namespace
+
+json::Value to_json(const engine::RunStatus& status) {
+  json::Array problems;
+  for (const engine::Problem& problem : status.problems) {
+    problems.push_back(json::Object{{"at", base::to_iso8601(problem.at)}, {"text", problem.text}});
+  }
+  return json::Object{{"version", 1},
+                      {"run", status.run},
+                      {"phase", to_string(status.phase)},
+                      {"paused", status.paused},
+                      {"draining", status.draining},
+                      {"at", base::to_iso8601(status.at)},
+                      {"elapsed_seconds", base::seconds(status.elapsed)},
+                      {"planned", status.planned()},
+                      {"scored", status.scored()},
+                      {"lost", status.lost()},
+                      {"attempts", status.attempts},
+                      {"turns", status.turns},
+                      {"in_flight", status.in_flight},
+                      {"waiting", status.waiting},
+                      {"unfunded", status.unfunded},
+                      {"input_tokens", status.input_tokens},
+                      {"output_tokens", status.output_tokens},
+                      {"cost_micro_usd", status.cost_micro_usd},
+                      {"budget", budget_of(status.budget)},
+                      {"models", models_of(status)},
+                      {"routes", routes_of(status)},
+                      {"limits", limits_of(status)},
+                      {"changes", changes_of(status)},
+                      {"problems", std::move(problems)}};
+}
+
+}  // namespace sortie::monitor
