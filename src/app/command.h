@@ -28,6 +28,7 @@ void add_check(CLI::App& root, Action& action);
 void add_plan(CLI::App& root, Action& action);
 void add_run(CLI::App& root, Action& action);
 void add_rehearse(CLI::App& root, Action& action);
+void add_control(CLI::App& root, Action& action);
 void add_status(CLI::App& root, Action& action);
 void add_show(CLI::App& root, Action& action);
 void add_report(CLI::App& root, Action& action);

@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   sortie::app::add_run(root, action);
   sortie::app::add_rehearse(root, action);
   sortie::app::add_status(root, action);
+  sortie::app::add_control(root, action);
   sortie::app::add_show(root, action);
   sortie::app::add_report(root, action);
   sortie::app::add_export(root, action);

@@ -2,6 +2,7 @@
 #include "sortie/aio/signals.h"
 #include "sortie/analysis/declared.h"
 #include "sortie/analysis/summary.h"
+#include "sortie/app/budget_options.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
 #include "sortie/app/run_options.h"
@@ -10,9 +11,12 @@
 #include "sortie/http/curl_transport.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/monitor/control_server.h"
+#include "sortie/monitor/status_json.h"
 #include "sortie/monitor/terminal.h"
 #include "sortie/suite/suite_text.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -33,6 +37,7 @@ namespace {
 struct RunOptions {
   std::string campaign;
   SelectionOptions selection;
+  BudgetOptions budget;
   std::size_t in_flight_max = 0;
   std::size_t open_max = kOpenDialoguesMax;
   double patience_minutes = 15;
@@ -84,6 +89,8 @@ class RunSession {
 
   base::Status open() {
     directory_ = directory_of(options_, setup_->campaign);
+    TRY_ASSIGN(const spec::Budget budget,
+               options_.budget.budget(setup_->topology, setup_->campaign));
     TRY(resolve_secrets(setup_->topology,
                         models_used(setup_->topology, setup_->campaign),
                         setup_->secrets,
@@ -107,6 +114,7 @@ class RunSession {
     engine_options.patience = base::from_seconds(options_.patience_minutes * 60);
     engine_options.retry_losses = options_.retry_losses;
     engine_options.open_max = options_.open_max;
+    set_budget(budget, engine_options);
     engine_ = std::make_unique<engine::Engine>(setup_->context(),
                                                engine::EngineParts{.loop = loop_.get(),
                                                                    .transport = transport_.get(),
@@ -117,6 +125,7 @@ class RunSession {
                                                engine_options,
                                                std::move(history));
     append_manifest(*ledger_, *setup_);
+    listen();
     return {};
   }
 
@@ -144,6 +153,7 @@ class RunSession {
       loop_->run();
     }
     terminal.stop();
+    control_.reset();
     work.release();
     return result.value_or(
         engine::RunResult{.end = engine::RunEnd::failed, .message = "the loop ended early"});
@@ -156,6 +166,32 @@ class RunSession {
   [[nodiscard]] engine::RunStatus status() const { return engine_->status(); }
 
  private:
+  void set_budget(const spec::Budget& budget, engine::EngineOptions& options) {
+    if (budget.max_cost_usd.has_value()) {
+      options.funds.cost = std::llround(*budget.max_cost_usd * 1e6);
+    }
+    options.funds.tokens = budget.max_tokens;
+    if (budget.deadline.has_value()) {
+      options.deadline = spec::end_of(*budget.deadline, loop_->clock().wall());
+    }
+  }
+
+  /// A run without its socket cannot be steered, but it can go on.
+  void listen() {
+    auto control = monitor::ControlServer::listen(
+        *loop_,
+        directory_,
+        {.status = [this] { return engine_->status(); },
+         .control =
+             [this](const engine::ControlCommand& command) { return engine_->control(command); }});
+    if (control.has_value()) {
+      control_ = std::move(*control);
+      return;
+    }
+    log_->warning("no_control_socket", {{"message", control.error().message}});
+    fmt::print(stderr, "sortie: this run cannot be controlled: {}\n", control.error().message);
+  }
+
   const RunOptions& options_;
   std::unique_ptr<CampaignSetup> setup_;
   std::unique_ptr<aio::Loop> loop_;
@@ -164,6 +200,7 @@ class RunSession {
   std::unique_ptr<base::Log> log_;
   std::unique_ptr<wire::Transport> transport_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<monitor::ControlServer> control_;
   // Declared last: its writer thread, which calls the engine, ends first.
   std::unique_ptr<ledger::Ledger> ledger_;
 };
@@ -173,6 +210,9 @@ int exit_code_of(engine::RunEnd end) {
     case engine::RunEnd::complete:
       return kDone;
     case engine::RunEnd::with_losses:
+    case engine::RunEnd::budget_used:
+    case engine::RunEnd::deadline:
+    case engine::RunEnd::drained:
       return kLosses;
     case engine::RunEnd::interrupted:
       return kInterrupted;
@@ -188,6 +228,12 @@ std::string_view to_string(engine::RunEnd end) {
       return "complete";
     case engine::RunEnd::with_losses:
       return "with_losses";
+    case engine::RunEnd::budget_used:
+      return "budget_used";
+    case engine::RunEnd::deadline:
+      return "deadline";
+    case engine::RunEnd::drained:
+      return "drained";
     case engine::RunEnd::interrupted:
       return "interrupted";
     case engine::RunEnd::failed:
@@ -212,6 +258,15 @@ std::string ending(const engine::RunResult& result,
           result.message,
           directory,
           campaign);
+    case engine::RunEnd::budget_used:
+      return fmt::format("Stopped: {}.\nGo on with a higher budget: sortie run {} --max-cost …\n",
+                         result.message,
+                         campaign);
+    case engine::RunEnd::deadline:
+    case engine::RunEnd::drained:
+      return fmt::format("Stopped: {}. What was begun is saved.\nGo on with: sortie run {}\n",
+                         result.message,
+                         campaign);
     case engine::RunEnd::interrupted:
       return fmt::format(
           "Interrupted; everything that was answered is saved. Go on with: sortie run {}\n",
@@ -251,6 +306,7 @@ int run(const RunOptions& options) {
                             {"turns", status.turns},
                             {"seconds", base::seconds(status.elapsed)},
                             {"cost_micro_usd", status.cost_micro_usd},
+                            {"budget", monitor::to_json(status.budget)},
                             {"tables", analysis::to_json(*summary)}});
   } else {
     print_text(fmt::format("\n{}\n{}",
@@ -268,6 +324,7 @@ void add_run(CLI::App& root, Action& action) {
       root.add_subcommand("run", "Run or continue a campaign: the same command, idempotent");
   command->add_option("CAMPAIGN", options->campaign, "Campaign file")->required();
   add_selection(*command, options->selection);
+  add_budget(*command, options->budget);
   command->add_option(
       "--in-flight", options->in_flight_max, "At most this many requests at once over all routes");
   command->add_option("--open", options->open_max, "At most this many dialogues open at once")
@@ -285,7 +342,9 @@ void add_run(CLI::App& root, Action& action) {
   command->footer(
       "Example:  sortie run sortie.yaml\n"
       "Ctrl-C once: take no more work, save, end within a second. Twice: end at once. Neither "
-      "loses a finished turn.");
+      "loses a finished turn.\n"
+      "With a budget no request is sent that could exceed it; the same command with more goes on.\n"
+      "Steer it while it runs: sortie status RUN, sortie control RUN --help");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

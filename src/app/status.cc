@@ -3,11 +3,13 @@
 #include "sortie/analysis/text_table.h"
 #include "sortie/analysis/validity_tables.h"
 #include "sortie/app/command.h"
+#include "sortie/app/live_run.h"
 #include "sortie/ledger/reader.h"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -116,6 +118,16 @@ std::string to_text(const analysis::ReportData& data) {
                      routes.render());
 }
 
+/// What the run itself says, while it goes on; nothing when none does.
+std::optional<std::string> live(const std::string& directory, bool as_json) {
+  const auto response = ask_run(
+      directory, wire::Method::get, "/v1/status", {}, as_json ? "application/json" : "text/plain");
+  if (!response.has_value() || response->status != 200) {
+    return std::nullopt;
+  }
+  return response->body;
+}
+
 int status(const StatusOptions& options) {
   const auto directory = run_directory(options.run);
   if (!directory.has_value()) {
@@ -129,10 +141,14 @@ int status(const StatusOptions& options) {
   if (!data.has_value()) {
     return fail(data.error(), options.json);
   }
+  const auto running = live(*directory, options.json);
   if (options.json) {
-    print_json(to_json(*data));
+    json::Value document = to_json(*data);
+    document.as_object()["live"] =
+        running.has_value() ? json::parse(*running).value_or(nullptr) : json::Value(nullptr);
+    print_json(document);
   } else {
-    print_text(to_text(*data));
+    print_text(to_text(*data) + (running.has_value() ? "\n" + *running : ""));
   }
   return kDone;
 }

@@ -82,18 +82,6 @@ json::Array limits_of(const engine::RunStatus& status) {
   return limits;
 }
 
-json::Object budget_of(const engine::BudgetUse& budget) {
-  return {{"max_cost_micro_usd", number_or_null(budget.limits.cost)},
-          {"max_tokens", number_or_null(budget.limits.tokens)},
-          {"spent_micro_usd", budget.spent.cost},
-          {"spent_tokens", budget.spent.tokens},
-          {"reserved_micro_usd", budget.reserved.cost},
-          {"reserved_tokens", budget.reserved.tokens},
-          {"deadline",
-           budget.deadline.has_value() ? json::Value(base::to_iso8601(*budget.deadline))
-                                       : json::Value(nullptr)}};
-}
-
 json::Array changes_of(const engine::RunStatus& status) {
   json::Array changes;
   for (const engine::ControlChange& change : status.changes) {
@@ -106,6 +94,18 @@ json::Array changes_of(const engine::RunStatus& status) {
 }
 
 }  // namespace
+
+json::Value to_json(const engine::BudgetUse& budget) {
+  return json::Object{{"max_cost_micro_usd", number_or_null(budget.limits.cost)},
+                      {"max_tokens", number_or_null(budget.limits.tokens)},
+                      {"spent_micro_usd", budget.spent.cost},
+                      {"spent_tokens", budget.spent.tokens},
+                      {"reserved_micro_usd", budget.reserved.cost},
+                      {"reserved_tokens", budget.reserved.tokens},
+                      {"deadline",
+                       budget.deadline.has_value() ? json::Value(base::to_iso8601(*budget.deadline))
+                                                   : json::Value(nullptr)}};
+}
 
 json::Value to_json(const engine::RunStatus& status) {
   json::Array problems;
@@ -130,7 +130,7 @@ json::Value to_json(const engine::RunStatus& status) {
                       {"input_tokens", status.input_tokens},
                       {"output_tokens", status.output_tokens},
                       {"cost_micro_usd", status.cost_micro_usd},
-                      {"budget", budget_of(status.budget)},
+                      {"budget", to_json(status.budget)},
                       {"models", models_of(status)},
                       {"routes", routes_of(status)},
                       {"limits", limits_of(status)},
