@@ -288,6 +288,12 @@ std::string validity_section(const ReportData& data) {
       "<p>Cost of ended attempts ${:.4f}; unknown attempts reserved at most ${:.4f} more.</p>\n",
       static_cast<double>(cost) / 1e6,
       static_cast<double>(reserved) / 1e6);
+  html += to_html(cost_table("model", "Cost per model", data.costs.models));
+  html += to_html(cost_table("key", "Cost per key", data.costs.keys));
+  html += to_html(cost_table("cell", "Cost per cell", data.costs.cells));
+  if (!data.events.empty()) {
+    html += "<h3>What happened</h3>\n";
+  }
   for (const std::string& event : data.events) {
     html += fmt::format("<p class=\"note\">{}</p>\n", escape_html(event));
   }

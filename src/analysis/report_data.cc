@@ -5,6 +5,7 @@
 #include "sortie/analysis/diagnosis.h"
 #include "sortie/analysis/own_tables.h"
 #include "sortie/analysis/run_suite.h"
+#include "sortie/base/json.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
 
@@ -17,6 +18,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -153,16 +155,35 @@ base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
       });
 }
 
+/// A person's change says who, what and why; other events as they stand.
+std::string event_text(std::span<const Cell> row) {
+  const std::string kind = text_of(row[1]);
+  const std::string at = when(int_of(row[0]));
+  const auto detail = json::parse(text_of(row[3]));
+  if (kind != "control" || !detail.has_value()) {
+    return fmt::format("{} {} {} {}", at, kind, text_of(row[2]), text_of(row[3]));
+  }
+  std::vector<std::string> changes;
+  if (const json::Array* array = json::get_array(*detail, "changes")) {
+    for (const json::Value& change : *array) {
+      changes.emplace_back(change.is_string() ? json::view(change.as_string()) : "");
+    }
+  }
+  const std::string_view reason = json::get_string(*detail, "reason").value_or("");
+  return fmt::format("{} {} by {}{}{}",
+                     at,
+                     base::join(changes, "; "),
+                     json::get_string(*detail, "author").value_or("unknown"),
+                     reason.empty() ? "" : ": ",
+                     reason);
+}
+
 base::Status read_history(ledger::Reader& reader, ReportData& data) {
   TRY(
       reader.scan("SELECT at, kind, subject, detail FROM event WHERE kind NOT LIKE 'run_%' ORDER "
                   "BY id LIMIT 100",
                   [&](std::span<const Cell> row) {
-                    data.events.push_back(fmt::format("{} {} {} {}",
-                                                      when(int_of(row[0])),
-                                                      text_of(row[1]),
-                                                      text_of(row[2]),
-                                                      text_of(row[3])));
+                    data.events.push_back(event_text(row));
                     return true;
                   }));
   return reader.scan(
@@ -223,6 +244,7 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
   TRY(read_served_names(reader, data.routes));
   TRY(read_latencies(reader, data.routes));
   TRY(read_answers(reader, data.routes));
+  TRY_ASSIGN(data.costs, read_costs(reader));
   TRY(read_manifest(reader, data));
   if (options.tables) {
     TRY(add_review(reader, data));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/costs.h"
 #include "sortie/analysis/declared.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/scenario_tables.h"
@@ -54,9 +55,10 @@ struct ReportData {
   std::map<std::string, std::string> diagnoses;  // by cell id, of cells at 0 or 100 %
   std::map<std::string, CellTimes> times;        // by cell id
   std::vector<RouteUse> routes;
+  Costs costs;
   std::vector<std::pair<std::string, std::string>>
       manifest;                     // newest value by name, short ones only
-  std::vector<std::string> events;  // routes taken out, in words
+  std::vector<std::string> events;  // routes taken out, what people changed, in words
   std::string started;              // first and last attempt, ISO 8601
   std::string ended;
 };

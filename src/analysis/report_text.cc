@@ -59,6 +59,7 @@ std::string to_text(const ReportData& data) {
   out += diagnoses_text(data);
   out += to_text(sent_table(data)) + "\n";
   out += to_text(names_table(data)) + "\n";
+  out += to_text(cost_table("model", "Cost per model", data.costs.models)) + "\n";
   if (is_pilot(data.declared)) {
     out += std::string(kComparability) + "\n";
   }

@@ -134,6 +134,27 @@ class TestRun {
     outcome(what);
   }
 
+  /// A request of the last trial, over a route, that has not ended.
+  void unknown_attempt(const std::string& route, std::int64_t reserved_cost) {
+    ledger_->append(ledger::AttemptRecord{.id = next_attempt_++,
+                                          .trial = trial_,
+                                          .turn = 1,
+                                          .number = 0,
+                                          .route = route,
+                                          .requested_model = "m",
+                                          .api_name = "m",
+                                          .at = {},
+                                          .request = base::digest_of("r"),
+                                          .reserved_input = 100,
+                                          .reserved_output = 50,
+                                          .reserved_cost = reserved_cost});
+  }
+
+  void event(const std::string& kind, const std::string& subject, const std::string& detail) {
+    ledger_->append(
+        ledger::EventRecord{.at = {}, .kind = kind, .subject = subject, .detail = detail});
+  }
+
   std::unique_ptr<ledger::Reader> reader() {
     const auto flushed = ledger_->flush();
     EXPECT_TRUE(flushed.has_value()) << flushed.error().message;

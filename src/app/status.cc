@@ -1,9 +1,12 @@
+#include "sortie/analysis/costs.h"
 #include "sortie/analysis/report_data.h"
+#include "sortie/analysis/result_table.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/text_table.h"
 #include "sortie/analysis/validity_tables.h"
 #include "sortie/app/command.h"
 #include "sortie/app/live_run.h"
+#include "sortie/base/text.h"
 #include "sortie/ledger/reader.h"
 
 #include <cstdint>
@@ -20,6 +23,7 @@ namespace {
 
 struct StatusOptions {
   std::string run;
+  bool cells = false;
   bool json = false;
 };
 
@@ -87,10 +91,12 @@ json::Value to_json(const analysis::ReportData& data) {
                       {"last_answer", data.ended},
                       {"models", std::move(models)},
                       {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
-                      {"routes", std::move(routes)}};
+                      {"routes", std::move(routes)},
+                      {"costs", analysis::to_json(data.costs)},
+                      {"events", json::Array(data.events.begin(), data.events.end())}};
 }
 
-std::string to_text(const analysis::ReportData& data) {
+std::string to_text(const analysis::ReportData& data, bool cells) {
   analysis::TextTable models({"model", "planned", "scored", "lost", "open"});
   for (const auto& [name, model] : by_model(data.summary)) {
     models.add({name + (model.simulated ? " (simulated)" : ""),
@@ -110,12 +116,21 @@ std::string to_text(const analysis::ReportData& data) {
                 fmt::to_string(use.unknown),
                 fmt::format("{:.4f}", static_cast<double>(use.cost) / 1e6)});
   }
-  return fmt::format("{}: first attempt {}, last answer {}\n\n{}\n{}",
-                     data.summary.run,
-                     data.started,
-                     data.ended,
-                     models.render(),
-                     routes.render());
+  std::string text = fmt::format("{}: first attempt {}, last answer {}\n\n{}\n{}\n{}\n{}",
+                                 data.summary.run,
+                                 data.started,
+                                 data.ended,
+                                 models.render(),
+                                 routes.render(),
+                                 to_text(cost_table("model", "Cost per model", data.costs.models)),
+                                 to_text(cost_table("key", "Cost per key", data.costs.keys)));
+  if (cells) {
+    text += "\n" + to_text(cost_table("cell", "Cost per cell", data.costs.cells));
+  }
+  if (!data.events.empty()) {
+    text += "\nEvents\n" + base::join(data.events, "\n") + "\n";
+  }
+  return text;
 }
 
 /// What the run itself says, while it goes on; nothing when none does.
@@ -148,7 +163,7 @@ int status(const StatusOptions& options) {
         running.has_value() ? json::parse(*running).value_or(nullptr) : json::Value(nullptr);
     print_json(document);
   } else {
-    print_text(to_text(*data) + (running.has_value() ? "\n" + *running : ""));
+    print_text(to_text(*data, options.cells) + (running.has_value() ? "\n" + *running : ""));
   }
   return kDone;
 }
@@ -157,9 +172,11 @@ int status(const StatusOptions& options) {
 
 void add_status(CLI::App& root, Action& action) {
   const auto options = std::make_shared<StatusOptions>();  // owned by the callbacks below
-  CLI::App* command =
-      root.add_subcommand("status", "What a running or finished run has done, per model and route");
+  CLI::App* command = root.add_subcommand(
+      "status",
+      "What a running or finished run has done and cost; a running one also how it goes on");
   command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
+  command->add_flag("--cells", options->cells, "Also what each cell cost");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer("Example:  sortie status quickstart");
   command->callback([&action, options] { action = [options] { return status(*options); }; });
