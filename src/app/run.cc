@@ -12,6 +12,7 @@
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/monitor/control_server.h"
+#include "sortie/monitor/details.h"
 #include "sortie/monitor/status_json.h"
 #include "sortie/monitor/terminal.h"
 #include "sortie/suite/suite_text.h"
@@ -296,21 +297,24 @@ int run(const RunOptions& options) {
   }
   if (options.json) {
     const engine::RunStatus status = session.status();
-    print_json(json::Object{{"run", session.directory()},
-                            {"end", to_string(result.end)},
-                            {"message", result.message},
-                            {"planned", status.planned()},
-                            {"scored", status.scored()},
-                            {"lost", status.lost()},
-                            {"attempts", status.attempts},
-                            {"turns", status.turns},
-                            {"seconds", base::seconds(status.elapsed)},
-                            {"cost_micro_usd", status.cost_micro_usd},
-                            {"budget", monitor::to_json(status.budget)},
-                            {"tables", analysis::to_json(*summary)}});
+    print_json(
+        json::Object{{"run", session.directory()},
+                     {"end", to_string(result.end)},
+                     {"message", result.message},
+                     {"planned", status.planned()},
+                     {"scored", status.scored()},
+                     {"lost", status.lost()},
+                     {"attempts", status.attempts},
+                     {"turns", status.turns},
+                     {"seconds", base::seconds(status.elapsed)},
+                     {"cost_micro_usd", status.cost_micro_usd},
+                     {"budget", monitor::to_json(status.budget)},
+                     {"speed", status.speed.has_value() ? engine::to_json(*status.speed) : nullptr},
+                     {"tables", analysis::to_json(*summary)}});
   } else {
-    print_text(fmt::format("\n{}\n{}",
+    print_text(fmt::format("\n{}\n{}{}",
                            analysis::to_text(*summary),
+                           monitor::speed_text(session.status().speed),
                            ending(result, session.directory(), options.campaign)));
   }
   return exit_code_of(result.end);

@@ -39,6 +39,7 @@ void Engine::Core::bind(const sched::Assignment& assignment) {
   open.attempt = next_attempt_id_++;
   open.request = std::make_unique<wire::Request>(encode(open, assignment.route));
   open.stage = Stage::attempt_committing;
+  losses_->took(assignment.route, open.size, now());
 
   const ledger::Sequence sequence =
       append(ledger::AttemptRecord{.id = open.attempt,
@@ -131,6 +132,7 @@ void Engine::Core::withdraw(sched::Ticket ticket) {
   open.request.reset();
   open.stage = Stage::waiting;
   scheduler_.cancelled(open.assignment, now());
+  losses_->returned(open.assignment.route, open.size, now());
   refund(open, {});
   append(ledger::AttemptEndRecord{.attempt = open.attempt,
                                   .at = wall(),
@@ -196,6 +198,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   counters_.input_tokens += answer.usage.input;
   counters_.output_tokens += answer.usage.output;
   if (!provider::accepts_served_model(route.api_name, route.served_as, answer.served_model)) {
+    losses_->failed(open.assignment.route, open.size, now() - open.sent_at, Loss::fault, now());
     take_wrong_model(ticket, answer, std::move(end));
     return;
   }
@@ -204,6 +207,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   const auto output =
       answer.usage_reported ? static_cast<double>(answer.usage.output) : open.size.output;
   scheduler_.answered(open.assignment, input, output, decoded.hints, now());
+  count_answer(open, input, output);
   if (answer.usage_reported) {
     models_[open.model].estimator.observe(open.shape, input, output);
     open.shape.previous_input = input;
@@ -212,6 +216,20 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   }
   commit_turn(ticket, std::move(end), answer, std::string(to_string(answer.finish)));
   open.pending = std::make_unique<dialogue::Event>(dialogue::Answered{std::move(decoded.answer)});
+}
+
+/// For the account of the run's time.
+void Engine::Core::count_answer(const OpenTrial& open, double input, double output) {
+  losses_->answered(open.assignment.route,
+                    open.size,
+                    {.input = input, .output = output, .max_output = open.size.max_output},
+                    now());
+  WorkDone& done = models_[open.model].done;
+  ++done.requests;
+  done.input_tokens += input;
+  done.output_tokens += output;
+  done.service_seconds += base::seconds(now() - open.sent_at);
+  done.dialogue_seconds_max = std::max(done.dialogue_seconds_max, base::seconds(open.request_time));
 }
 
 /// An answer that was paid for is a turn: the attempt's end and the turn become durable together.
@@ -297,6 +315,7 @@ void Engine::Core::take_failure(sched::Ticket ticket,
 
   if (const std::optional<chat::Answer> answer = model_outcome(signal)) {
     scheduler_.answered(open.assignment, 0, 0, {}, now());
+    count_answer(open, 0, 0);
     const bool full = answer->finish == chat::FinishReason::other;
     commit_turn(
         ticket,
@@ -308,6 +327,16 @@ void Engine::Core::take_failure(sched::Ticket ticket,
     return;
   }
   append(std::move(end));
+  if (signal.kind == quota::SignalClass::cancelled) {
+    losses_->returned(open.assignment.route, open.size, now());
+  } else {
+    const bool refused = outcome_of(signal.kind) == "throttled";
+    losses_->failed(open.assignment.route,
+                    open.size,
+                    now() - open.sent_at,
+                    refused ? Loss::retry : Loss::fault,
+                    now());
+  }
   if (!may_send() || signal.kind == quota::SignalClass::cancelled) {
     scheduler_.cancelled(open.assignment, now());
     open.stage = Stage::waiting;

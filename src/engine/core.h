@@ -4,7 +4,9 @@
 #include "sortie/engine/control.h"
 #include "sortie/engine/engine.h"
 #include "sortie/engine/lengths.h"
+#include "sortie/engine/loss_meter.h"
 #include "sortie/engine/open_trial.h"
+#include "sortie/engine/speed.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/quota/token_estimator.h"
 #include "sortie/wire/transport.h"
@@ -39,6 +41,15 @@ struct CellCursor {
   std::uint64_t per_repeat = 0;  // trials of one repeat; ordinals run over repeats slowest
 };
 
+/// Sums over the answers of this process, for the bound.
+struct WorkDone {
+  double requests = 0;
+  double input_tokens = 0;
+  double output_tokens = 0;
+  double service_seconds = 0;
+  double dialogue_seconds_max = 0;  // in requests, of one dialogue
+};
+
 struct ModelState {
   std::vector<CellCursor> cursors;
   DialogueLengths lengths;
@@ -46,6 +57,7 @@ struct ModelState {
   MeanFunds turn_funds;
   Funds reserve_max;  // of its requests
   ModelProgress progress;
+  WorkDone done;
   bool exhausted = false;  // no trial left to open
 };
 
@@ -132,6 +144,21 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] double turns_left(const ModelState& model) const;
   [[nodiscard]] std::optional<base::Instant> next_deadline_check() const;
 
+  // --- account.cc
+  /// What decides why a limit domain is not used.
+  struct DomainState {
+    bool has_route = false;  // one that is not out
+    bool is_ready = false;   // a turn waits that could use it
+    bool has_more = false;   // trials are left to begin
+    bool is_active = false;  // a model that uses it is not paused
+    bool is_gated = false;
+  };
+
+  void observe_losses(bool at_once);
+  [[nodiscard]] Loss reason_for(const DomainState& state, bool has_waited) const;
+  [[nodiscard]] std::vector<sched::WorkClass> work_done() const;
+  void report_speed();
+
   // --- trials.cc
   void reopen_begun_trials();
   void open_trials();
@@ -160,6 +187,7 @@ class Engine::Core final : public wire::CompletionSink {
   void send(sched::Ticket ticket);
   void take_completion(wire::Completion completion);
   void take_answer(sched::Ticket ticket, provider::Decoded decoded, ledger::AttemptEndRecord end);
+  void count_answer(const OpenTrial& open, double input, double output);
   void take_wrong_model(sched::Ticket ticket,
                         const chat::Answer& answer,
                         ledger::AttemptEndRecord end);
@@ -181,6 +209,9 @@ class Engine::Core final : public wire::CompletionSink {
   sched::Scheduler scheduler_;
 
   std::vector<RouteState> routes_;
+  std::optional<LossMeter> losses_;  // from start()
+  std::vector<bool> has_waited_;     // by domain: something waited for it once it had answered
+  base::Instant next_observation_;
   std::vector<bool> taken_out_;  // routes that a person disabled, who may enable them again
   std::vector<ModelState> models_;
   std::vector<DialogueLengths> lengths_;          // by cell

@@ -73,6 +73,7 @@ Engine::Core::Core(const RunContext& context,
                        .turn_funds = {},
                        .reserve_max = {},
                        .progress = {},
+                       .done = {},
                        .exhausted = false});
     models_.back().progress.model = model.name;
     models_.back().progress.simulated = model.simulated;
@@ -102,6 +103,8 @@ void Engine::Core::start(std::function<void(RunResult)> on_end) {
   on_end_ = std::move(on_end);
   started_ = now();
   last_life_ = started_;
+  losses_.emplace(*context_.topology, started_);
+  has_waited_.resize(context_.topology->domains.size());
   if (options_.deadline.has_value()) {
     deadline_ = started_ + (*options_.deadline - wall());
     next_cut_check_ = started_;
@@ -200,6 +203,7 @@ void Engine::Core::pump() {
     for (const sched::Assignment& assignment : assignments_) {
       bind(assignment);
     }
+    observe_losses(false);
   }
   if (!stopping_) {
     check_patience();
@@ -362,6 +366,7 @@ void Engine::Core::check_end() {
   const RunResult result = result_when_idle();
   if (!pending_end_.has_value()) {
     pending_end_ = result;
+    report_speed();
     if (result.end == RunEnd::complete || result.end == RunEnd::with_losses) {
       note_event("run_finished", context_.campaign->name, "{}");
     }

@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/engine/budget.h"
+#include "sortie/engine/speed.h"
 #include "sortie/quota/limit.h"
 
 #include <cstdint>
@@ -90,7 +91,8 @@ struct RunStatus {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
   std::int64_t cost_micro_usd = 0;
-  std::vector<Problem> problems;  // the newest last, at most 16
+  std::optional<SpeedReport> speed;  // at the end, if anything was answered
+  std::vector<Problem> problems;     // the newest last, at most 16
 
   [[nodiscard]] std::uint64_t planned() const;
   [[nodiscard]] std::uint64_t scored() const;

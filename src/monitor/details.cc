@@ -6,7 +6,9 @@
 #include "sortie/quota/limit.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +65,33 @@ std::string budget_text(const engine::BudgetUse& budget) {
     parts.push_back("deadline " + base::to_iso8601(*budget.deadline));
   }
   return base::join(parts, "; ");
+}
+
+std::string speed_text(const std::optional<engine::SpeedReport>& speed) {
+  if (!speed.has_value()) {
+    return {};
+  }
+  const std::string took = base::human(base::from_seconds(speed->seconds));
+  const std::string least = base::human(base::from_seconds(speed->bound_seconds));
+  if (!speed->has_losses) {
+    return fmt::format(
+        "Speed     {}, the longest dialogue {}; no declared limit decides, so no bound is known\n",
+        took,
+        least);
+  }
+  std::vector<std::string> losses;
+  for (std::size_t i = 0; i < engine::kLossKinds; ++i) {
+    losses.push_back(
+        fmt::format("{} {:.1f} s", to_string(static_cast<engine::Loss>(i)), speed->losses[i]));
+  }
+  return fmt::format(
+      "Speed     {:.1f} % of the bound: {}, at least {}; bottleneck: {} of {}\n  lost    {}\n",
+      100 * speed->fraction(),
+      took,
+      least,
+      speed->limit,
+      speed->domain,
+      base::join(losses, ", "));
 }
 
 std::vector<std::string> details(const engine::RunStatus& status) {

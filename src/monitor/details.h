@@ -2,6 +2,7 @@
 
 #include "sortie/engine/status.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace sortie::monitor {
 /// What is true of a run at this instant beyond its counts, as lines of text: how it goes on, the
 /// budget, each limit with its use, and what people changed. Lines have no maximum width.
 [[nodiscard]] std::vector<std::string> details(const engine::RunStatus& status);
+
+/// "Speed  94.2 % of the bound: …" and where the rest went: "" when nothing was answered.
+[[nodiscard]] std::string speed_text(const std::optional<engine::SpeedReport>& speed);
 
 /// "$12.30 of $25.00 spent, $0.40 set aside; deadline 2026-…": "" without a budget.
 [[nodiscard]] std::string budget_text(const engine::BudgetUse& budget);
