@@ -1,6 +1,7 @@
 #include "sortie/analysis/costs.h"
 
 #include "sortie/analysis/report_data.h"
+#include "sortie/analysis/speeds.h"
 #include "sortie/analysis/test_run.h"
 #include "sortie/base/json.h"
 
@@ -50,6 +51,31 @@ TEST(Costs, agree_as_json_and_as_a_table) {
   const std::string table = to_text(cost_table("key", "Cost per key", costs->keys));
   EXPECT_NE(table.find("e/k"), std::string::npos);
   EXPECT_NE(table.find("0.0000"), std::string::npos) << table;
+}
+
+TEST(Speeds, of_every_start_stand_in_one_table) {
+  TestRun run;
+  run.scored(run.cell("m", "optimal", "baseline", 1), "simple-1", true);
+  run.event("run_speed",
+            "t",
+            R"({"seconds": 4, "bound_seconds": 1, "fraction": 0.25, "domain": "", "limit": "",
+                "lost_seconds": {}})");
+  run.event("run_speed",
+            "t",
+            R"({"seconds": 20, "bound_seconds": 19, "fraction": 0.95, "domain": "a/k",
+                "limit": "requests", "lost_seconds": {"ramp": 0.25, "tail": 0.75}})");
+  const auto speeds = read_speeds(*run.reader());
+  ASSERT_TRUE(speeds.has_value()) << speeds.error().message;
+  ASSERT_EQ(speeds->size(), 2U);
+  const ResultTable table = speed_table(*speeds);
+  for (const Row& row : table.rows) {
+    EXPECT_EQ(row.values.size(), table.columns.size());
+  }
+  const std::string text = to_text(table);
+  EXPECT_NE(text.find("95.0 %"), std::string::npos) << text;
+  EXPECT_NE(text.find("requests of a/k"), std::string::npos) << text;
+  EXPECT_NE(text.find("the longest dialogue"), std::string::npos) << text;
+  EXPECT_NE(text.find("0.75"), std::string::npos) << text;
 }
 
 TEST(Events, say_who_changed_what_and_why) {

@@ -291,6 +291,9 @@ std::string validity_section(const ReportData& data) {
   html += to_html(cost_table("model", "Cost per model", data.costs.models));
   html += to_html(cost_table("key", "Cost per key", data.costs.keys));
   html += to_html(cost_table("cell", "Cost per cell", data.costs.cells));
+  if (!data.speeds.empty()) {
+    html += to_html(speed_table(data.speeds));
+  }
   if (!data.events.empty()) {
     html += "<h3>What happened</h3>\n";
   }

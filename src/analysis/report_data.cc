@@ -245,6 +245,7 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
   TRY(read_latencies(reader, data.routes));
   TRY(read_answers(reader, data.routes));
   TRY_ASSIGN(data.costs, read_costs(reader));
+  TRY_ASSIGN(data.speeds, read_speeds(reader));
   TRY(read_manifest(reader, data));
   if (options.tables) {
     TRY(add_review(reader, data));

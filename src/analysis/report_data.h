@@ -4,6 +4,7 @@
 #include "sortie/analysis/declared.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/scenario_tables.h"
+#include "sortie/analysis/speeds.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/base/error.h"
 #include "sortie/ledger/reader.h"
@@ -56,6 +57,7 @@ struct ReportData {
   std::map<std::string, CellTimes> times;        // by cell id
   std::vector<RouteUse> routes;
   Costs costs;
+  std::vector<StartSpeed> speeds;
   std::vector<std::pair<std::string, std::string>>
       manifest;                     // newest value by name, short ones only
   std::vector<std::string> events;  // routes taken out, what people changed, in words

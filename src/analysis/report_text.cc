@@ -60,6 +60,9 @@ std::string to_text(const ReportData& data) {
   out += to_text(sent_table(data)) + "\n";
   out += to_text(names_table(data)) + "\n";
   out += to_text(cost_table("model", "Cost per model", data.costs.models)) + "\n";
+  if (!data.speeds.empty()) {
+    out += to_text(speed_table(data.speeds)) + "\n";
+  }
   if (is_pilot(data.declared)) {
     out += std::string(kComparability) + "\n";
   }

@@ -1,6 +1,7 @@
 #include "sortie/analysis/costs.h"
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/result_table.h"
+#include "sortie/analysis/speeds.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/text_table.h"
 #include "sortie/analysis/validity_tables.h"
@@ -93,6 +94,7 @@ json::Value to_json(const analysis::ReportData& data) {
                       {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
                       {"routes", std::move(routes)},
                       {"costs", analysis::to_json(data.costs)},
+                      {"speeds", analysis::to_json(analysis::speed_table(data.speeds)).at("rows")},
                       {"events", json::Array(data.events.begin(), data.events.end())}};
 }
 
@@ -126,6 +128,9 @@ std::string to_text(const analysis::ReportData& data, bool cells) {
                                  to_text(cost_table("key", "Cost per key", data.costs.keys)));
   if (cells) {
     text += "\n" + to_text(cost_table("cell", "Cost per cell", data.costs.cells));
+  }
+  if (!data.speeds.empty()) {
+    text += "\n" + to_text(speed_table(data.speeds));
   }
   if (!data.events.empty()) {
     text += "\nEvents\n" + base::join(data.events, "\n") + "\n";

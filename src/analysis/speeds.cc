@@ -1,0 +1,88 @@
+#include "sortie/analysis/speeds.h"
+
+#include "sortie/analysis/cells.h"
+#include "sortie/base/time.h"
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::analysis {
+
+namespace {
+
+std::string decider(const json::Value& detail) {
+  const std::string domain(json::get_string(detail, "domain").value_or(""));
+  return domain.empty()
+             ? "the longest dialogue"
+             : fmt::format("{} of {}", json::get_string(detail, "limit").value_or(""), domain);
+}
+
+}  // namespace
+
+base::Result<std::vector<StartSpeed>> read_speeds(ledger::Reader& reader) {
+  std::vector<StartSpeed> speeds;
+  TRY(reader.scan("SELECT at, detail FROM event WHERE kind = 'run_speed' ORDER BY id",
+                  [&](std::span<const ledger::Cell> row) {
+                    auto detail = json::parse(text_of(row[1]));
+                    if (detail.has_value() && detail->is_object()) {
+                      const base::WallTime at{std::chrono::microseconds(int_of(row[0]))};
+                      speeds.push_back(
+                          {.ended = base::to_iso8601(at), .detail = std::move(*detail)});
+                    }
+                    return true;
+                  }));
+  return speeds;
+}
+
+ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
+  ResultTable table{.id = "speed",
+                    .scenario = {},
+                    .title = "Speed of each start, and seconds lost by reason",
+                    .columns = {{.key = "ended", .title = "ended"},
+                                {.key = "seconds", .title = "seconds"},
+                                {.key = "bound_seconds", .title = "at least"},
+                                {.key = "fraction", .title = "of the bound"},
+                                {.key = "decider", .title = "what decides"}},
+                    .rows = {},
+                    .notes = {}};
+  std::vector<std::string> reasons;
+  for (const StartSpeed& speed : speeds) {
+    const json::Object* lost = json::get_object(speed.detail, "lost_seconds");
+    if (lost != nullptr && reasons.empty()) {
+      for (const auto& member : *lost) {
+        reasons.emplace_back(member.key());
+        table.columns.push_back({.key = reasons.back(), .title = reasons.back()});
+      }
+    }
+    Row row{.values = {text_value(speed.ended),
+                       number_value(json::get_double(speed.detail, "seconds").value_or(0)),
+                       number_value(json::get_double(speed.detail, "bound_seconds").value_or(0)),
+                       share_value(json::get_double(speed.detail, "fraction").value_or(0)),
+                       text_value(decider(speed.detail))},
+            .marks = {}};
+    for (const std::string& reason : reasons) {
+      const auto seconds =
+          lost == nullptr ? std::nullopt : json::get_double(json::Value(*lost), reason);
+      row.values.push_back(seconds.has_value() ? number_value(*seconds) : Value{});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  // A start without losses may stand above the first one with them.
+  for (Row& row : table.rows) {
+    row.values.resize(table.columns.size());
+  }
+  if (!speeds.empty()) {
+    table.notes.emplace_back(
+        "The bound is the shortest time in which the declared limits allow the answers that the "
+        "start got; where no limit decides it is the longest dialogue.");
+  }
+  return table;
+}
+
+}  // namespace sortie::analysis
