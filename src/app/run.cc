@@ -5,6 +5,7 @@
 #include "sortie/app/budget_options.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
+#include "sortie/app/key_memory.h"
 #include "sortie/app/run_options.h"
 #include "sortie/base/log.h"
 #include "sortie/engine/engine.h"
@@ -44,6 +45,7 @@ struct RunOptions {
   double patience_minutes = 15;
   bool fresh = false;
   bool retry_losses = false;
+  bool share_key = false;
   bool quiet = false;
   bool json = false;
 };
@@ -102,6 +104,11 @@ class RunSession {
                    engine_->committed(std::move(outcome));
                  }
                }));
+    // After the run's own lock: who starts a run twice is told so.
+    if (!options_.share_key) {
+      TRY_ASSIGN(key_locks_,
+                 lock_keys(setup_->topology, setup_->secrets, directory_, loop_->clock().wall()));
+    }
     TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
     TRY_ASSIGN(auto history,
                engine::read_history(setup_->context(), *reader_, options_.retry_losses));
@@ -155,6 +162,7 @@ class RunSession {
     }
     terminal.stop();
     control_.reset();
+    remember();
     work.release();
     return result.value_or(
         engine::RunResult{.end = engine::RunEnd::failed, .message = "the loop ended early"});
@@ -174,6 +182,14 @@ class RunSession {
     options.funds.tokens = budget.max_tokens;
     if (budget.deadline.has_value()) {
       options.deadline = spec::end_of(*budget.deadline, loop_->clock().wall());
+    }
+  }
+
+  /// For the next run and for plans. A memory that cannot be written loses only time.
+  void remember() {
+    const base::Status kept = remember_limits(setup_->topology, setup_->secrets, engine_->status());
+    if (!kept.has_value()) {
+      log_->warning("limits_not_remembered", {{"message", kept.error().message}});
     }
   }
 
@@ -197,6 +213,7 @@ class RunSession {
   std::unique_ptr<CampaignSetup> setup_;
   std::unique_ptr<aio::Loop> loop_;
   std::string directory_;
+  std::vector<ledger::FileLock> key_locks_;
   std::unique_ptr<ledger::Reader> reader_;
   std::unique_ptr<base::Log> log_;
   std::unique_ptr<wire::Transport> transport_;
@@ -341,6 +358,9 @@ void add_run(CLI::App& root, Action& action) {
   command->add_flag("--new", options->fresh, "Start a new run directory beside an existing one");
   command->add_flag(
       "--retry-losses", options->retry_losses, "Give trials lost to infrastructure another budget");
+  command->add_flag("--share-key",
+                    options->share_key,
+                    "Use keys that another process uses: give each a part of the limits");
   command->add_flag("--quiet", options->quiet, "No live view");
   command->add_flag("--json", options->json, "Print one JSON document at the end");
   command->footer(

@@ -47,6 +47,8 @@ struct LimitUse {
   double used = 0;                           // in the last window; in flight for concurrency
   double allowed = 0;                        // a window at our pace; slots for concurrency
   std::optional<base::Duration> closed_for;  // the domain's gate
+  bool learned = false;                      // nobody declared it
+  double confidence = 1;                     // 0 to 1
 };
 
 struct BudgetUse {

@@ -8,12 +8,16 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -41,17 +45,26 @@ std::string describe(const std::string& owner) {
     // Between taking the lock and naming itself, or on a full disk.
     return "a process that has not written its pid yet";
   }
-  return fmt::format("pid {} on host {} since {}",
+  const std::string_view note = json::get_string(*parsed, "note").value_or("");
+  return fmt::format("pid {} on host {} since {}{}{}",
                      json::get_int(*parsed, "pid").value_or(0),
                      json::get_string(*parsed, "host").value_or("unknown"),
-                     json::get_string(*parsed, "since").value_or("unknown"));
+                     json::get_string(*parsed, "since").value_or("unknown"),
+                     note.empty() ? "" : ", ",
+                     note);
 }
 
-base::Status write_owner(int descriptor, const std::string& path, base::WallTime now) {
+base::Status write_owner(int descriptor,
+                         const std::string& path,
+                         const std::string& note,
+                         base::WallTime now) {
   json::Object owner;
   owner["pid"] = static_cast<std::int64_t>(::getpid());
   owner["host"] = host_name();
   owner["since"] = base::to_iso8601(now);
+  if (!note.empty()) {
+    owner["note"] = note;
+  }
   const std::string text = json::to_text(owner) + "\n";
   if (::ftruncate(descriptor, 0) != 0 ||
       ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
@@ -62,28 +75,59 @@ base::Status write_owner(int descriptor, const std::string& path, base::WallTime
 
 }  // namespace
 
-base::Result<RunLock> RunLock::acquire(const std::string& run_directory, base::WallTime now) {
-  const std::string path = run_directory + "/lock";
+base::Result<FileLock> FileLock::acquire(const std::string& path,
+                                         const std::string& taken,
+                                         const std::string& note,
+                                         base::WallTime now) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) {
     return base::io_error(fmt::format("cannot open {}", path), errno);
   }
-  RunLock lock(descriptor);
+  FileLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
       return base::io_error(fmt::format("cannot lock {}", path), errno);
     }
     const std::string owner = describe(read_owner(descriptor));
     ::close(std::exchange(lock.descriptor_, -1));
-    return base::failure(base::Remedy::retry_later,
-                         base::ErrorCode::locked,
-                         fmt::format("{} is being written by {}", run_directory, owner));
+    return base::failure(
+        base::Remedy::retry_later, base::ErrorCode::locked, fmt::format("{} by {}", taken, owner));
   }
-  TRY(write_owner(descriptor, path, now));
+  TRY(write_owner(descriptor, path, note, now));
   return lock;
 }
 
-RunLock::~RunLock() {
+base::Result<RunLock> RunLock::acquire(const std::string& run_directory, base::WallTime now) {
+  TRY_ASSIGN(
+      FileLock lock,
+      FileLock::acquire(
+          run_directory + "/lock", fmt::format("{} is being written", run_directory), {}, now));
+  return RunLock(std::move(lock));
+}
+
+base::Result<FileLock> lock_key(const std::string& directory,
+                                const std::string& fingerprint,
+                                const std::string& key,
+                                const std::string& run,
+                                base::WallTime now) {
+  const std::filesystem::path keys = std::filesystem::path(directory) / "keys";
+  std::error_code error;
+  std::filesystem::create_directories(keys.parent_path().parent_path(), error);
+  for (const std::string& made : {directory, keys.string()}) {
+    if (!error && ::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+      error = std::error_code(errno, std::generic_category());
+    }
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot make {}", keys.string()), error.value());
+  }
+  return FileLock::acquire((keys / (fingerprint + ".lock")).string(),
+                           fmt::format("key {} is being used", key),
+                           fmt::format("run {}", run),
+                           now);
+}
+
+FileLock::~FileLock() {
   if (descriptor_ < 0) {
     return;
   }
@@ -92,9 +136,9 @@ RunLock::~RunLock() {
   ::close(descriptor_);
 }
 
-RunLock::RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
-RunLock& RunLock::operator=(RunLock&& other) noexcept {
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   return *this;
 }

@@ -75,6 +75,8 @@ json::Array limits_of(const engine::RunStatus& status) {
         {"kind", quota::to_string(use.limit.kind)},
         {"quota", use.limit.quota},
         {"window_seconds", rate ? json::Value(base::seconds(use.limit.window)) : nullptr},
+        {"learned", use.learned},
+        {"confidence", use.confidence},
         {"used", use.used},
         {"allowed", use.allowed},
         {"closed_for_seconds", seconds_or_null(use.closed_for)}});

@@ -167,6 +167,24 @@ class Control(SortieTest):
         self.assertIn("no run is going on", self.control("pause", check=3).stderr)
         self.assertIn("no run 'elsewhere'", self.sortie("control", "elsewhere", "pause", check=3).stderr)
 
+    def test_a_key_is_one_processs_at_a_time(self):
+        self.start_run(keys=1)
+        done = self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/second", check=3)
+        self.assertIn("key pool/key-1 is being used by pid", done.stderr)
+        self.assertIn(f"pid {self.process.pid} ", done.stderr)
+        self.assertIn("run runs/test", done.stderr)
+        self.assertIn("--share-key", done.stderr)
+        self.assertNotIn("canary", done.stderr)
+        self.assertIn("is being written", self.sortie("run", "campaign.yaml", "--quiet", check=3).stderr)
+        self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/second", "--limit", 1, "--share-key", check=0)
+        self.process.kill()
+        self.process.wait()
+        self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/third", "--limit", 1, check=0)
+        state = self.folder / "state/sortie"
+        self.assertEqual(stat.S_IMODE((state / "keys").parent.stat().st_mode) & 0o077, 0)
+        for path in state.rglob("*"):
+            self.assertNotIn(b"canary", path.name.encode() + (path.read_bytes() if path.is_file() else b""))
+
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs to become another user")
     def test_another_user_is_refused(self):
         self.start_run()

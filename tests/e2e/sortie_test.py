@@ -55,6 +55,7 @@ class SortieTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.environment = dict(os.environ)
+        self.environment["XDG_STATE_HOME"] = str(self.folder / "state")
         for i in (1, 2, 3):
             self.environment[f"KEY_{i}"] = self.environment[f"SORTIE_QUICKSTART_KEY_{i}"] = f"canary-key-{i}"
 

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "sortie/base/error.h"
+#include "sortie/base/secret.h"
+#include "sortie/engine/status.h"
+#include "sortie/ledger/limit_store.h"
+#include "sortie/ledger/lock.h"
+#include "sortie/spec/model.h"
+
+#include <string>
+#include <vector>
+
+// What is kept per key outside of runs: who uses it now, and what was learned of its limits.
+
+namespace sortie::app {
+
+/// [endpoint][key]; an empty secret: none.
+using Secrets = std::vector<std::vector<base::Secret>>;
+
+/// $XDG_STATE_HOME/sortie, or ~/.local/state/sortie.
+[[nodiscard]] std::string state_directory();
+
+/// Names a key wherever it is used. On this machine a key is a placeholder ("none", "EMPTY") that
+/// many servers share: there the server's address belongs to it.
+[[nodiscard]] std::string fingerprint_of(const spec::Endpoint& endpoint,
+                                         const base::Secret& secret);
+
+/// Takes the lock of every key. Errors: locked, with who holds it and what to do.
+[[nodiscard]] base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topology,
+                                                                    const Secrets& secrets,
+                                                                    const std::string& run,
+                                                                    base::WallTime now);
+
+/// Writes the learned limits of `status`, each under the keys that drain its domain.
+[[nodiscard]] base::Status remember_limits(const spec::Topology& topology,
+                                           const Secrets& secrets,
+                                           const engine::RunStatus& status);
+
+/// Newest first; one per domain of `topology` and kind.
+[[nodiscard]] base::Result<std::vector<ledger::RememberedLimit>> recall_limits(
+    const spec::Topology& topology, const Secrets& secrets);
+
+}  // namespace sortie::app
