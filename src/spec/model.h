@@ -70,7 +70,7 @@ struct Endpoint {
   std::vector<Key> keys;
   std::size_t connections_max = 256;
   double first_byte_seconds =
-      0;  // 0: max(600 s, max_tokens / 10 per s), the limit of silent routes
+      0;  // 0: the scheduler's limit of silence, which follows what the route has shown
 };
 
 /// One way to reach a model.
