@@ -26,8 +26,6 @@ class Agenda {
   /// Number of a dialogue among those of its model.
   [[nodiscard]] std::size_t number_in_model(std::uint32_t dialogue) const;
 
-  [[nodiscard]] std::size_t count_of(std::size_t model) const { return by_model_[model].size(); }
-
   /// Of the dialogues of a cell that are not open yet.
   [[nodiscard]] std::size_t left_in(std::size_t cell) const { return by_cell_[cell].left; }
 

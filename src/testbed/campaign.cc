@@ -100,10 +100,7 @@ void Campaign::open_one(std::size_t model) {
   ++open_;
   tell_backlog(model, cell);
   policy_.opened({ticket},
-                 {.model = model,
-                  .number = agenda_.number_in_model(dialogue),
-                  .count = agenda_.count_of(model),
-                  .cell = cell});
+                 {.model = model, .number = agenda_.number_in_model(dialogue), .cell = cell});
   make_ready(ticket);
 }
 

@@ -87,8 +87,6 @@ std::size_t CommonPolicy::static_route(std::size_t model, const DialogueFacts& f
       return routes[facts.number % routes.size()];
     case KeyChoice::cell:
       return routes[facts.cell % routes.size()];
-    case KeyChoice::share:
-      return routes[facts.number * routes.size() / facts.count];
     case KeyChoice::shuffle:
       break;
   }

@@ -85,9 +85,6 @@ std::vector<PolicySpec> all_policies() {
   all.push_back(common("cell-100",
                        "100 workers, each cell (a prompt, a flaw group, a rate) has its key",
                        {.choice = KeyChoice::cell, .workers = 100}));
-  all.push_back(common("share-100",
-                       "100 workers, each key has an equal part of the list",
-                       {.choice = KeyChoice::share, .workers = 100}));
   for (const std::size_t workers : {30U, 100U, 300U}) {
     all.push_back(common(fmt::format("shuffle-{}", workers),
                          fmt::format("{} workers, weighted shuffle, cool-down of 5 s", workers),

@@ -31,7 +31,6 @@ struct Backlog {
 struct DialogueFacts {
   std::size_t model = 0;
   std::size_t number = 0;  // among the model's dialogues
-  std::size_t count = 1;   // of the model's dialogues
   std::size_t cell = 0;
 };
 
@@ -74,9 +73,8 @@ enum class PolicyKind : std::uint8_t {
 
 /// How a dialogue comes by its key.
 enum class KeyChoice : std::uint8_t {
-  task,     // number mod keys
+  task,     // number mod keys: each key has an equal part of the list, side by side
   cell,     // cell mod keys: each prompt, flaw group or rate has its key
-  share,    // the first part of the list has the first key, and so on
   shuffle,  // each request anew: random by declared limit; a key that refused rests for 5 s
 };
 

@@ -44,8 +44,8 @@ class PolicyTest : public testing::Test {
     policy_ = make_policy(spec_, topology_, 1);
   }
 
-  void open(std::uint32_t number, std::size_t count = 12, std::size_t cell = 0) {
-    policy_->opened({number}, {.model = 0, .number = number, .count = count, .cell = cell});
+  void open(std::uint32_t number, std::size_t cell = 0) {
+    policy_->opened({number}, {.model = 0, .number = number, .cell = cell});
     add(number);
   }
 
@@ -77,16 +77,14 @@ TEST_F(PolicyTest, workers_keep_a_dialogue_until_it_ends) {
   EXPECT_EQ(policy_->wants_open(0), 1U);
 }
 
-TEST_F(PolicyTest, keys_are_chosen_by_task_by_cell_or_by_share) {
+TEST_F(PolicyTest, keys_are_chosen_by_task_or_by_cell) {
   const Scenario scenario = one_model("s", "", {rpm(600), rpm(600), rpm(600)});
   const std::vector<std::pair<KeyChoice, std::vector<std::size_t>>> cases = {
-      {KeyChoice::task, {0, 1, 2, 0}},
-      {KeyChoice::cell, {0, 0, 1, 1}},
-      {KeyChoice::share, {0, 0, 1, 2}}};
+      {KeyChoice::task, {0, 1, 2, 0}}, {KeyChoice::cell, {0, 0, 1, 1}}};
   for (const auto& [choice, expected] : cases) {
     build({.choice = choice, .workers = 10}, scenario);
     for (std::uint32_t number = 0; number < 4; ++number) {
-      open(number, 4, number / 2);
+      open(number, number / 2);
     }
     std::vector<std::size_t> route(4);
     for (const sched::Assignment& assignment : decide(0)) {

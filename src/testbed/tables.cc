@@ -62,7 +62,7 @@ Scenario five_models() {
 std::vector<Multiple> all_multiples() {
   std::vector<Multiple> all;
   all.push_back(
-      three_keys("5.1 baseline, before: a third of the list per key", 1, KeyChoice::share));
+      three_keys("5.1 baseline, before: a third of the list per key", 1, KeyChoice::task));
   all.push_back(three_keys("5.2 scale, before: prompt → key", 2, KeyChoice::cell));
   all.push_back(three_keys("5.3 flawed plans, before: flaw group → key", 7, KeyChoice::cell));
   all.push_back(three_keys("5.4 tool reliability, before: rate → key", 3, KeyChoice::cell));
