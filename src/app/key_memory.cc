@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/quota/limit.h"
+#include "sortie/spec/load.h"
 #include "sortie/wire/url.h"
 
 #include <algorithm>
@@ -19,10 +20,18 @@ namespace sortie::app {
 
 namespace {
 
-/// Fingerprints of the keys whose routes drain each domain.
-std::vector<std::set<std::string>> keys_by_domain(const spec::Topology& topology,
-                                                  const Secrets& secrets) {
-  std::vector<std::set<std::string>> keys(topology.domains.size());
+/// What has limits of its own: a domain, or a route that drains none. With the fingerprints of the
+/// keys that use it.
+struct LimitedPool {
+  std::string name;
+  std::set<std::string> keys;
+};
+
+std::vector<LimitedPool> pools_of(const spec::Topology& topology, const Secrets& secrets) {
+  std::vector<LimitedPool> pools;
+  for (const quota::LimitDomain& domain : topology.domains) {
+    pools.push_back({.name = domain.name, .keys = {}});
+  }
   for (const spec::Route& route : topology.routes) {
     const base::Secret& secret = secrets[route.endpoint][route.key];
     if (secret.empty()) {
@@ -30,10 +39,13 @@ std::vector<std::set<std::string>> keys_by_domain(const spec::Topology& topology
     }
     const std::string fingerprint = fingerprint_of(topology.endpoints[route.endpoint], secret);
     for (const std::size_t domain : route.domains) {
-      keys[domain].insert(fingerprint);
+      pools[domain].keys.insert(fingerprint);
+    }
+    if (route.domains.empty()) {
+      pools.push_back({.name = route.name, .keys = {fingerprint}});
     }
   }
-  return keys;
+  return pools;
 }
 
 }  // namespace
@@ -91,15 +103,14 @@ base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topo
 base::Status remember_limits(const spec::Topology& topology,
                              const Secrets& secrets,
                              const engine::RunStatus& status) {
-  const std::vector<std::set<std::string>> keys = keys_by_domain(topology, secrets);
+  const std::vector<LimitedPool> pools = pools_of(topology, secrets);
   std::vector<ledger::RememberedLimit> limits;
   for (const engine::LimitUse& use : status.limits) {
-    const auto domain = std::ranges::find(topology.domains, use.domain, &quota::LimitDomain::name);
-    if (!use.learned || domain == topology.domains.end()) {
+    const auto pool = std::ranges::find(pools, use.domain, &LimitedPool::name);
+    if (!use.learned || pool == pools.end()) {
       continue;
     }
-    for (const std::string& fingerprint :
-         keys[static_cast<std::size_t>(domain - topology.domains.begin())]) {
+    for (const std::string& fingerprint : pool->keys) {
       limits.push_back({.fingerprint = fingerprint,
                         .domain = use.domain,
                         .kind = std::string(quota::to_string(use.limit.kind)),
@@ -127,19 +138,67 @@ base::Result<std::vector<ledger::RememberedLimit>> recall_limits(const spec::Top
   if (!std::filesystem::exists(std::filesystem::path(state_directory()) / "limits.db", error)) {
     return result;
   }
-  const std::vector<std::set<std::string>> keys = keys_by_domain(topology, secrets);
   TRY_ASSIGN(ledger::LimitStore store, ledger::LimitStore::open(state_directory()));
-  for (std::size_t i = 0; i < topology.domains.size(); ++i) {
+  for (const LimitedPool& pool : pools_of(topology, secrets)) {
     TRY_ASSIGN(const auto known,
-               store.recall(std::vector<std::string>(keys[i].begin(), keys[i].end())));
+               store.recall(std::vector<std::string>(pool.keys.begin(), pool.keys.end())));
     std::set<std::string> kinds;
     for (const ledger::RememberedLimit& limit : known) {
-      if (limit.domain == topology.domains[i].name && kinds.insert(limit.kind).second) {
+      if (limit.domain == pool.name && kinds.insert(limit.kind).second) {
         result.push_back(limit);
       }
     }
   }
   return result;
+}
+
+Secrets secrets_at_hand(const spec::Topology& topology) {
+  Secrets secrets;
+  for (const spec::Endpoint& endpoint : topology.endpoints) {
+    secrets.emplace_back(endpoint.keys.size());
+    for (std::size_t k = 0; k < endpoint.keys.size(); ++k) {
+      const spec::SecretRef& reference = endpoint.keys[k].secret;
+      if (reference.kind != spec::SecretRef::Kind::env &&
+          reference.kind != spec::SecretRef::Kind::file) {
+        continue;
+      }
+      if (auto secret = spec::resolve_secret(reference, topology.file)) {
+        secrets.back()[k] = std::move(*secret);
+      }
+    }
+  }
+  return secrets;
+}
+
+std::size_t add_remembered(const std::vector<ledger::RememberedLimit>& remembered,
+                           spec::Topology& topology) {
+  std::size_t added = 0;
+  for (const ledger::RememberedLimit& known : remembered) {
+    quota::Limit limit;
+    limit.quota = known.value;
+    limit.window = base::from_seconds(known.window_seconds);
+    limit.cost = quota::token_cost_from(known.cost).value_or(limit.cost);
+    limit.kind = known.kind == "tokens"        ? quota::LimitKind::tokens
+                 : known.kind == "concurrency" ? quota::LimitKind::concurrency
+                                               : quota::LimitKind::requests;
+    auto domain = std::ranges::find(topology.domains, known.domain, &quota::LimitDomain::name);
+    if (domain == topology.domains.end()) {
+      const auto route = std::ranges::find(topology.routes, known.domain, &spec::Route::name);
+      if (route == topology.routes.end()) {
+        continue;
+      }
+      route->domains.push_back(topology.domains.size());
+      topology.domains.push_back({.name = known.domain, .limits = {}});
+      domain = topology.domains.end() - 1;
+    }
+    const bool declared = std::ranges::any_of(
+        domain->limits, [&](const quota::Limit& other) { return other.kind == limit.kind; });
+    if (!declared) {
+      domain->limits.push_back(limit);
+      ++added;
+    }
+  }
+  return added;
 }
 
 }  // namespace sortie::app

@@ -7,6 +7,7 @@
 #include "sortie/ledger/lock.h"
 #include "sortie/spec/model.h"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -39,5 +40,14 @@ using Secrets = std::vector<std::vector<base::Secret>>;
 /// Newest first; one per domain of `topology` and kind.
 [[nodiscard]] base::Result<std::vector<ledger::RememberedLimit>> recall_limits(
     const spec::Topology& topology, const Secrets& secrets);
+
+/// The secrets that can be had without running a command: for a plan, which runs nothing. What
+/// cannot be read stays empty.
+[[nodiscard]] Secrets secrets_at_hand(const spec::Topology& topology);
+
+/// Puts them where nothing of their kind is declared; a route without a domain gets one. How many
+/// were put.
+std::size_t add_remembered(const std::vector<ledger::RememberedLimit>& remembered,
+                           spec::Topology& topology);
 
 }  // namespace sortie::app

@@ -2,6 +2,8 @@
 #include "sortie/analysis/text_table.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
+#include "sortie/app/detectable.h"
+#include "sortie/app/key_memory.h"
 #include "sortie/app/run_options.h"
 #include "sortie/base/check.h"
 #include "sortie/base/text.h"
@@ -9,18 +11,12 @@
 #include "sortie/ledger/reader.h"
 #include "sortie/sched/bound.h"
 #include "sortie/sched/scheduler.h"
-#include "sortie/spec/cells.h"
-#include "sortie/stats/paired.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <memory>
-#include <ranges>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,15 +56,6 @@ struct ModelPlan {
   double cost_usd = 0;
 };
 
-/// The smallest differences between two cells that a family of comparisons finds.
-struct Detectable {
-  std::string family;
-  std::size_t comparisons = 1;
-  std::uint64_t tasks = 0;  // that the compared cells have in common
-  double points_20 = 0;     // of success rate, with 20 % of the pairs discordant
-  double points_30 = 0;
-};
-
 struct Plan {
   std::string name;
   std::string run_directory;
@@ -81,6 +68,8 @@ struct Plan {
   double output_tokens = 0;
   double cost_usd = 0;
   sched::Bound bound;
+  std::vector<ledger::RememberedLimit> remembered;  // that the bound rests on
+  std::vector<std::string> unknown;                 // routes of which no limit is known
   double dialogue_seconds = 0;
   double open_seconds = 0;  // that dialogues need who wait for one another's places
 
@@ -160,6 +149,29 @@ std::vector<ModelPlan> models_of(const CampaignSetup& setup) {
   return models;
 }
 
+/// The declared limits and, where nothing is declared, those that earlier runs learned.
+spec::Topology with_remembered(const CampaignSetup& setup, Plan& plan) {
+  spec::Topology topology = setup.topology;
+  // Without a memory the bound rests on what is declared alone.
+  const auto remembered = recall_limits(topology, secrets_at_hand(topology));
+  const std::vector<ledger::RememberedLimit> none;
+  for (const ledger::RememberedLimit& limit : remembered.has_value() ? *remembered : none) {
+    if (add_remembered({limit}, topology) > 0) {
+      plan.remembered.push_back(limit);
+    }
+  }
+  const std::vector<bool> used = models_used(topology, setup.campaign);
+  for (const spec::Route& route : topology.routes) {
+    const bool is_limited = std::ranges::any_of(route.domains, [&](std::size_t domain) {
+      return !topology.domains[domain].limits.empty();
+    });
+    if (used[route.model] && !is_limited) {
+      plan.unknown.push_back(route.name);
+    }
+  }
+  return topology;
+}
+
 base::Status estimate(const CampaignSetup& setup, Plan& plan) {
   std::vector<sched::WorkClass> work;
   for (ModelPlan& model : plan.models) {
@@ -192,106 +204,8 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
          .service_seconds = model.shape.service_seconds,
          .dialogue_seconds = dialogue});
   }
-  TRY_ASSIGN(plan.bound, sched::lower_bound(setup.topology, work));
+  TRY_ASSIGN(plan.bound, sched::lower_bound(with_remembered(setup, plan), work));
   return {};
-}
-
-/// Tasks of a type are drawn in one order, so that the smaller cell's are among the larger one's.
-std::uint64_t common_tasks(const spec::Cell& a, const spec::Cell& b) {
-  const auto types = std::ranges::count_if(a.types, [&](suite::TaskType type) {
-    return std::ranges::find(b.types, type) != b.types.end();
-  });
-  return static_cast<std::uint64_t>(types) * std::min(a.instances, b.instances);
-}
-
-bool shown_by(const spec::Cell& cell, std::string_view scenario) {
-  return std::ranges::find(cell.scenarios, scenario) != cell.scenarios.end();
-}
-
-/// One comparison, for each number of tasks that cells have: the largest ones.
-void add_single(const spec::Campaign& campaign, std::vector<Detectable>& found) {
-  constexpr std::size_t kShown = 3;
-  std::set<std::uint64_t, std::greater<>> sizes;
-  for (const spec::Cell& cell : campaign.cells) {
-    sizes.insert(common_tasks(cell, cell));
-  }
-  for (const std::uint64_t tasks : sizes | std::views::take(kShown)) {
-    found.push_back({.family = "one comparison", .comparisons = 1, .tasks = tasks});
-  }
-}
-
-/// The flaws of 5.3, each with the right plan where the campaign has its cell.
-void add_flaws(const spec::Campaign& campaign, std::vector<Detectable>& found) {
-  std::set<suite::Flaw> flaws;
-  std::uint64_t tasks = std::numeric_limits<std::uint64_t>::max();
-  for (const spec::Cell& cell : campaign.cells) {
-    if (cell.params.prompt.flaw == suite::Flaw::none || !shown_by(cell, "flawed")) {
-      continue;
-    }
-    flaws.insert(cell.params.prompt.flaw);
-    suite::TrialParams right = cell.params;
-    right.prompt = {};
-    const auto other = std::ranges::find_if(campaign.cells, [&](const spec::Cell& candidate) {
-      return candidate.model == cell.model && candidate.params == spec::normalized(right);
-    });
-    tasks = std::min(tasks, common_tasks(cell, other == campaign.cells.end() ? cell : *other));
-  }
-  if (!flaws.empty()) {
-    found.push_back({.family = fmt::format("{} flaws (Holm)", flaws.size()),
-                     .comparisons = flaws.size(),
-                     .tasks = tasks});
-  }
-}
-
-/// The models of 5.1, as the campaign compares them; all pairs in any case.
-void add_models(const CampaignSetup& setup, std::vector<Detectable>& found) {
-  const spec::Cell* first = nullptr;
-  std::set<std::size_t> models;
-  std::uint64_t tasks = 0;
-  for (const spec::Cell& cell : setup.campaign.cells) {
-    if (shown_by(cell, "baseline")) {
-      first = first == nullptr ? &cell : first;
-      const std::uint64_t common = common_tasks(*first, cell);
-      tasks = models.empty() ? common : std::min(tasks, common);
-      models.insert(cell.model);
-    }
-  }
-  const std::size_t others = models.empty() ? 0 : models.size() - 1;
-  if (others == 0) {
-    return;
-  }
-  if (!setup.campaign.comparisons.all_pairs) {
-    found.push_back({.family = fmt::format("{} model{} against {} (Holm)",
-                                           others,
-                                           others > 1 ? "s" : "",
-                                           setup.campaign.comparisons.baseline_model),
-                     .comparisons = others,
-                     .tasks = tasks});
-  }
-  const std::size_t pairs = models.size() * others / 2;
-  found.push_back({.family = fmt::format("{} pair{} of models (Holm)", pairs, pairs > 1 ? "s" : ""),
-                   .comparisons = pairs,
-                   .tasks = tasks});
-}
-
-/// By family, as in docs/design/benchmark.md. Holm's first step takes a family's level divided by
-/// its size.
-std::vector<Detectable> detectable(const CampaignSetup& setup) {
-  std::vector<Detectable> found;
-  add_single(setup.campaign, found);
-  add_flaws(setup.campaign, found);
-  add_models(setup, found);
-  // Beyond this the answer hardly changes and the exact test becomes slow.
-  constexpr std::uint64_t kTasksMax = 2000;
-  for (Detectable& family : found) {
-    stats::PowerQuestion question{.tasks = std::min(family.tasks, kTasksMax),
-                                  .discordant = 0.2,
-                                  .alpha = 0.05 / static_cast<double>(family.comparisons)};
-    family.points_20 = 100 * stats::detectable_difference(question);
-    question.discordant = 0.3;
-    family.points_30 = 100 * stats::detectable_difference(question);
-  }
-  return found;
 }
 
 base::Result<Plan> make_plan(const PlanOptions& options) {
@@ -306,6 +220,19 @@ base::Result<Plan> make_plan(const PlanOptions& options) {
   }
   TRY(estimate(*setup, plan));
   return plan;
+}
+
+json::Array remembered_json(const Plan& plan) {
+  json::Array limits;
+  for (const ledger::RememberedLimit& limit : plan.remembered) {
+    limits.push_back(json::Object{{"domain", limit.domain},
+                                  {"kind", limit.kind},
+                                  {"value", limit.value},
+                                  {"window_seconds", limit.window_seconds},
+                                  {"confidence", limit.confidence},
+                                  {"at", base::to_iso8601(limit.at)}});
+  }
+  return limits;
 }
 
 json::Value to_json(const Plan& plan) {
@@ -336,34 +263,83 @@ json::Value to_json(const Plan& plan) {
                                    {"points_20", family.points_20},
                                    {"points_30", family.points_30}});
   }
-  return json::Object{{"campaign", plan.name},
-                      {"run", plan.run_directory},
-                      {"cells", plan.cells},
-                      {"trials", plan.trials},
-                      {"done", plan.done},
-                      {"models", std::move(models)},
-                      {"lower_bound_seconds", plan.bound.seconds},
-                      {"expected_seconds", plan.expected_seconds()},
-                      {"bottlenecks", std::move(bottlenecks)},
-                      {"input_tokens", plan.input_tokens},
-                      {"output_tokens", plan.output_tokens},
-                      {"cost_usd", plan.cost_usd},
-                      {"detectable", std::move(detects)}};
+  return json::Object{
+      {"campaign", plan.name},
+      {"run", plan.run_directory},
+      {"cells", plan.cells},
+      {"trials", plan.trials},
+      {"done", plan.done},
+      {"models", std::move(models)},
+      {"lower_bound_seconds", plan.bound.seconds},
+      {"expected_seconds", plan.expected_seconds()},
+      {"bottlenecks", std::move(bottlenecks)},
+      {"estimated_bound", !plan.remembered.empty()},
+      {"remembered_limits", remembered_json(plan)},
+      {"routes_without_known_limit", json::Array(plan.unknown.begin(), plan.unknown.end())},
+      {"input_tokens", plan.input_tokens},
+      {"output_tokens", plan.output_tokens},
+      {"cost_usd", plan.cost_usd},
+      {"detectable", std::move(detects)}};
+}
+
+/// What the bound rests on, and what it does not know.
+std::string knowledge_text(const Plan& plan) {
+  constexpr std::size_t kShown = 4;
+  std::string text;
+  if (!plan.remembered.empty()) {
+    text += "\n          estimated bound: it counts limits that earlier runs learned:";
+    for (const ledger::RememberedLimit& limit : plan.remembered) {
+      text += fmt::format("\n            {} of {}: {:.0f}{}, {:.0f} % sure, {}",
+                          limit.kind,
+                          limit.domain,
+                          limit.value,
+                          limit.kind == "concurrency"
+                              ? " at once"
+                              : fmt::format(" per {:.0f} s", limit.window_seconds),
+                          100 * limit.confidence,
+                          base::to_iso8601(limit.at).substr(0, 10));
+    }
+  }
+  if (!plan.unknown.empty()) {
+    const std::size_t shown = std::min(kShown, plan.unknown.size());
+    const std::vector<std::string> names(plan.unknown.begin(),
+                                         plan.unknown.begin() + static_cast<std::ptrdiff_t>(shown));
+    text += fmt::format(
+        "\n          not known: the limits of {} route{} ({}{}): neither declared nor learned, so "
+        "the bound takes {} as unlimited",
+        plan.unknown.size(),
+        plan.unknown.size() > 1 ? "s" : "",
+        base::join(names, ", "),
+        shown < plan.unknown.size() ? ", …" : "",
+        plan.unknown.size() > 1 ? "them" : "it");
+  }
+  return text;
 }
 
 std::string bound_text(const Plan& plan) {
   std::string text =
-      fmt::format("at least {}", base::human(base::from_seconds(plan.least_seconds())));
+      fmt::format("{} at least", base::human(base::from_seconds(plan.least_seconds())));
+  bool limited = false;
   for (const sched::Bottleneck& bottleneck : plan.bound.bottlenecks) {
     if (bottleneck.domain.empty() || bottleneck.saving_of_ten_percent <= 0) {
       continue;
     }
-    text += fmt::format("; bottleneck: {} of {}, 10 % more there saves {:.0f} %",
+    limited = true;
+    const auto alike = std::ranges::count_if(plan.bound.bottlenecks, [&](const auto& other) {
+      return other.limit == bottleneck.limit &&
+             std::abs(other.saving_of_ten_percent - bottleneck.saving_of_ten_percent) < 1e-4;
+    });
+    text += fmt::format("; bottleneck: {} of {}{}; 10 % more there saves {:.0f} %",
                         bottleneck.limit,
                         bottleneck.domain,
+                        alike > 1 ? fmt::format(" (and {} more alike)", alike - 1) : std::string(),
                         100 * bottleneck.saving_of_ten_percent);
     break;
   }
+  if (!limited && plan.least_seconds() > 0) {
+    text += "; the longest dialogue decides, no known limit does";
+  }
+  text += knowledge_text(plan);
   text += fmt::format("\n          expected about {}",
                       base::human(base::from_seconds(plan.expected_seconds())));
   if (plan.open_seconds > plan.least_seconds()) {
@@ -371,22 +347,6 @@ std::string bound_text(const Plan& plan) {
                         sched::kOpenMaxUndeclared);
   }
   return text;
-}
-
-std::string detects_text(const Plan& plan) {
-  const auto points = [](double value) {
-    return value >= 100 ? std::string("none") : fmt::format("{:.0f}", value);
-  };
-  std::string text =
-      "differences between two cells on common tasks, in points (exact McNemar, 80 % power):";
-  for (const Detectable& family : plan.detectable) {
-    text += fmt::format("\n          {}, {} tasks: {} / {}",
-                        family.family,
-                        family.tasks,
-                        points(family.points_20),
-                        points(family.points_30));
-  }
-  return text + "\n          with 20 / 30 % of the pairs discordant";
 }
 
 std::string to_text(const Plan& plan) {
@@ -417,7 +377,7 @@ std::string to_text(const Plan& plan) {
       base::with_thousands(std::llround(plan.input_tokens)),
       base::with_thousands(std::llround(plan.output_tokens)),
       plan.cost_usd,
-      detects_text(plan),
+      detects_text(plan.detectable),
       guessed ? "Requests, tokens and times are those of a typical pilot dialogue until the run "
                 "has measured its own.\n"
               : "");
