@@ -140,6 +140,7 @@ class Engine::Core final : public wire::CompletionSink {
   // --- deadline.cc
   void check_deadline();
   void cut_repeats();
+  std::uint64_t shorten(CellCursor& cursor, std::uint64_t size);
   [[nodiscard]] std::optional<base::Duration> time_needed() const;
   [[nodiscard]] double turns_left(const ModelState& model) const;
   [[nodiscard]] std::optional<base::Instant> next_deadline_check() const;
@@ -169,9 +170,8 @@ class Engine::Core final : public wire::CompletionSink {
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);
   [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
   void make_ready(sched::Ticket ticket);
-  [[nodiscard]] std::uint64_t count_left(const CellCursor& cursor) const;
-  [[nodiscard]] double expected_turns(const OpenTrial& open) const;
   void queue(sched::Ticket ticket);
+  [[nodiscard]] double turns_to_come(const OpenTrial& open) const;
   void measure(OpenTrial& trial) const;
   void advance(sched::Ticket ticket);
   void close_scored(sched::Ticket ticket);
@@ -248,6 +248,7 @@ class Engine::Core final : public wire::CompletionSink {
   base::Instant next_cut_check_;
   std::uint64_t trials_cut_ = 0;
   bool ended_ = false;
+  bool speed_reported_ = false;
   std::optional<RunResult> pending_end_;  // decided, waiting for the last commit
   aio::TimerId timer_;
   std::optional<base::Instant> timer_at_;

@@ -54,13 +54,12 @@ std::optional<base::Instant> Engine::Core::next_deadline_check() const {
 
 /// Turns until every trial of the model is closed, as far as its cells are wanted still.
 double Engine::Core::turns_left(const ModelState& model) const {
-  std::uint64_t unopened = 0;
+  double turns = 0;
   for (const CellCursor& cursor : model.cursors) {
-    unopened += cursor.size - std::min(cursor.size, cursor.next);
+    turns += static_cast<double>(cursor.left) * lengths_[cursor.cell].remaining(0, model.lengths);
   }
   // An open dialogue is taken as half done.
-  return model.lengths.mean() *
-         (static_cast<double>(unopened) + static_cast<double>(model.progress.running) / 2);
+  return turns + model.lengths.mean() * static_cast<double>(model.progress.running) / 2;
 }
 
 /// Of the model that needs longest, at its own pace so far; nullopt while a pace is not known.
@@ -78,6 +77,20 @@ std::optional<base::Duration> Engine::Core::time_needed() const {
     longest = std::max(longest, left / pace);
   }
   return base::from_seconds(longest);
+}
+
+/// Leaves out the trials of the cell from `size` on that were not begun; how many.
+std::uint64_t Engine::Core::shorten(CellCursor& cursor, std::uint64_t size) {
+  std::uint64_t cut = 0;
+  for (std::uint64_t i = std::max(size, cursor.next); i < cursor.size; ++i) {
+    cut += history_.cells[cursor.cell].is_begun(i) ? 0U : 1U;
+  }
+  cursor.size = size;
+  cursor.left -= cut;
+  if (cut > 0) {
+    tell_backlog(cursor);
+  }
+  return cut;
 }
 
 /// When not everything can be done in time, every cell gives up its last repeats, the cells with
@@ -106,11 +119,7 @@ void Engine::Core::cut_repeats() {
     --kept;
     for (ModelState& model : models_) {
       for (CellCursor& cursor : model.cursors) {
-        const std::uint64_t size = std::min(cursor.size, kept * cursor.per_repeat);
-        cut += std::max(cursor.size, cursor.next) - std::max(size, cursor.next);
-        cursor.size = size;
-        cursor.left = count_left(cursor);
-        tell_backlog(cursor);
+        cut += shorten(cursor, std::min(cursor.size, kept * cursor.per_repeat));
       }
     }
   }

@@ -81,12 +81,13 @@ Engine::Core::Core(const RunContext& context,
   for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
     const spec::Cell& cell = context_.campaign->cells[i];
     ModelState& model = models_[cell.model];
+    const std::vector<bool>& begun = history_.cells[i].begun;
+    const auto taken = static_cast<std::uint64_t>(std::count(begun.begin(), begun.end(), true));
     model.cursors.push_back({.cell = i,
                              .next = 0,
                              .size = cell.size(),
-                             .left = 0,
+                             .left = cell.size() - taken,
                              .per_repeat = cell.instances * cell.types.size()});
-    model.cursors.back().left = count_left(model.cursors.back());
     lengths_.emplace_back(kTurnsMax, kPriorTurns);
     tell_backlog(model.cursors.back());
     model.progress.planned += cell.size();
@@ -366,10 +367,13 @@ void Engine::Core::check_end() {
   const RunResult result = result_when_idle();
   if (!pending_end_.has_value()) {
     pending_end_ = result;
-    report_speed();
     if (result.end == RunEnd::complete || result.end == RunEnd::with_losses) {
       note_event("run_finished", context_.campaign->name, "{}");
     }
+  }
+  if (!speed_reported_) {
+    speed_reported_ = true;
+    report_speed();
   }
   if (durable_ >= appended_) {
     finish(result.end, result.message);

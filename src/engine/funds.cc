@@ -95,7 +95,7 @@ bool Engine::Core::can_afford_dialogue(std::size_t model) {
 void Engine::Core::park(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   open.stage = Stage::unfunded;
-  parked_.emplace(expected_turns(open), ticket);
+  parked_.emplace(turns_to_come(open), ticket);
 }
 
 /// Those nearest to their end go first: they make the most of what is left.

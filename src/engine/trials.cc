@@ -165,18 +165,6 @@ std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
   return context_.campaign->trial(*cell, cursor.next++);
 }
 
-/// Trials of the cell that no run has begun and this one will.
-std::uint64_t Engine::Core::count_left(const CellCursor& cursor) const {
-  const std::vector<bool>& begun = history_.cells[cursor.cell].begun;
-  const auto place = [&](std::uint64_t ordinal) {
-    return begun.begin() +
-           static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(ordinal, begun.size()));
-  };
-  const std::uint64_t end = std::max(cursor.next, cursor.size);
-  return end - cursor.next -
-         static_cast<std::uint64_t>(std::count(place(cursor.next), place(end), true));
-}
-
 CellCursor& Engine::Core::cursor_of(std::size_t cell) {
   std::vector<CellCursor>& cursors = models_[context_.campaign->cells[cell].model].cursors;
   const auto found = std::find_if(
@@ -222,7 +210,7 @@ void Engine::Core::make_ready(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   measure(open);
   measure_reserve(open);
-  expect(open, expected_turns(open));
+  expect(open, turns_to_come(open));
   open.stage = Stage::waiting;
   if (!may_send()) {
     return;
@@ -234,8 +222,8 @@ void Engine::Core::make_ready(sched::Ticket ticket) {
   }
 }
 
-/// Turns that the dialogue is expected to have still, the next included.
-double Engine::Core::expected_turns(const OpenTrial& open) const {
+/// Expected of the dialogue, the next one included.
+double Engine::Core::turns_to_come(const OpenTrial& open) const {
   return lengths_[open.cell].remaining(static_cast<std::size_t>(open.dialogue.turns_done()),
                                        models_[open.model].lengths);
 }
@@ -245,7 +233,7 @@ void Engine::Core::queue(sched::Ticket ticket) {
   open.stage = Stage::waiting;
   scheduler_.add({.ticket = ticket,
                   .model = open.model,
-                  .remaining_turns = expected_turns(open),
+                  .remaining_turns = turns_to_come(open),
                   .input_tokens = open.size.input,
                   .output_tokens = open.size.output,
                   .max_output_tokens = open.size.max_output,

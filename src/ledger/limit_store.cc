@@ -1,7 +1,8 @@
 #include "sortie/ledger/limit_store.h"
 
+#include "sortie/ledger/place.h"
+
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 namespace sortie::ledger {
 
@@ -26,17 +26,6 @@ constexpr const char* kTable =
     "kind TEXT NOT NULL, cost TEXT NOT NULL, source TEXT NOT NULL, value REAL NOT NULL, "
     "window_seconds REAL NOT NULL, confidence REAL NOT NULL, at INTEGER NOT NULL, "
     "PRIMARY KEY (fingerprint, domain, kind, cost)) STRICT";
-
-base::Status make_directory(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
-  if (!error && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    error = std::error_code(errno, std::generic_category());
-  }
-  return error
-             ? base::Status(base::io_error(fmt::format("cannot make {}", directory), error.value()))
-             : base::Status();
-}
 
 base::Status prepare_file(Connection& connection, const std::string& path) {
   TRY_ASSIGN(const std::int64_t id, connection.integer("PRAGMA application_id"));
@@ -63,7 +52,7 @@ base::Status prepare_file(Connection& connection, const std::string& path) {
 }  // namespace
 
 base::Result<LimitStore> LimitStore::open(const std::string& directory) {
-  TRY(make_directory(directory));
+  TRY(make_private_directory(directory));
   const std::string path = (std::filesystem::path(directory) / "limits.db").string();
   TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::create));
   TRY(prepare_file(connection, path));

@@ -3,6 +3,7 @@
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
 #include "sortie/base/time.h"
+#include "sortie/ledger/place.h"
 
 #include <array>
 #include <cerrno>
@@ -11,13 +12,11 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -111,16 +110,8 @@ base::Result<FileLock> lock_key(const std::string& directory,
                                 const std::string& run,
                                 base::WallTime now) {
   const std::filesystem::path keys = std::filesystem::path(directory) / "keys";
-  std::error_code error;
-  std::filesystem::create_directories(keys.parent_path().parent_path(), error);
-  for (const std::string& made : {directory, keys.string()}) {
-    if (!error && ::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
-      error = std::error_code(errno, std::generic_category());
-    }
-  }
-  if (error) {
-    return base::io_error(fmt::format("cannot make {}", keys.string()), error.value());
-  }
+  TRY(make_private_directory(directory));
+  TRY(make_private_directory(keys.string()));
   return FileLock::acquire((keys / (fingerprint + ".lock")).string(),
                            fmt::format("key {} is being used", key),
                            fmt::format("run {}", run),

@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -111,6 +113,18 @@ base::Status check_place(const std::string& directory) {
         base::Remedy::bad_input,
         base::ErrorCode::refused,
         fmt::format("run directory {} cannot hold a ledger: {}", directory, *reason));
+  }
+  return {};
+}
+
+base::Status make_private_directory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
+  if (!error && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    error = std::error_code(errno, std::generic_category());
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot make {}", directory), error.value());
   }
   return {};
 }

@@ -19,4 +19,8 @@ namespace sortie::ledger {
 /// Asks the operating system. Errors: refused with the reason, io.
 [[nodiscard]] base::Status check_place(const std::string& directory);
 
+/// Makes the directory (0700), and those above it as the system's defaults say. No error if it is
+/// there.
+[[nodiscard]] base::Status make_private_directory(const std::string& directory);
+
 }  // namespace sortie::ledger
