@@ -36,7 +36,7 @@ base::Duration gate_wait(base::Duration wait, double uniform) {
 }
 
 DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
-    : options_(options), domain_(std::move(domain)) {
+    : options_(options), domain_(std::move(domain)), learner_(options.learning) {
   for (Limit& limit : domain_.limits) {
     limit.quota *= options.share;
     if (limit.kind == LimitKind::concurrency) {
@@ -49,7 +49,10 @@ DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
 }
 
 base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size) const {
-  base::Instant at = gate_ ? std::max(now, *gate_) : now;
+  base::Instant at = learner_.earliest(now, size);
+  if (gate_) {
+    at = std::max(at, *gate_);
+  }
   for (const Rate& rate : rates_) {
     if (rate.in_force) {
       at = std::max(at, rate.limiter.earliest(now, cost_of(rate.limiter.limit(), size)));
@@ -63,7 +66,8 @@ base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size
 
 Reservation DomainLimiter::reserve(base::Instant now, const RequestSize& size) {
   CHECK(!gate_ || *gate_ <= now);
-  Reservation reservation{.at = now, .units = {}, .reserved_total = {}};
+  Reservation reservation{
+      .at = now, .units = {}, .reserved_total = {}, .learned = learner_.reserve(now, size)};
   reservation.units.reserve(rates_.size());
   reservation.reserved_total.reserve(rates_.size());
   for (Rate& rate : rates_) {
@@ -85,6 +89,7 @@ void DomainLimiter::settle(base::Instant now, Reservation& reservation, const Re
   if (std::exchange(reservation.settled, true)) {
     return;
   }
+  learner_.settle(now, reservation.learned, used);
   // Limits that came later were not asked.
   for (std::size_t i = 0; i < reservation.units.size(); ++i) {
     RateLimiter& rate = rates_[i].limiter;
@@ -103,6 +108,7 @@ void DomainLimiter::release(base::Instant now, Reservation& reservation, base::D
   CHECK(in_flight_ > 0);
   --in_flight_;
   const base::Duration hold = std::clamp(grace, base::Duration::zero(), kGateMax);
+  learner_.release(now, now + hold);
   for (ConcurrencyCounter& slots : slots_) {
     slots.release_at(now, now + hold);
   }
@@ -118,6 +124,7 @@ void DomainLimiter::cancel(base::Instant now, Reservation& reservation) {
       rates_[i].limiter.settle(now, reservation.at, reservation.units[i], 0);
     }
   }
+  learner_.cancel(now, reservation.learned);
   release(now, reservation);
 }
 
@@ -196,6 +203,29 @@ void DomainLimiter::observe(base::Instant now,
                answered);
 }
 
+void DomainLimiter::add_learned(base::Instant now, DomainStatus& status) const {
+  constexpr double kMinute = 60;
+  for (const LearnedLimit& learned : learner_.limits()) {
+    LimitStatus shown{.limit = {.kind = learned.kind, .quota = learned.value, .cost = learned.cost},
+                      .used = 0,
+                      .allowed = learned.value,
+                      .pace = {},
+                      .source = learned.source,
+                      .confidence = learned.confidence};
+    if (learned.kind == LimitKind::concurrency) {
+      shown.used = static_cast<double>(learner_.window().in_flight(now));
+    } else {
+      const RateLearner& rate =
+          learned.kind == LimitKind::requests ? learner_.requests() : learner_.tokens();
+      shown.limit.quota = kMinute * learned.value;
+      shown.used = kMinute * rate.delivered(now);
+      shown.allowed = kMinute * rate.pace();
+      shown.pace = {.rate = rate.pace(), .burst = 1};
+    }
+    status.limits.push_back(shown);
+  }
+}
+
 DomainStatus DomainLimiter::status(base::Instant now) const {
   DomainStatus status{.name = domain_.name, .in_flight = in_flight_, .gate = {}, .limits = {}};
   if (gate_ && *gate_ > now) {
@@ -220,6 +250,7 @@ DomainStatus DomainLimiter::status(base::Instant now) const {
       ++rate;
     }
   }
+  add_learned(now, status);
   return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/quota/concurrency.h"
+#include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/rate_limiter.h"
 #include "sortie/quota/signal.h"
@@ -22,8 +23,10 @@
 namespace sortie::quota {
 
 struct DomainOptions {
-  double jitter_seconds = 0.010;  // by which delays to the server differ (p99.9): pacing allows for it
+  double jitter_seconds =
+      0.010;           // by which delays to the server differ (p99.9): pacing allows for it
   double share = 1.0;  // of every quota that is ours; the rest belongs to other users of the pool
+  Learner::Options learning{};
 };
 
 /// What one admitted request took from one domain. A value; belongs to the DomainLimiter that made
@@ -33,23 +36,26 @@ struct Reservation {
   std::vector<double> units;  // per rate limit; negative: it was not in force
   // Per rate limit, this request included: tells how much was sent after it.
   std::vector<double> reserved_total;
+  Learner::Share learned;
   bool settled = false;
   bool released = false;
 };
 
 /// One limit as status pages show it.
 struct LimitStatus {
-  Limit limit;         // as declared, scaled by the share
+  Limit limit;         // as declared, scaled by the share; learned: units a minute
   double used = 0;     // units taken in the last window; in flight for concurrency
   double allowed = 0;  // units a window at our pace; slots for concurrency
   Pace pace;           // zero for concurrency
+  LimitSource source = LimitSource::declared;
+  double confidence = 1;  // 0 to 1
 };
 
 struct DomainStatus {
   std::string name;
   std::size_t in_flight = 0;          // admitted and not released, held slots excluded
   std::optional<base::Instant> gate;  // closed until then; absent when open
-  std::vector<LimitStatus> limits;    // in declared order
+  std::vector<LimitStatus> limits;    // in declared order, then the learned ones
 };
 
 class DomainLimiter {
@@ -96,6 +102,11 @@ class DomainLimiter {
   /// were seen in them.
   void observe(base::Instant now, const LimitHints& hints, const Reservation& answered);
 
+  /// What is learned from refusals. Its reservations, settlements and releases follow ours.
+  [[nodiscard]] Learner& learner() { return learner_; }
+
+  [[nodiscard]] const Learner& learner() const { return learner_; }
+
   [[nodiscard]] const std::string& name() const { return domain_.name; }
 
   /// With the limits that are in force now.
@@ -117,6 +128,7 @@ class DomainLimiter {
                     LimitKind kind,
                     const Stated& stated,
                     const Reservation& answered);
+  void add_learned(base::Instant now, DomainStatus& status) const;
   [[nodiscard]] std::optional<std::size_t> limiter_meant(LimitKind kind,
                                                          std::optional<double> stated) const;
 
@@ -136,6 +148,7 @@ class DomainLimiter {
   std::vector<Limit> overrides_;  // at most one per kind
   std::vector<Rate> rates_;       // declared ones, then overrides
   std::vector<ConcurrencyCounter> slots_;
+  Learner learner_;
   std::optional<base::Instant> gate_;
   std::size_t in_flight_ = 0;
 };

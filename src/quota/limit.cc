@@ -47,6 +47,18 @@ std::string_view to_string(LimitKind value) {
   return "unknown";
 }
 
+std::string_view to_string(LimitSource value) {
+  switch (value) {
+    case LimitSource::declared:
+      return "declared";
+    case LimitSource::header:
+      return "header";
+    case LimitSource::learned:
+      return "learned";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(TokenCost value) {
   switch (value) {
     case TokenCost::input:

@@ -24,7 +24,15 @@ enum class TokenCost : std::uint8_t {
   max_of_max_and_input,  // max(max_tokens, estimate) (OpenAI)
 };
 
+/// Where a limit is known from.
+enum class LimitSource : std::uint8_t {
+  declared,  // in the endpoints file
+  header,    // a response named it
+  learned,   // refusals showed it
+};
+
 [[nodiscard]] std::string_view to_string(LimitKind value);
+[[nodiscard]] std::string_view to_string(LimitSource value);
 [[nodiscard]] std::string_view to_string(TokenCost value);
 [[nodiscard]] std::optional<TokenCost> token_cost_from(std::string_view name);
 

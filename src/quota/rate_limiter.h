@@ -3,31 +3,11 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/gcra.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/usage_meter.h"
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 
 namespace sortie::quota {
-
-/// Units taken in the last window, in slices of a sixtieth of it: for people, not for decisions.
-class UsageMeter {
- public:
-  explicit UsageMeter(base::Duration window);
-
-  /// Adds `units`, negative for a refund, at the time of the request that they belong to; too old
-  /// is forgotten.
-  void add(base::Instant now, base::Instant at, double units);
-  [[nodiscard]] double in_window(base::Instant now) const;
-
- private:
-  static constexpr std::int64_t kSlices = 60;
-  [[nodiscard]] std::int64_t slice_of(base::Instant at) const;
-
-  base::Duration slice_;
-  std::int64_t newest_ = 0;
-  std::array<double, kSlices> units_{};
-};
 
 /// One rate limit (requests or tokens) with its pacer. The burst follows the largest request of
 /// late, so that in every window at most the quota is used, whatever the mix of sizes:

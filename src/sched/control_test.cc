@@ -27,7 +27,7 @@ class ControlTest : public testing::Test {
   std::unique_ptr<Scheduler> scheduler;
   std::uint32_t next_ticket = 0;
 
-  void start() { scheduler = std::make_unique<Scheduler>(world.topology(), SchedulerOptions{}); }
+  void start() { scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp()); }
 
   void add(std::size_t model, int turns, double now = 0) {
     for (int i = 0; i < turns; ++i) {

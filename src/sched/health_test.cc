@@ -36,7 +36,7 @@ class HealthTest : public testing::Test {
     for (std::size_t i = 0; i < keys; ++i) {
       world.route(model, endpoint, {});
     }
-    scheduler = std::make_unique<Scheduler>(world.topology(), options);
+    scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp(options));
   }
 
   void add(int turns, double now) {
@@ -182,7 +182,7 @@ TEST_F(HealthTest, overload_of_one_model_leaves_the_others_of_the_endpoint_alone
   const std::size_t endpoint = world.endpoint("alpha");
   world.route(world.model("a"), endpoint, {}, 0);
   world.route(world.model("b"), endpoint, {}, 0);
-  scheduler = std::make_unique<Scheduler>(world.topology(), SchedulerOptions{});
+  scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp());
   scheduler->add({.ticket = {0}, .model = 0}, at(0));
   fail(decide(0).at(0), SignalClass::overload, 0);
   scheduler->add({.ticket = {1}, .model = 1}, at(0));
@@ -258,7 +258,7 @@ TEST_F(HealthTest, limits_of_silence_follow_what_the_route_has_shown) {
 TEST_F(HealthTest, the_slot_of_a_silent_request_is_held_for_a_while) {
   const std::size_t model = world.model("m");
   world.route(model, world.endpoint("alpha"), {world.domain("d", {test::slots(1)})});
-  scheduler = std::make_unique<Scheduler>(world.topology(), SchedulerOptions{});
+  scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp());
   add(1, 0);
   EXPECT_EQ(fail(decide(0).at(0), SignalClass::stall, 100).verdict, Verdict::again);
   EXPECT_EQ(scheduler->next_decision(at(100)), at(110));

@@ -4,12 +4,12 @@
 #include "sortie/quota/concurrency.h"
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/signal.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <utility>
 
 namespace sortie::sched {
 
@@ -17,10 +17,6 @@ namespace {
 
 constexpr base::Duration kSlotPatience = std::chrono::milliseconds(200);
 constexpr base::Duration kExhaustedWithoutHint = std::chrono::hours(1);
-// The window grows by one after this many good answers, and ten times itself: at most one refusal
-// in a hundred.
-constexpr std::size_t kGrowthAnswersMin = 100;
-constexpr std::size_t kGrowthPerSlot = 10;
 
 /// What a server asks for is a hint only if it is a wait.
 std::optional<base::Duration> hint_in(const std::optional<base::Duration>& wait) {
@@ -39,31 +35,36 @@ base::Duration spacing_of(const quota::DomainLimiter& limiter) {
   return spacing;
 }
 
+/// A ramp is only for pools on which nothing is declared.
+quota::DomainOptions options_for(const quota::LimitDomain& domain, quota::DomainOptions options) {
+  options.learning.begins_with_ramp = options.learning.begins_with_ramp && domain.limits.empty();
+  return options;
+}
+
 }  // namespace
 
-Pool::Pool(quota::LimitDomain domain, quota::DomainOptions options)
-    : limiter_(std::move(domain), options),
-      departure_(spacing_of(limiter_)),
+Pool::Pool(const quota::LimitDomain& domain, quota::DomainOptions options)
+    : limiter_(domain, options_for(domain, options)),
+      declared_spacing_(spacing_of(limiter_)),
+      departure_(declared_spacing_),
       backoff_({.law = Backoff::Law::doubling, .first_seconds = 1, .seconds_max = 60}) {}
 
 base::Instant Pool::earliest(base::Instant now, const quota::RequestSize& size) const {
-  if (window_ && limiter_.in_flight() >= *window_) {
-    return quota::kUntilFreed;
-  }
   return limiter_.earliest(now, size);
 }
 
 bool Pool::depends_on_size() const {
   const auto& limits = limiter_.domain().limits;
-  return std::any_of(limits.begin(), limits.end(), [](const quota::Limit& limit) {
-    return limit.kind == quota::LimitKind::tokens;
-  });
+  return limiter_.learner().depends_on_size() ||
+         std::any_of(limits.begin(), limits.end(), [](const quota::Limit& limit) {
+           return limit.kind == quota::LimitKind::tokens;
+         });
 }
 
-void Pool::refused(base::Instant sent,
-                   base::Instant now,
-                   std::optional<base::Duration> wait,
-                   double uniform) {
+void Pool::back_off(base::Instant sent,
+                    base::Instant now,
+                    std::optional<base::Duration> wait,
+                    double uniform) {
   if (const auto hint = hint_in(wait)) {
     close(now + quota::gate_wait(*hint, uniform));
   } else if (const auto own = backoff_.next(sent, now, uniform)) {
@@ -71,18 +72,31 @@ void Pool::refused(base::Instant sent,
   }
 }
 
-void Pool::crowded(base::Instant sent,
+void Pool::refused(const quota::Reservation& part,
+                   quota::Dimension dimension,
                    base::Instant now,
                    std::optional<base::Duration> wait,
                    double uniform) {
-  const std::size_t now_in_flight = limiter_.in_flight();
-  window_ = std::max<std::size_t>(1, std::min(now_in_flight, window_.value_or(now_in_flight)));
-  successes_ = 0;
-  if (hint_in(wait) || now_in_flight == 0) {
-    refused(sent, now, wait, uniform);
+  back_off(part.at, now, wait, uniform);
+  limiter_.learner().refused(
+      now, part.learned, dimension, closed_until_, hint_in(wait).has_value());
+}
+
+void Pool::crowded(const quota::Reservation& part,
+                   base::Instant now,
+                   std::optional<base::Duration> wait,
+                   double uniform) {
+  if (hint_in(wait) || limiter_.in_flight() == 0) {
+    back_off(part.at, now, wait, uniform);
   } else {
     close(now + kSlotPatience);
   }
+  limiter_.learner().refused(now, part.learned, quota::Dimension::concurrency, closed_until_);
+}
+
+void Pool::ramped(base::Instant now, base::Duration wait, double uniform) {
+  close(now + quota::gate_wait(wait, uniform));
+  limiter_.learner().too_fast(now);
 }
 
 void Pool::exhausted(base::Instant now, std::optional<base::Duration> wait, double uniform) {
@@ -97,24 +111,28 @@ void Pool::close(base::Instant until) {
 
 void Pool::set_limit(const quota::Limit& limit, base::Instant now) {
   limiter_.set_override(limit, now);
-  departure_.set_spacing(spacing_of(limiter_));
+  declared_spacing_ = spacing_of(limiter_);
 }
 
 void Pool::lift_limit(quota::LimitKind kind, base::Instant now) {
   limiter_.lift_override(kind, now);
-  departure_.set_spacing(spacing_of(limiter_));
+  declared_spacing_ = spacing_of(limiter_);
 }
 
-void Pool::succeeded(base::Instant sent) {
+void Pool::succeeded(base::Instant sent, base::Instant now) {
   backoff_.succeeded(sent);
-  if (!window_) {
-    return;
-  }
-  successes_ += 1;
-  if (successes_ >= std::max(kGrowthAnswersMin, kGrowthPerSlot * *window_)) {
-    *window_ += 1;
-    successes_ = 0;
-  }
+  limiter_.learner().succeeded(now);
+}
+
+bool Pool::is_unknown() const {
+  return limiter_.domain().limits.empty() && !limiter_.learner().knows_a_limit();
+}
+
+Departure& Pool::departure() {
+  const double pace = limiter_.learner().requests().pace();
+  const base::Duration learned = pace > 0 ? base::from_seconds(1 / pace) : base::Duration::zero();
+  departure_.set_spacing(std::max(declared_spacing_, learned));
+  return departure_;
 }
 
 }  // namespace sortie::sched

@@ -3,6 +3,7 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/signal.h"
 #include "sortie/sched/backoff.h"
 #include "sortie/sched/departure.h"
 
@@ -16,7 +17,7 @@ namespace sortie::sched {
 /// since. Pure.
 class Pool {
  public:
-  Pool(quota::LimitDomain domain, quota::DomainOptions options);
+  Pool(const quota::LimitDomain& domain, quota::DomainOptions options);
 
   [[nodiscard]] quota::DomainLimiter& limiter() { return limiter_; }
 
@@ -29,19 +30,23 @@ class Pool {
   /// False: earliest() is the same for every request.
   [[nodiscard]] bool depends_on_size() const;
 
-  /// A limit of rate refused a request that was sent at `sent`: closed for all until the hint is
-  /// over, without a hint for 1 s·2^k.
-  void refused(base::Instant sent,
+  /// A limit of rate refused the request that holds `part` (released already): closed for all until
+  /// the hint is over, without a hint for 1 s·2^k; and the limit is learned.
+  void refused(const quota::Reservation& part,
+               quota::Dimension dimension,
                base::Instant now,
                std::optional<base::Duration> wait,
                double uniform);
 
   /// Too many at once: no more in flight than there are now (the refused request is released
   /// already), and a little patience, since the server may count a slot longer than we do.
-  void crowded(base::Instant sent,
+  void crowded(const quota::Reservation& part,
                base::Instant now,
                std::optional<base::Duration> wait,
                double uniform);
+
+  /// Growing too fast: closed for `wait`, and slower from then on.
+  void ramped(base::Instant now, base::Duration wait, double uniform);
 
   /// Nothing until the provider's clock says so; an hour when it does not say.
   void exhausted(base::Instant now, std::optional<base::Duration> wait, double uniform);
@@ -52,27 +57,32 @@ class Pool {
   void set_limit(const quota::Limit& limit, base::Instant now);
   void lift_limit(quota::LimitKind kind, base::Instant now);
 
-  /// A request that was sent at `sent` was answered well.
-  void succeeded(base::Instant sent);
+  /// A request that was sent at `sent` was answered well, and is not released yet.
+  void succeeded(base::Instant sent, base::Instant now);
 
   /// True while exhausted() keeps it closed.
   [[nodiscard]] bool is_exhausted(base::Instant now) const { return now < exhausted_until_; }
 
   [[nodiscard]] base::Instant closed_until() const { return closed_until_; }
 
-  [[nodiscard]] std::optional<std::size_t> window() const { return window_; }
+  /// Nothing is declared, and nothing was learned yet.
+  [[nodiscard]] bool is_unknown() const;
 
   /// Spaces the requests of this pool at the moment they leave.
-  [[nodiscard]] Departure& departure() { return departure_; }
+  [[nodiscard]] Departure& departure();
 
  private:
+  void back_off(base::Instant sent,
+                base::Instant now,
+                std::optional<base::Duration> wait,
+                double uniform);
+
   quota::DomainLimiter limiter_;
+  base::Duration declared_spacing_;
   Departure departure_;
   Backoff backoff_;
   base::Instant closed_until_ = base::Instant::min();
   base::Instant exhausted_until_ = base::Instant::min();
-  std::optional<std::size_t> window_;  // in flight, learned from crowded()
-  std::size_t successes_ = 0;          // since the window was set
 };
 
 }  // namespace sortie::sched

@@ -154,6 +154,9 @@ void RouteTable::answered(Flight& flight,
                           base::Instant now) {
   RouteState& state = routes_[flight.route];
   quota::settle(now, state.limiters, flight.reservation, used);
+  for (const std::size_t pool : state.pools) {
+    pools_[pool].succeeded(flight.sent, now);
+  }
   quota::release(now, state.limiters, flight.reservation);
   quota::observe(now, state.limiters, hints, flight.reservation);
   end(flight, now, Health::good, nullptr);
@@ -164,9 +167,6 @@ void RouteTable::answered(Flight& flight,
   const base::Duration took = now - flight.sent;
   state.times.answered(used.input, used.output, took, timing.first_token);
   service_of(flight.route).answered(flight.sent, now, base::seconds(took), usual_seconds(used));
-  for (const std::size_t pool : state.pools) {
-    pools_[pool].succeeded(flight.sent);
-  }
   changed(flight.route, now);
 }
 
@@ -218,7 +218,7 @@ void RouteTable::react(const Flight& flight,
     case SignalClass::ramp:
       service_of(flight.route).freeze(now + kRampFreeze);
       for (const std::size_t pool : routes_[flight.route].pools) {
-        pools_[pool].close(now + quota::gate_wait(signal.wait.value_or(kRampWait), uniform));
+        pools_[pool].ramped(now, signal.wait.value_or(kRampWait), uniform);
       }
       break;
     case SignalClass::overload:
@@ -241,17 +241,18 @@ void RouteTable::refuse(const Flight& flight,
   const bool is_declared = std::any_of(pools.begin(), pools.end(), [&](std::size_t pool) {
     return has_limit_of(pools_[pool], dimension);
   });
-  for (const std::size_t index : pools) {
-    Pool& pool = pools_[index];
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    Pool& pool = pools_[pools[i]];
+    const quota::Reservation& part = flight.reservation.parts[i];
     if (is_declared && dimension != Dimension::unknown && !has_limit_of(pool, dimension)) {
       continue;
     }
     if (signal.kind == SignalClass::daily_cap) {
       pool.exhausted(now, signal.wait, uniform);
     } else if (is_crowd) {
-      pool.crowded(flight.sent, now, signal.wait, uniform);
+      pool.crowded(part, now, signal.wait, uniform);
     } else {
-      pool.refused(flight.sent, now, signal.wait, uniform);
+      pool.refused(part, dimension, now, signal.wait, uniform);
     }
   }
 }

@@ -53,7 +53,8 @@ RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& o
 }
 
 void RouteTable::add_pools(const SchedulerOptions& options) {
-  const quota::DomainOptions domain_options{.jitter_seconds = options.jitter_seconds};
+  const quota::DomainOptions domain_options{.jitter_seconds = options.jitter_seconds,
+                                            .learning = {.begins_with_ramp = options.ramp}};
   // Routes point into it: it must not grow afterwards.
   pools_.reserve(topology_.domains.size() + topology_.routes.size());
   for (const quota::LimitDomain& domain : topology_.domains) {
@@ -166,7 +167,7 @@ bool RouteTable::has_undeclared(std::size_t model) const {
   return std::any_of(routes.begin(), routes.end(), [&](std::size_t route) {
     const auto& pools = routes_[route].pools;
     return is_usable(route) && std::all_of(pools.begin(), pools.end(), [&](std::size_t pool) {
-             return pools_[pool].limiter().domain().limits.empty();
+             return pools_[pool].is_unknown();
            });
   });
 }
@@ -339,9 +340,9 @@ RouteStatus RouteTable::status(std::size_t route, base::Instant now) const {
 
 std::vector<quota::DomainStatus> RouteTable::domain_status(base::Instant now) const {
   std::vector<quota::DomainStatus> result;
-  result.reserve(topology_.domains.size());
-  for (std::size_t i = 0; i < topology_.domains.size(); ++i) {
-    result.push_back(pools_[i].limiter().status(now));
+  result.reserve(pools_.size());
+  for (const Pool& pool : pools_) {
+    result.push_back(pool.limiter().status(now));
   }
   return result;
 }

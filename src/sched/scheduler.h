@@ -93,6 +93,7 @@ struct SchedulerOptions {
   int transient_attempts_max = 6;     // per turn, of classes that count
   int unprocessed_attempts_max = 20;  // per turn, of classes that do not count
   std::uint64_t seed = 0;             // of back-off jitter
+  bool ramp = true;  // where nothing is declared, begin slowly; false: as if there were no limit
   // A key that is refused is asked once again after so long; zero: never.
   base::Duration dead_key_recheck{};
   // Requests in flight at first, per model of an endpoint, where a route has no declared limit; it
@@ -205,7 +206,7 @@ class Scheduler {
 
   [[nodiscard]] std::vector<RouteStatus> route_status(base::Instant now) const;
 
-  /// In the order of Topology::domains.
+  /// In the order of Topology::domains, then of the routes without one.
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t in_flight() const;

@@ -37,7 +37,7 @@ class SchedulerTest : public testing::Test {
   std::unique_ptr<Scheduler> scheduler;
 
   void start(const SchedulerOptions& options = {}) {
-    scheduler = std::make_unique<Scheduler>(world.topology(), options);
+    scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp(options));
   }
 
   void add(std::uint32_t ticket, double remaining = 1, double now = 0, std::size_t model = 0) {
@@ -595,11 +595,11 @@ TEST_F(SchedulerTest, waits_without_a_hint_start_again_after_a_good_answer) {
   for (const double now : {0.0, 100.0, 200.0}) {
     fail(decide_one(now), SignalClass::throttle, now);
   }
-  EXPECT_GE(scheduler->next_decision(at(200)).value(), at(204));
+  EXPECT_GE(scheduler->route_status(at(200))[0].closed_until, at(204));
   answer(decide_one(300), 300);
-  add(1, 1, 300);
-  fail(decide_one(300), SignalClass::throttle, 300);
-  EXPECT_LE(scheduler->next_decision(at(300)).value(), at(301.05));
+  add(1, 1, 310);
+  fail(decide_one(310), SignalClass::throttle, 310);
+  EXPECT_LE(scheduler->route_status(at(310))[0].closed_until, at(311.05));
 }
 
 TEST_F(SchedulerTest, waits_for_an_overloaded_endpoint_start_again_after_a_good_answer) {

@@ -3,6 +3,7 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
+#include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
 
 #include <chrono>
@@ -93,5 +94,11 @@ class World {
  private:
   spec::Topology topology_;
 };
+
+/// Routes without limits stand for routes that are open.
+inline SchedulerOptions without_ramp(SchedulerOptions options = {}) {
+  options.ramp = false;
+  return options;
+}
 
 }  // namespace sortie::sched::test

@@ -1,0 +1,266 @@
+#include "sortie/quota/rate_learner.h"
+
+#include "sortie/base/check.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/learning_law.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace sortie::quota {
+
+namespace {
+
+constexpr double kMinute = 60;
+constexpr double kMeanWeight = 0.05;  // of a new request in the mean cost
+
+}  // namespace
+
+void RateLearner::set_rate(base::Instant now, double rate) {
+  gcra_.set_pace(now, {.rate = rate, .burst = 1});
+}
+
+/// The same, from an empty bucket: what was sent ahead of the pace is forgiven.
+void RateLearner::restart(base::Instant now, double rate) {
+  gcra_ = Gcra({.rate = rate, .burst = 1});
+  gcra_.sync(now, 0);
+}
+
+void RateLearner::start_ramp(base::Instant now, double rate, std::optional<double> ceiling) {
+  phase_ = Phase::ramp;
+  ceiling_ = ceiling;
+  checked_ = checked_before_ = {.at = now, .total = clean_total()};
+  restart(now, ceiling ? std::min(rate, *ceiling) : rate);
+}
+
+void RateLearner::start_at(base::Instant now, double rate, double share) {
+  if (phase_ == Phase::watching) {
+    checked_.at = std::max(now, checked_.at);
+    checked_.total = clean_total();
+  }
+  phase_ = Phase::steady;
+  limit_ = rate;
+  progress_ = -std::cbrt((1 - share) / law_.curvature);
+  restart(now, curve());
+}
+
+void RateLearner::stop() {
+  phase_ = Phase::watching;
+  limit_ = 0;
+  gcra_ = Gcra({.rate = 0, .burst = 1});
+}
+
+double RateLearner::curve() const {
+  return limit_ * (1 + law_.curvature * progress_ * progress_ * progress_);
+}
+
+base::Instant RateLearner::earliest(base::Instant now, double units) const {
+  if (phase_ == Phase::watching) {
+    return now;
+  }
+  return now + gcra_.wait(now, units).value_or(base::Duration::zero());
+}
+
+RateLearner::Ticket RateLearner::reserve(base::Instant now, double units) {
+  check(now);
+  const Ticket ticket{.at = now, .units = units, .total_before = sent_total_};
+  gcra_.reserve(now, units);
+  sent_total_ += units;
+  minute_.add(now, now, units);
+  mean_units_ += (mean_units_ > 0 ? kMeanWeight : 1) * (units - mean_units_);
+  age_counts(now);
+  sent_late_ += 1;
+  return ticket;
+}
+
+void RateLearner::settle(base::Instant now, const Ticket& ticket, double used) {
+  gcra_.settle(now, ticket.units, used);
+  sent_total_ += used - ticket.units;
+  minute_.add(now, ticket.at, used - ticket.units);
+}
+
+base::Duration RateLearner::check_interval() const {
+  const base::Duration step = phase_ == Phase::steady ? law_.check_every : law_.ramp_step;
+  const double rate = pace();
+  return rate > 0 ? std::max(step, base::from_seconds(law_.check_requests * mean_units_ / rate))
+                  : step;
+}
+
+/// Closes an interval of the busy check when it is over.
+void RateLearner::check(base::Instant now) {
+  if (now - checked_.at < check_interval()) {
+    return;
+  }
+  const double elapsed = base::seconds(now - checked_.at);
+  checked_rate_ = std::max(0.0, clean_total() - checked_.total) / elapsed;
+  const bool is_busy = phase_ == Phase::watching || checked_rate_ >= law_.busy_share * pace();
+  checked_before_ = checked_;
+  checked_ = {.at = now, .total = clean_total()};
+  if (is_busy && is_probing_ && now >= frozen_until_) {
+    grow(now, elapsed);
+  }
+}
+
+double RateLearner::time_constant() const {
+  const double requests_seconds = law_.recovery_requests * mean_units_ / std::max(1e-9, limit_);
+  return std::max({base::seconds(law_.recovery_min),
+                   requests_seconds,
+                   law_.recovery_waits * wait_seconds_}) *
+         patience_ * thrift_;
+}
+
+void RateLearner::grow(base::Instant now, double elapsed_seconds) {
+  if (phase_ == Phase::ramp) {
+    const double next = std::max(pace(), checked_rate_) * ramp_growth_;
+    if (ceiling_ && next >= *ceiling_) {
+      start_at(now, *ceiling_, 1);
+    } else {
+      restart(now, next);
+    }
+  } else if (phase_ == Phase::steady) {
+    if (now - episode_at_ > law_.forgiven_after) {
+      thrift_ = 1;
+    }
+    progress_ += elapsed_seconds / time_constant();
+    has_recovered_ = has_recovered_ || progress_ >= 0;
+    const double most = pace() * std::pow(law_.minute_growth_max, elapsed_seconds / kMinute);
+    if (progress_ > 0 && curve() > most) {
+      progress_ = std::cbrt((most / limit_ - 1) / law_.curvature);
+    }
+    set_rate(now, curve());
+  }
+}
+
+double RateLearner::Delivered::reading() const {
+  if (is_long_wait) {
+    return last_minute;
+  }
+  return since_episode.value_or(std::max(last_step, ramp));
+}
+
+RateLearner::Delivered RateLearner::delivered_before(base::Instant now,
+                                                     const Ticket& ticket,
+                                                     base::Duration wait) const {
+  Delivered result{.since_episode = std::nullopt,
+                   .last_minute = delivered(now),
+                   .last_step = checked_rate_,
+                   .ramp = pace(),
+                   .requests = 0,
+                   .is_trusted = false,
+                   .is_long_wait = wait >= law_.long_wait};
+  if (const double ramped = base::seconds(ticket.at - checked_before_.at); ramped > 0) {
+    const double units = ticket.total_before - refused_total_ - checked_before_.total;
+    result.ramp = std::max(result.ramp, units / ramped);
+  }
+  const double seconds = base::seconds(ticket.at - episode_.at);
+  const double units = ticket.total_before - refused_total_ - episode_.total;
+  const double requests = mean_units_ > 0 ? units / mean_units_ : 0;
+  if (episode_at_ != base::Instant::min() && seconds > 0 && requests >= law_.check_requests) {
+    result.requests = requests;
+    result.since_episode = seconds < kMinute ? units / seconds : result.last_minute;
+    const double open_seconds = base::seconds(ticket.at - opened_at_);
+    result.is_trusted = seconds >= kMinute || (requests >= law_.trusted_requests &&
+                                               open_seconds >= law_.trusted_open * seconds);
+  }
+  return result;
+}
+
+std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
+                                                           const Ticket& ticket,
+                                                           base::Instant resume) {
+  const base::Duration wait = std::max(base::Duration::zero(), resume - now);
+  minute_.add(now, ticket.at, -ticket.units);
+  const Delivered delivered = delivered_before(now, ticket, wait);
+  const Mark here{.at = ticket.at, .total = ticket.total_before - refused_total_};
+  refused_total_ += ticket.units;
+  count_refusal(now);
+  checked_ = {.at = now + wait, .total = clean_total()};
+  if (ticket.at < episode_at_) {
+    return std::nullopt;
+  }
+  episode_ = here;
+  episode_at_ = now;
+  opened_at_ = now + wait;
+  wait_seconds_ = base::seconds(wait);
+  return delivered;
+}
+
+/// What the limit must be, given what was delivered until it refused.
+double RateLearner::found(const Delivered& delivered) const {
+  if (phase_ == Phase::watching) {
+    const double rate = delivered.is_long_wait ? delivered.last_minute
+                                               : std::max(delivered.last_step, delivered.ramp);
+    // Nothing was measured yet: as slow as a ramp begins.
+    return rate > 0 ? rate : law_.first_rate * mean_units_;
+  }
+  if (phase_ == Phase::ramp) {
+    // About what was sent when it was refused; that may be far more than a long window allows.
+    return delivered.is_long_wait ? std::min(delivered.last_minute, delivered.ramp)
+                                  : delivered.ramp;
+  }
+  if (progress_ >= 0) {
+    // Between what passed and what did not.
+    return std::sqrt(limit_ * pace());
+  }
+  // Below what was believed: so it is what was delivered, the more so the longer that was measured.
+  const double lately = std::max(delivered.since_episode.value_or(pace()), delivered.last_minute);
+  const double floor = law_.cut_max * pace();
+  if (lately < floor && delivered.is_trusted) {
+    return lately;
+  }
+  // A bucket filled up while it was closed, a window forgot: the one lets through what was
+  // delivered in all the time, the other what was sent while it was open.
+  return std::clamp(std::sqrt(lately * pace()), floor, pace());
+}
+
+void RateLearner::blame(base::Instant now, const Delivered& delivered) {
+  const double rate = found(delivered);
+  const bool was_known = phase_ == Phase::steady;
+  const double change = was_known ? std::abs(std::log(rate / limit_)) : 1;
+  if (change <= law_.agreement) {
+    patience_ = std::min(law_.patience_max, patience_ * law_.patience_growth);
+    confidence_ += (1 - confidence_) / 2;
+  } else if (change > 3 * law_.agreement) {
+    patience_ = law_.patience_min;
+    confidence_ = law_.first_confidence;
+  }
+  if (has_recovered_ && refused_late_ > law_.refusals_max * sent_late_ && refused_late_ > 2) {
+    thrift_ = std::min(law_.thrift_max, thrift_ * law_.patience_growth);
+  }
+  start_at(now, rate, 1 - (1 - law_.cut) / std::sqrt(std::max(1.0, patience_)));
+}
+
+void RateLearner::too_fast(base::Instant now) {
+  if (now < frozen_until_) {
+    return;
+  }
+  frozen_until_ = now + law_.ramp_freeze;
+  ramp_growth_ = 1 + (ramp_growth_ - 1) / 2;
+  if (phase_ == Phase::ramp) {
+    set_rate(now, law_.ramp_cut * pace());
+  } else if (phase_ == Phase::steady) {
+    const double share = std::min(1.0, law_.ramp_cut * pace() / limit_);
+    progress_ = -std::cbrt((1 - share) / law_.curvature);
+    set_rate(now, curve());
+  }
+}
+
+void RateLearner::age_counts(base::Instant now) {
+  const double seconds = base::seconds(now - counted_at_);
+  const double kept = std::exp(-seconds / base::seconds(law_.refusals_over));
+  sent_late_ *= kept;
+  refused_late_ *= kept;
+  counted_at_ = now;
+}
+
+void RateLearner::count_refusal(base::Instant now) {
+  age_counts(now);
+  refused_late_ += 1;
+}
+
+std::optional<double> RateLearner::limit() const {
+  return phase_ == Phase::steady ? std::optional(limit_) : std::nullopt;
+}
+
+}  // namespace sortie::quota
