@@ -43,7 +43,8 @@ std::optional<std::size_t> LoadWindow::window() const {
 }
 
 base::Instant LoadWindow::earliest(base::Instant now) const {
-  if (window_ && in_flight_ >= *window()) {
+  const std::optional<std::size_t> most = window();
+  if (most && in_flight_ >= *most) {
     return base::Instant::max();
   }
   return std::max(now, closed_until_);
@@ -86,16 +87,18 @@ LoadWindow::Latency LoadWindow::latency() {
 /// Enough answers to requests that were sent under the present window.
 void LoadWindow::judge(base::Instant now) {
   const Latency now_latency = latency();
-  if (!usual_) {
+  if (before_ && cut_was_vain(*before_, now_latency)) {
+    // It is not our load: what it is now is the usual.
+    window_ = before_->had_window ? std::optional(before_->window) : std::nullopt;
+    is_sensitive_ = false;
+    before_.reset();
     usual_ = now_latency.median;
-    calm_ = 0;
-  }
-  if (cut_was_vain(now_latency)) {
-    take_back(now_latency);
     begin(now);
     return;
   }
-  const double excess = now_latency.median - *usual_;
+  const double usual = usual_.value_or(now_latency.median);
+  const double excess = now_latency.median - usual;
+  usual_ = usual;
   // Where load is known to matter a cut is small and cheap; else only what is certain counts.
   const bool is_slow =
       is_sensitive_ ? excess > kExcessMaxSensitive : excess - now_latency.error > kExcessMax;
@@ -104,29 +107,25 @@ void LoadWindow::judge(base::Instant now) {
   } else {
     is_sensitive_ = is_sensitive_ || before_.has_value();
     before_.reset();
-    learn_usual(now_latency, excess);
+    usual_ = usual + learned_of_usual(now_latency, excess);
     grow(now);
   }
   begin(now);
 }
 
-/// A window that is being filled up must not take its own effect for the usual: there only a fall
-/// counts that cannot be chance.
-void LoadWindow::learn_usual(const Latency& latency, double excess) {
+/// By how much the usual moves. A window that is being filled up must not take its own effect for
+/// the usual: there only a fall counts that cannot be chance.
+double LoadWindow::learned_of_usual(const Latency& latency, double excess) {
   if (is_sensitive_ && is_full()) {
-    *usual_ += excess + 3 * latency.error < 0 ? kFallShare * excess : 0;
-    return;
+    return excess + 3 * latency.error < 0 ? kFallShare * excess : 0;
   }
   calm_ += 1;
-  *usual_ += std::max(kUsualSmoothing, 1 / calm_) * excess;
+  return std::max(kUsualSmoothing, 1 / calm_) * excess;
 }
 
-bool LoadWindow::cut_was_vain(const Latency& latency) const {
-  if (!before_ || !window_) {
-    return false;
-  }
-  const double cut_by = std::log(before_->window / *window_);
-  return cut_by >= kVerdictAfter && latency.median > before_->median - kGainMin * cut_by;
+bool LoadWindow::cut_was_vain(const Before& before, const Latency& latency) const {
+  const double cut_by = window_ ? std::log(before.window / *window_) : 0;
+  return cut_by >= kVerdictAfter && latency.median > before.median - kGainMin * cut_by;
 }
 
 void LoadWindow::cut(const Latency& latency, double excess) {
@@ -139,24 +138,16 @@ void LoadWindow::cut(const Latency& latency, double excess) {
   window_ = std::max(1.0, from * std::max(kCutMin, std::exp(-excess / 2)));
 }
 
-/// It is not our load: what it is now is the usual.
-void LoadWindow::take_back(const Latency& latency) {
-  window_ = before_->had_window ? std::optional(before_->window) : std::nullopt;
-  is_sensitive_ = false;
-  before_.reset();
-  usual_ = latency.median;
-}
-
 bool LoadWindow::is_full() const {
   return window_ && static_cast<double>(peak_) + 1 > *window_;
 }
 
 void LoadWindow::grow(base::Instant now) {
-  if (!is_full() || now < frozen_until_) {
+  if (!window_ || !is_full() || now < frozen_until_) {
     return;
   }
-  *window_ =
-      is_first_ ? *window_ * kFirstGrowth : *window_ + std::max(1.0, std::sqrt(*window_) / 4);
+  const double window = *window_;
+  window_ = is_first_ ? window * kFirstGrowth : window + std::max(1.0, std::sqrt(window) / 4);
 }
 
 void LoadWindow::begin(base::Instant now) {

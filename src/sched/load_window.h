@@ -67,10 +67,9 @@ class LoadWindow {
   [[nodiscard]] std::size_t samples_wanted() const;
   [[nodiscard]] Latency latency();
   void judge(base::Instant now);
-  [[nodiscard]] bool cut_was_vain(const Latency& latency) const;
-  void learn_usual(const Latency& latency, double excess);
+  [[nodiscard]] bool cut_was_vain(const Before& before, const Latency& latency) const;
+  [[nodiscard]] double learned_of_usual(const Latency& latency, double excess);
   void cut(const Latency& latency, double excess);
-  void take_back(const Latency& latency);
   [[nodiscard]] bool is_full() const;
   void grow(base::Instant now);
   void begin(base::Instant now);
