@@ -72,40 +72,49 @@ struct Stage {
   }
 };
 
+/// True when each of the model's routes drains one of the capacities.
+bool bounds_all(const Stage& stage, const std::vector<RouteRef>& routes, std::size_t model) {
+  for (std::size_t r = 0; r < routes.size(); ++r) {
+    const bool is_bounded = std::any_of(stage.capacities.begin(),
+                                        stage.capacities.end(),
+                                        [&](const Capacity* one) { return one->is_drained_by(r); });
+    if (routes[r].model == model && !is_bounded) {
+      return false;
+    }
+  }
+  return !stage.capacities.empty();
+}
+
+/// The capacities that count like `kind` and that the model's routes drain.
+Stage stage_like(const Capacity& kind,
+                 const std::vector<Capacity>& capacities,
+                 const std::vector<RouteRef>& routes,
+                 std::size_t model) {
+  Stage stage;
+  for (const Capacity& capacity : capacities) {
+    bool is_ours = false;
+    for (std::size_t r = 0; r < routes.size(); ++r) {
+      is_ours = is_ours || (routes[r].model == model && capacity.is_drained_by(r));
+    }
+    if (is_ours && capacity.is_like(kind)) {
+      stage.capacities.push_back(&capacity);
+    }
+  }
+  return stage;
+}
+
 /// One stage for each kind of limit that bounds all routes of the model.
 std::vector<Stage> stages_of(const Scenario& scenario,
                              std::size_t model,
                              const std::vector<Capacity>& capacities) {
   const std::vector<RouteRef> routes = routes_of(scenario);
   std::vector<Stage> stages;
-  std::vector<bool> used(capacities.size(), false);
-  for (std::size_t first = 0; first < capacities.size(); ++first) {
-    if (used[first]) {
-      continue;
-    }
-    Stage stage;
-    std::vector<bool> is_covered(routes.size(), false);
-    for (std::size_t i = first; i < capacities.size(); ++i) {
-      if (used[i] || !capacities[i].is_like(capacities[first])) {
-        continue;
-      }
-      used[i] = true;
-      bool is_ours = false;
-      for (std::size_t r = 0; r < routes.size(); ++r) {
-        if (routes[r].model == model && capacities[i].is_drained_by(r)) {
-          is_covered[r] = true;
-          is_ours = true;
-        }
-      }
-      if (is_ours) {
-        stage.capacities.push_back(&capacities[i]);
-      }
-    }
-    bool bounds_all = !stage.capacities.empty();
-    for (std::size_t r = 0; r < routes.size(); ++r) {
-      bounds_all = bounds_all && (routes[r].model != model || is_covered[r]);
-    }
-    if (bounds_all) {
+  for (const Capacity& kind : capacities) {
+    const bool is_known = std::any_of(stages.begin(), stages.end(), [&](const Stage& stage) {
+      return stage.capacities.front()->is_like(kind);
+    });
+    Stage stage = stage_like(kind, capacities, routes, model);
+    if (!is_known && bounds_all(stage, routes, model)) {
       stages.push_back(std::move(stage));
     }
   }

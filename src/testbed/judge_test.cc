@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -33,7 +33,7 @@ class JudgeTest : public testing::Test {
     scenario_ = std::move(scenario);
     incidents_ = std::move(incidents);
     workload_ = draw_workload({scenario_.models[0].work}, 1, 0);
-    judge_.emplace(scenario_, workload_, incidents_, 1);
+    judge_ = std::make_unique<Judge>(scenario_, workload_, incidents_, 1);
   }
 
   Ruling ask(double seconds, std::uint32_t dialogue = 0, std::size_t route = 0) {
@@ -43,7 +43,7 @@ class JudgeTest : public testing::Test {
   Scenario scenario_;
   Workload workload_;
   std::vector<TimedIncident> incidents_;
-  std::optional<Judge> judge_;
+  std::unique_ptr<Judge> judge_;
 };
 
 TEST_F(JudgeTest, answers_take_the_time_that_was_drawn) {
