@@ -7,6 +7,7 @@ import unittest
 from sortie_test import SOURCE, SortieTest
 
 DOCUMENTS = [path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("docs/**/*.md")] if "node_modules" not in path.parts]
+WITH_SUBCOMMANDS = ("bench", "suite")
 FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```", re.M | re.S)
 
 
@@ -26,13 +27,16 @@ class Docs(SortieTest):
         helps = {}
         for document, line in commands:
             words = shlex.split(line)[1:]
-            command = words[0]
-            if command not in helps:
-                helps[command] = self.sortie(command, "--help")
-            self.assertEqual(helps[command].returncode, 0, f"{document}: {line}")
+            # Flags of a subcommand may be its own or its parent's.
+            levels = [tuple(words[:n]) for n in ((1, 2) if words[0] in WITH_SUBCOMMANDS else (1,))]
+            for level in levels:
+                if level not in helps:
+                    helps[level] = self.sortie(*level, "--help")
+                self.assertEqual(helps[level].returncode, 0, f"{document}: {line}")
+            shown = "".join(helps[level].stdout for level in levels)
             for word in words[1:]:
                 if word.startswith("--"):
-                    self.assertIn(word.split("=")[0], helps[command].stdout, f"{document}: {line}")
+                    self.assertIn(word.split("=")[0], shown, f"{document}: {line}")
 
     def test_every_relative_link_leads_somewhere(self):
         for document in DOCUMENTS:
