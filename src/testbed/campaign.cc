@@ -48,6 +48,9 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
   if (instance.scenario.collapse_above > 0) {
     servers_.assign(instance.scenario.keys.size(), SharedServer(instance.scenario.collapse_above));
   }
+  for (std::size_t model = 0; model < instance.scenario.models.size(); ++model) {
+    policy_.has_weight(model, instance.scenario.models[model].weight);
+  }
   std::vector<bool> is_told(instance.workload.cells, false);
   for (const Dialogue& dialogue : instance.workload.dialogues) {
     if (!is_told[dialogue.cell]) {

@@ -41,6 +41,9 @@ class Policy {
   /// A dialogue begins under this ticket; its first turn follows.
   virtual void opened(sched::Ticket ticket, const DialogueFacts& facts) = 0;
 
+  /// A person's wish, told once before anything else: see ModelSpec::weight.
+  virtual void has_weight(std::size_t /*model*/, double /*weight*/) {}
+
   /// Told whenever it changes.
   virtual void has_backlog(const Backlog& /*backlog*/) {}
 

@@ -30,6 +30,7 @@ struct ModelSpec {
   std::string name;
   WorkloadShape work;
   std::vector<std::string> keys;  // that serve it; empty: all
+  double weight = 1;              // a person's wish: how much more of shared limits it should get
 };
 
 /// How a refusal looks to the client, after its provider's dialect was decoded.

@@ -183,6 +183,17 @@ Scenario two_models() {
   return scenario;
 }
 
+/// A small campaign that somebody waits for, beside a large one.
+Scenario urgent() {
+  Scenario scenario = one_account(
+      "urgent",
+      "a model with a twentieth of the work and ten times the weight beside a large one",
+      rpm(3 * kEqualRpm));
+  scenario.models = {{.name = "large", .work = {}, .keys = {}},
+                     {.name = "urgent", .work = {.dialogues = 75}, .keys = {}, .weight = 10}};
+  return scenario;
+}
+
 /// Models that must have one request at a time on each key, beside one that must not wait for them.
 Scenario held() {
   Scenario scenario = one_model(
@@ -224,6 +235,7 @@ std::vector<Scenario> all_scenarios() {
   result.push_back(long_hints());
   result.push_back(throttle_400());
   result.push_back(two_models());
+  result.push_back(urgent());
   result.push_back(held());
   result.push_back(rights());
   return result;

@@ -121,6 +121,9 @@ std::vector<Target> all_targets() {
   all.push_back({"throttle-400", "sortie-hidden", Metric::rejections, 0.01});
   all.push_back({"throttle-400", "sortie-hidden", Metric::lost, 0});
   all.push_back({"two-models", "sortie", Metric::model_gap, 0.05});
+  // Served by weight × work left, the urgent model has a third of the limit at first, and its last
+  // requests go at half of the time.
+  all.push_back({"urgent", "sortie", Metric::last_model_end, 0.6});
   all.push_back({"held", "sortie", Metric::overrun, 0});
   all.push_back({"held", "sortie", Metric::rejections, 0});
   all.push_back({"held", "sortie", Metric::eta, 0.97});
@@ -159,6 +162,8 @@ std::string_view to_string(Metric metric) {
       return "overrun";
     case Metric::lost:
       return "lost dialogues";
+    case Metric::last_model_end:
+      return "end of the urgent model";
     case Metric::model_gap:
       break;
   }
@@ -203,6 +208,9 @@ double value_of(Metric metric, const std::vector<Outcome>& outcomes) {
       return most(each(outcomes, [](const Outcome& o) { return o.overrun; }));
     case Metric::lost:
       return most(each(outcomes, [](const Outcome& o) { return static_cast<double>(o.lost); }));
+    case Metric::last_model_end:
+      return median(
+          each(outcomes, [](const Outcome& o) { return o.model_finished.back() / o.makespan; }));
     case Metric::model_gap:
       break;
   }

@@ -36,7 +36,8 @@ enum class Metric : std::uint8_t {
   audit,    // requests that left before a gate or that a declared limit refused, most of all seeds
   overrun,  // most of all seeds
   lost,     // dialogues, most of all seeds
-  model_gap,  // last model's end minus first one's, as a share of the makespan, median
+  last_model_end,  // end of the scenario's last model, as a share of the makespan, median
+  model_gap,       // last model's end minus first one's, as a share of the makespan, median
 };
 
 [[nodiscard]] std::string_view to_string(Metric metric);
