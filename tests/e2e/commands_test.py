@@ -129,6 +129,26 @@ class Commands(SortieTest):
         self.assertEqual((self.folder / "sheet/review-key.md").read_text().count("`: "), 250)
         self.sortie("suite", "list", "--type", "no-such-type", check=2)
 
+    def test_schedulers_are_compared_in_virtual_time(self):
+        bench = ("bench", "schedule", "--seeds", "1", "--scale", "0.1")
+        text = self.sortie("bench", "schedule", "--help", check=0).stdout
+        self.assertIn("Example:", text)
+        rows = json.loads(self.sortie(*bench, "--scenario", "A", "--policy", "pool-30,sortie", "--json",
+                                      check=0).stdout)["policies"]
+        pool, ours = rows
+        self.assertEqual([pool["policy"], ours["policy"]], ["pool-30", "sortie"])
+        self.assertLess(pool["eta"], ours["eta"])
+        self.assertLessEqual(ours["eta"], 1)
+        self.assertEqual(ours["rejected_per_accepted"] + ours["over_declared_max"] + ours["lost_max"], 0)
+        multiples = json.loads(self.sortie(*bench, "--table", "multiples", "--json", check=0).stdout)["multiples"]
+        self.assertEqual(len(multiples), 9)
+        targets = json.loads(self.sortie(*bench, "--table", "targets", "--json", check=0).stdout)["targets"]
+        for target in targets:
+            if target["metric"] == "audit violations":
+                self.assertEqual(target["value"], 0, target)
+        self.assertIn("there are A, B", self.sortie(*bench, "--scenario", "Z", check=2).stderr)
+        self.assertIn("there are serial", self.sortie(*bench, "--policy", "none", check=2).stderr)
+
     def test_a_changed_campaign_that_would_change_finished_trials_is_refused(self):
         urls, _ = self.simulate(self.provider())
         campaign = self.campaign(urls[0])
