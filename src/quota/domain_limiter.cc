@@ -14,6 +14,7 @@
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace sortie::quota {
 
@@ -28,6 +29,33 @@ std::size_t slots_of(double quota) {
   return static_cast<std::size_t>(std::clamp(std::floor(quota), 0.0, 1e9));
 }
 
+LearnedLimit expected(const Limit& limit, double share) {
+  const bool is_rate = limit.kind != LimitKind::concurrency;
+  return {.kind = limit.kind,
+          .value = share * limit.quota / (is_rate ? base::seconds(limit.window) : 1),
+          .cost = limit.cost,
+          .source = LimitSource::declared,
+          .confidence = 0.5};
+}
+
+// A window nearer to a day than to a minute (geometrically) is no limit to pace by.
+constexpr double kWindowSecondsMax = 2280;
+
+/// Units a second of a limit that headers name. What is used is given back until the reset, so that
+/// both tell the window; without them it is a minute. Nullopt: not a limit of minutes.
+std::optional<double> stated_rate(double limit,
+                                  std::optional<double> remaining,
+                                  std::optional<base::Duration> reset) {
+  constexpr double kMinute = 60;
+  if (remaining && reset && *remaining < limit && *remaining >= 0) {
+    const double window = limit * base::seconds(*reset) / (limit - *remaining);
+    if (window > kWindowSecondsMax) {
+      return std::nullopt;
+    }
+  }
+  return limit / kMinute;
+}
+
 }  // namespace
 
 base::Duration gate_wait(base::Duration wait, double uniform) {
@@ -37,12 +65,19 @@ base::Duration gate_wait(base::Duration wait, double uniform) {
 
 DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
     : options_(options), domain_(std::move(domain)), learner_(options.learning) {
+  std::erase_if(domain_.limits, [&](const Limit& limit) {
+    if (limit.learn) {
+      learner_.expect({}, expected(limit, options.share));
+    }
+    return limit.learn;
+  });
   for (Limit& limit : domain_.limits) {
     limit.quota *= options.share;
     if (limit.kind == LimitKind::concurrency) {
       slots_.emplace_back(slots_of(limit.quota));
     } else {
       rates_.push_back({.limiter = RateLimiter(limit, options.jitter_seconds)});
+      learner_.declared(limit);
     }
   }
   declared_ = domain_.limits;
@@ -157,10 +192,23 @@ std::optional<std::size_t> DomainLimiter::limiter_meant(LimitKind kind,
   return best;
 }
 
+void DomainLimiter::learn_stated(base::Instant now, LimitKind kind, const Stated& stated) {
+  const bool is_declared = std::any_of(domain_.limits.begin(),
+                                       domain_.limits.end(),
+                                       [&](const Limit& limit) { return limit.kind == kind; });
+  if (is_declared || !stated.limit || !(*stated.limit > 0)) {
+    return;
+  }
+  if (const auto rate = stated_rate(*stated.limit, stated.remaining, stated.reset)) {
+    learner_.told(now, kind, *rate);
+  }
+}
+
 void DomainLimiter::observe_kind(base::Instant now,
                                  LimitKind kind,
                                  const Stated& stated,
                                  const Reservation& answered) {
+  learn_stated(now, kind, stated);
   if (!stated.remaining || !(*stated.remaining >= 0)) {
     return;
   }
@@ -206,7 +254,10 @@ void DomainLimiter::observe(base::Instant now,
 void DomainLimiter::add_learned(base::Instant now, DomainStatus& status) const {
   constexpr double kMinute = 60;
   for (const LearnedLimit& learned : learner_.limits()) {
-    LimitStatus shown{.limit = {.kind = learned.kind, .quota = learned.value, .cost = learned.cost},
+    LimitStatus shown{.limit = {.kind = learned.kind,
+                                .quota = learned.value,
+                                .cost = learned.cost,
+                                .learn = true},
                       .used = 0,
                       .allowed = learned.value,
                       .pace = {},

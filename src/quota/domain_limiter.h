@@ -124,6 +124,7 @@ class DomainLimiter {
   };
 
   [[nodiscard]] static base::Instant later(base::Instant now, base::Duration wait);
+  void learn_stated(base::Instant now, LimitKind kind, const Stated& stated);
   void observe_kind(base::Instant now,
                     LimitKind kind,
                     const Stated& stated,

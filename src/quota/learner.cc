@@ -46,7 +46,7 @@ base::Instant Learner::earliest(base::Instant now, const RequestSize& size) cons
 }
 
 Learner::Share Learner::reserve(base::Instant now, const RequestSize& size) {
-  if (!has_begun_ && options_.begins_with_ramp) {
+  if (!has_begun_ && options_.begins_with_ramp && !knows_a_limit()) {
     requests_.start_ramp(now, options_.rate.first_rate);
     ramp_window_ = options_.window.ramp_begin;
   }
@@ -116,6 +116,7 @@ void Learner::blame_tokens(base::Instant now, const Delivered& delivered) {
     }
   }
   token_episodes_ += 1;
+  tokens_source_ = LimitSource::learned;
   TokenMeter& counted = tokens_[counted_];
   TokenMeter& other = tokens_[1 - counted_];
   counted.rate.blame(now, delivered.tokens[counted_]);
@@ -172,6 +173,7 @@ void Learner::refused(base::Instant now,
   if (const auto delivered = note_refusal(now, share, resume)) {
     suspects_ = suspects(dimension, *delivered, now, is_hinted);
     if (suspects_.requests) {
+      requests_source_ = LimitSource::learned;
       requests_.blame(now, delivered->requests);
     } else {
       end_ramp();
@@ -188,6 +190,87 @@ void Learner::refused(base::Instant now,
 void Learner::too_fast(base::Instant now) {
   requests_.too_fast(now);
   tokens_[counted_].rate.too_fast(now);
+}
+
+void Learner::count_tokens_as(TokenCost cost) {
+  for (std::size_t i = 0; i < kTokenUnits; ++i) {
+    if (is_settled(tokens_[i].cost) == is_settled(cost)) {
+      counted_ = i;
+      tokens_[i].cost = cost;
+    }
+  }
+}
+
+void Learner::start_rate(base::Instant now, const LearnedLimit& limit, double share) {
+  const bool is_tokens = limit.kind == LimitKind::tokens;
+  if (is_tokens) {
+    count_tokens_as(limit.cost);
+  }
+  RateLearner& rate = is_tokens ? tokens_[counted_].rate : requests_;
+  rate.start_at(now, limit.value, share);
+  rate.set_confidence(limit.confidence);
+  (is_tokens ? tokens_source_ : requests_source_) = limit.source;
+}
+
+void Learner::declared(const Limit& limit) {
+  const double rate = limit.quota / base::seconds(limit.window);
+  if (limit.kind == LimitKind::requests) {
+    requests_.set_declared(rate);
+  } else if (limit.kind == LimitKind::tokens) {
+    count_tokens_as(limit.cost);
+    tokens_[counted_].rate.set_declared(rate);
+  }
+}
+
+void Learner::expect(base::Instant now, const LearnedLimit& limit) {
+  if (!(limit.value > 0)) {
+    return;
+  }
+  if (limit.kind == LimitKind::concurrency) {
+    window_.start_at(static_cast<std::size_t>(limit.value));
+    window_.set_confidence(limit.confidence);
+  } else {
+    start_rate(now, limit, 1);
+  }
+}
+
+void Learner::remember(base::Instant now, const LearnedLimit& limit) {
+  if (limit.kind == LimitKind::concurrency || !(limit.value > 0)) {
+    // Slots are known exactly; one refusal tells when that is no longer true.
+    expect(now, limit);
+  } else {
+    start_rate(now, limit, options_.rate.remembered_share);
+  }
+}
+
+void Learner::told(base::Instant now, LimitKind kind, double per_second) {
+  const bool is_tokens = kind == LimitKind::tokens;
+  RateLearner& rate = is_tokens ? tokens_[counted_].rate : requests_;
+  LimitSource& source = is_tokens ? tokens_source_ : requests_source_;
+  const LearnedLimit limit{.kind = kind,
+                           .value = per_second,
+                           .cost = tokens_[counted_].cost,
+                           .source = LimitSource::header,
+                           .confidence = options_.rate.first_confidence};
+  const bool is_refuted = rate.delivered(now) > options_.rate.refuted * per_second;
+  if (rate.phase() == RateLearner::Phase::steady) {
+    if (source != LimitSource::header) {
+      return;
+    }
+    if (is_refuted) {
+      source = LimitSource::learned;
+      rate.start_ramp(now, rate.pace());
+    } else if (std::abs(std::log(per_second / *rate.limit())) > options_.rate.agreement) {
+      start_rate(now, limit, std::min(1.0, rate.pace() / per_second));
+    }
+  } else if (is_refuted) {
+    return;
+  } else if (rate.phase() == RateLearner::Phase::ramp) {
+    source = LimitSource::header;
+    rate.set_ceiling(per_second);
+  } else {
+    start_rate(now, limit, 1);
+  }
 }
 
 void Learner::set_probing(bool probing) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace sortie::quota {
@@ -25,6 +26,14 @@ struct LearnedLimit {
   double confidence = 0;  // 0 to 1
 
   bool operator==(const LearnedLimit&) const = default;
+};
+
+/// What one pool taught, for the next run. The pool's name is that of its domain, or of its route.
+struct PoolMemory {
+  std::string pool;
+  std::vector<LearnedLimit> limits;
+
+  bool operator==(const PoolMemory&) const = default;
 };
 
 /// What is known about the limits of one pool besides what is declared: one learner per dimension.
@@ -81,8 +90,17 @@ class Learner {
   /// The server says that the rate grew too fast.
   void too_fast(base::Instant now);
 
-  /// A header names the limit, in units a second.
+  /// A header names a limit of rate, in units a second: where a ramp ends, no promise. What
+  /// refusals taught is better; and a limit below what was delivered is none (gateways show other
+  /// pools' limits, or the share of ten seconds as that of a minute).
   void told(base::Instant now, LimitKind kind, double per_second);
+
+  /// The owner says where learning starts.
+  void expect(base::Instant now, const LearnedLimit& limit);
+
+  /// A declared limit paces what is sent: when it is refused all the same, the limit is not far
+  /// below.
+  void declared(const Limit& limit);
 
   /// Begins with what an earlier run learned, a little below.
   void remember(base::Instant now, const LearnedLimit& limit);
@@ -111,6 +129,9 @@ class Learner {
     std::optional<double> refused_at;  // units a second, at the last episode
     double unrest = 0;
   };
+
+  void start_rate(base::Instant now, const LearnedLimit& limit, double share);
+  void count_tokens_as(TokenCost cost);
 
   /// What was delivered until an episode began.
   struct Delivered {

@@ -41,6 +41,7 @@ struct RateLaw {
   base::Duration forgiven_after = std::chrono::minutes(10);  // without refusal
   base::Duration ramp_freeze = std::chrono::seconds(60);     // no growth after "growing too fast",
   double ramp_cut = 0.9;                                     // and this share of the rate
+  double refuted = 1.2;  // times a limit that a header names was delivered: it is another one
   double remembered_share = 0.8;  // of an earlier run's limit, to begin with
 };
 

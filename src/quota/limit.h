@@ -42,6 +42,7 @@ struct Limit {
   base::Duration window = std::chrono::minutes(1);  // unused for concurrency
   base::Duration enforced_over{};  // sub-window over which the share is enforced; zero: the window
   TokenCost cost = TokenCost::input_plus_output;  // tokens only
+  bool learn = false;  // only where learning starts: may be exceeded when the provider allows more
 
   bool operator==(const Limit&) const = default;
 };

@@ -31,7 +31,7 @@ void RateLearner::start_ramp(base::Instant now, double rate, std::optional<doubl
   phase_ = Phase::ramp;
   ceiling_ = ceiling;
   checked_ = checked_before_ = {.at = now, .total = clean_total()};
-  restart(now, ceiling ? std::min(rate, *ceiling) : rate);
+  restart(now, rate);
 }
 
 void RateLearner::start_at(base::Instant now, double rate, double share) {
@@ -189,8 +189,10 @@ std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
 /// What the limit must be, given what was delivered until it refused.
 double RateLearner::found(const Delivered& delivered) const {
   if (phase_ == Phase::watching) {
-    const double rate = delivered.is_long_wait ? delivered.last_minute
-                                               : std::max(delivered.last_step, delivered.ramp);
+    const double rate =
+        delivered.is_long_wait
+            ? delivered.last_minute
+            : std::max({delivered.last_step, delivered.ramp, law_.cut_max * declared_});
     // Nothing was measured yet: as slow as a ramp begins.
     return rate > 0 ? rate : law_.first_rate * mean_units_;
   }

@@ -57,6 +57,12 @@ class RateLearner {
   /// The limit is believed to be `rate`; begins at `share` of it.
   void start_at(base::Instant now, double rate, double share);
 
+  /// Somebody told the limit during a ramp: that ends there.
+  void set_ceiling(double ceiling) { ceiling_ = ceiling; }
+
+  /// While watching, a declared limit sets this pace, in units a second.
+  void set_declared(double rate) { declared_ = rate; }
+
   /// Back to watching.
   void stop();
 
@@ -136,6 +142,7 @@ class RateLearner {
   double confidence_ = 0;
   double ramp_growth_;
   std::optional<double> ceiling_;
+  double declared_ = 0;
 
   double sent_total_ = 0;
   double refused_total_ = 0;

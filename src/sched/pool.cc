@@ -27,6 +27,9 @@ std::optional<base::Duration> hint_in(const std::optional<base::Duration>& wait)
 base::Duration spacing_of(const quota::DomainLimiter& limiter) {
   base::Duration spacing{};
   for (const quota::LimitStatus& limit : limiter.status(base::Instant()).limits) {
+    if (limit.limit.learn) {
+      continue;  // its pace changes
+    }
     const bool one_by_one = limit.limit.kind == quota::LimitKind::requests && limit.pace.burst < 2;
     if (one_by_one && limit.pace.rate > 0) {
       spacing = std::max(spacing, base::from_seconds(1 / limit.pace.rate));

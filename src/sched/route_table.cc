@@ -50,6 +50,7 @@ RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& o
   add_keys(options);
   add_services(options);
   find_captives();
+  remember(options.remembered);
 }
 
 void RouteTable::add_pools(const SchedulerOptions& options) {
@@ -345,6 +346,37 @@ std::vector<quota::DomainStatus> RouteTable::domain_status(base::Instant now) co
     result.push_back(pool.limiter().status(now));
   }
   return result;
+}
+
+std::vector<quota::PoolMemory> RouteTable::learned() const {
+  std::vector<quota::PoolMemory> result;
+  for (const Pool& pool : pools_) {
+    std::vector<quota::LearnedLimit> limits = pool.limiter().learner().limits();
+    if (!limits.empty()) {
+      result.push_back({.pool = pool.limiter().name(), .limits = std::move(limits)});
+    }
+  }
+  return result;
+}
+
+void RouteTable::set_probing(bool probing) {
+  for (Pool& pool : pools_) {
+    pool.limiter().learner().set_probing(probing);
+  }
+}
+
+/// At the beginning: what earlier runs learned.
+void RouteTable::remember(const std::vector<quota::PoolMemory>& remembered) {
+  for (Pool& pool : pools_) {
+    for (const quota::PoolMemory& memory : remembered) {
+      if (memory.pool != pool.limiter().name()) {
+        continue;
+      }
+      for (const quota::LearnedLimit& limit : memory.limits) {
+        pool.limiter().learner().remember({}, limit);
+      }
+    }
+  }
 }
 
 }  // namespace sortie::sched

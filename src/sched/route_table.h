@@ -3,6 +3,7 @@
 #include "sortie/base/random.h"
 #include "sortie/base/time.h"
 #include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/answer_times.h"
@@ -155,6 +156,8 @@ class RouteTable {
 
   [[nodiscard]] RouteStatus status(std::size_t route, base::Instant now) const;
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
+  [[nodiscard]] std::vector<quota::PoolMemory> learned() const;
+  void set_probing(bool probing);
 
  private:
   struct RouteState {
@@ -215,6 +218,7 @@ class RouteTable {
   void add_keys(const SchedulerOptions& options);
   void add_services(const SchedulerOptions& options);
   [[nodiscard]] bool others_work(std::size_t route, base::Instant now) const;
+  void remember(const std::vector<quota::PoolMemory>& remembered);
   void end(const Flight& flight, base::Instant now, Health health, base::RandomStream* random);
   void end_check(const Flight& flight, bool accepted, base::Instant now);
   void react(const Flight& flight, const quota::Signal& signal, base::Instant now, double uniform);

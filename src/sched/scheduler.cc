@@ -254,6 +254,14 @@ std::vector<quota::DomainStatus> Scheduler::domain_status(base::Instant now) con
   return state_->routes.domain_status(now);
 }
 
+std::vector<quota::PoolMemory> Scheduler::learned() const {
+  return state_->routes.learned();
+}
+
+void Scheduler::set_probing(bool probing) {
+  state_->routes.set_probing(probing);
+}
+
 std::size_t Scheduler::waiting() const {
   return state_->waiting;
 }

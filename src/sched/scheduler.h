@@ -4,6 +4,7 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/learner.h"
 #include "sortie/quota/signal.h"
 #include "sortie/spec/model.h"
 
@@ -93,6 +94,7 @@ struct SchedulerOptions {
   int transient_attempts_max = 6;     // per turn, of classes that count
   int unprocessed_attempts_max = 20;  // per turn, of classes that do not count
   std::uint64_t seed = 0;             // of back-off jitter
+  std::vector<quota::PoolMemory> remembered{};  // by earlier runs, matched by pool
   bool ramp = true;  // where nothing is declared, begin slowly; false: as if there were no limit
   // A key that is refused is asked once again after so long; zero: never.
   base::Duration dead_key_recheck{};
@@ -208,6 +210,14 @@ class Scheduler {
 
   /// In the order of Topology::domains, then of the routes without one.
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
+
+  /// What refusals and headers taught so far, for SchedulerOptions::remembered of the next run;
+  /// pools that taught nothing are absent. The store adds the time, and forgets what is old.
+  [[nodiscard]] std::vector<quota::PoolMemory> learned() const;
+
+  /// False: no more looking for room beyond learned limits, e.g. because the end is near and there
+  /// is no time left to gain from it.
+  void set_probing(bool probing);
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t in_flight() const;
 

@@ -181,6 +181,11 @@ Rule read_rule(const Node& node,
   }
   read_enforced_over(mapping, rule.limits, problems);
   read_token_cost(mapping, has_tokens, rule.limits, problems);
+  if (mapping.boolean("learn").value_or(false)) {
+    for (quota::Limit& limit : rule.limits) {
+      limit.learn = true;
+    }
+  }
   std::vector<std::string> models;
   for (const Model& model : topology.models) {
     models.push_back(model.name);
