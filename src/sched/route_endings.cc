@@ -194,7 +194,8 @@ FailureEffect RouteTable::failed(Flight& flight,
     effect.is_sick = state.watch.failed(flight.ticket, now) && others_work(flight.route, now);
   }
   end(flight, now, is_poison ? Health::alive : health_of(signal.kind), &random);
-  if (effect.is_sick) {
+  // Failures of the server are the breaker's own business; refusals it does not see.
+  if (effect.is_sick && signal.kind == SignalClass::bad_request) {
     state.breaker.trip(now, random.uniform());
   }
   (is_throttle(signal.kind) ? state.throttled : state.failed) += 1;
