@@ -26,9 +26,32 @@ class SortiePolicy final : public Policy {
   SortiePolicy(const spec::Topology& topology, std::uint64_t seed)
       : scheduler_(topology, {.seed = seed}) {}
 
-  void opened(sched::Ticket /*ticket*/, const DialogueFacts& /*facts*/) override {}
+  void opened(sched::Ticket ticket, const DialogueFacts& facts) override {
+    if (ticket.value >= cell_of_.size()) {
+      cell_of_.resize(ticket.value + std::size_t{1});
+    }
+    cell_of_[ticket.value] = facts.cell;
+  }
 
-  void add(const sched::ReadyTurn& turn, base::Instant now) override { scheduler_.add(turn, now); }
+  void has_weight(std::size_t model, double weight) override {
+    scheduler_.set_share(model, weight);
+  }
+
+  void has_backlog(const Backlog& backlog) override {
+    scheduler_.set_backlog(backlog.model,
+                           backlog.cell,
+                           {.dialogues = backlog.dialogues, .turns_each = backlog.turns_each});
+  }
+
+  [[nodiscard]] std::optional<std::size_t> opens_next(std::size_t model) const override {
+    return scheduler_.opens_next(model);
+  }
+
+  void add(const sched::ReadyTurn& turn, base::Instant now) override {
+    sched::ReadyTurn of_cell = turn;
+    of_cell.group = cell_of_[turn.ticket.value];
+    scheduler_.add(of_cell, now);
+  }
 
   void decide(base::Instant now, std::vector<sched::Assignment>& out) override {
     scheduler_.decide(now, out);
@@ -64,6 +87,7 @@ class SortiePolicy final : public Policy {
 
  private:
   sched::Scheduler scheduler_;
+  std::vector<std::size_t> cell_of_;  // by ticket
 };
 
 PolicySpec common(std::string name, std::string summary, const CommonOptions& options) {
