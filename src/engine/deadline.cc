@@ -96,15 +96,16 @@ std::uint64_t Engine::Core::shorten(CellCursor& cursor, std::uint64_t size) {
 /// When not everything can be done in time, every cell gives up its last repeats, the cells with
 /// the most first, until it can or each has one left. Trials that were begun go on.
 void Engine::Core::cut_repeats() {
-  if (now() < next_cut_check_) {
+  if (!deadline_.has_value() || now() < next_cut_check_) {
     return;
   }
   next_cut_check_ = now() + kCutInterval;
+  const base::Instant deadline = *deadline_;
   std::uint64_t cut = 0;
   std::uint64_t kept = 0;
   while (true) {
     const auto needed = time_needed();
-    if (!needed.has_value() || now() + *needed <= *deadline_) {
+    if (!needed.has_value() || now() + *needed <= deadline) {
       break;
     }
     kept = 0;
