@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -32,13 +33,26 @@
 
 namespace sortie::engine {
 
-/// A cell's place in the order of opening.
-struct CellCursor {
+/// Turns of a pilot dialogue before any has finished (docs/design/benchmark.md).
+inline constexpr double kPriorTurns = 8;
+/// More turns of a dialogue are counted as so many.
+inline constexpr std::size_t kTurnsMax = 64;
+
+/// The trials of a cell that are of one task type: they are about as long as each other, and the
+/// scheduler's groups. Their ordinals in the cell are first + row·step; rows run over repeats
+/// slowest.
+struct Stratum {
   std::size_t cell = 0;
-  std::uint64_t next = 0;  // ordinal
-  std::uint64_t size = 0;
+  suite::TaskType type{};
+  std::uint64_t first = 0;
+  std::uint64_t step = 1;
+  std::uint64_t next = 0;        // row: all before it are begun
+  std::uint64_t rows = 0;        // that are wanted
+  std::uint64_t per_repeat = 0;  // rows
   std::uint64_t left = 0;        // not begun
-  std::uint64_t per_repeat = 0;  // trials of one repeat; ordinals run over repeats slowest
+  DialogueLengths lengths;
+
+  [[nodiscard]] std::uint64_t ordinal(std::uint64_t row) const { return first + row * step; }
 };
 
 /// Sums over the answers of this process, for the bound.
@@ -51,8 +65,8 @@ struct WorkDone {
 };
 
 struct ModelState {
-  std::vector<CellCursor> cursors;
   DialogueLengths lengths;
+  std::map<suite::TaskType, DialogueLengths> lengths_by_type;
   quota::TokenEstimator estimator;
   MeanFunds turn_funds;
   Funds reserve_max;  // of its requests
@@ -140,7 +154,7 @@ class Engine::Core final : public wire::CompletionSink {
   // --- deadline.cc
   void check_deadline();
   void cut_repeats();
-  std::uint64_t shorten(CellCursor& cursor, std::uint64_t size);
+  std::uint64_t shorten(Stratum& stratum, std::uint64_t rows);
   [[nodiscard]] std::optional<base::Duration> time_needed() const;
   [[nodiscard]] double turns_left(const ModelState& model) const;
   [[nodiscard]] std::optional<base::Instant> next_deadline_check() const;
@@ -165,8 +179,11 @@ class Engine::Core final : public wire::CompletionSink {
   void open_trials();
   bool open_next(std::size_t model);
   [[nodiscard]] std::optional<spec::Trial> next_trial(std::size_t model);
-  void tell_backlog(const CellCursor& cursor);
-  [[nodiscard]] CellCursor& cursor_of(std::size_t cell);
+  void add_strata(std::size_t cell);
+  [[nodiscard]] std::size_t stratum_of(const spec::Trial& trial) const;
+  void tell_backlog(std::size_t stratum);
+  [[nodiscard]] std::size_t model_of(const Stratum& stratum) const;
+  [[nodiscard]] double turns_to_come(const Stratum& stratum, std::size_t done) const;
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);
   [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
   void make_ready(sched::Ticket ticket);
@@ -214,7 +231,8 @@ class Engine::Core final : public wire::CompletionSink {
   base::Instant next_observation_;
   std::vector<bool> taken_out_;  // routes that a person disabled, who may enable them again
   std::vector<ModelState> models_;
-  std::vector<DialogueLengths> lengths_;          // by cell
+  std::vector<Stratum> strata_;
+  std::vector<std::size_t> first_stratum_;        // by cell
   std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free
   std::vector<sched::Ticket> free_;
   std::size_t open_count_ = 0;

@@ -55,8 +55,10 @@ std::optional<base::Instant> Engine::Core::next_deadline_check() const {
 /// Turns until every trial of the model is closed, as far as its cells are wanted still.
 double Engine::Core::turns_left(const ModelState& model) const {
   double turns = 0;
-  for (const CellCursor& cursor : model.cursors) {
-    turns += static_cast<double>(cursor.left) * lengths_[cursor.cell].remaining(0, model.lengths);
+  for (const Stratum& stratum : strata_) {
+    if (&models_[model_of(stratum)] == &model) {
+      turns += static_cast<double>(stratum.left) * turns_to_come(stratum, 0);
+    }
   }
   // An open dialogue is taken as half done.
   return turns + model.lengths.mean() * static_cast<double>(model.progress.running) / 2;
@@ -79,16 +81,16 @@ std::optional<base::Duration> Engine::Core::time_needed() const {
   return base::from_seconds(longest);
 }
 
-/// Leaves out the trials of the cell from `size` on that were not begun; how many.
-std::uint64_t Engine::Core::shorten(CellCursor& cursor, std::uint64_t size) {
+/// Leaves out the rows from `rows` on that were not begun; how many.
+std::uint64_t Engine::Core::shorten(Stratum& stratum, std::uint64_t rows) {
   std::uint64_t cut = 0;
-  for (std::uint64_t i = std::max(size, cursor.next); i < cursor.size; ++i) {
-    cut += history_.cells[cursor.cell].is_begun(i) ? 0U : 1U;
+  for (std::uint64_t row = std::max(rows, stratum.next); row < stratum.rows; ++row) {
+    cut += history_.cells[stratum.cell].is_begun(stratum.ordinal(row)) ? 0U : 1U;
   }
-  cursor.size = size;
-  cursor.left -= cut;
+  stratum.rows = rows;
+  stratum.left -= cut;
   if (cut > 0) {
-    tell_backlog(cursor);
+    tell_backlog(static_cast<std::size_t>(&stratum - strata_.data()));
   }
   return cut;
 }
@@ -109,19 +111,15 @@ void Engine::Core::cut_repeats() {
       break;
     }
     kept = 0;
-    for (const ModelState& model : models_) {
-      for (const CellCursor& cursor : model.cursors) {
-        kept = std::max(kept, (cursor.size + cursor.per_repeat - 1) / cursor.per_repeat);
-      }
+    for (const Stratum& stratum : strata_) {
+      kept = std::max(kept, (stratum.rows + stratum.per_repeat - 1) / stratum.per_repeat);
     }
     if (kept <= 1) {
       break;
     }
     --kept;
-    for (ModelState& model : models_) {
-      for (CellCursor& cursor : model.cursors) {
-        cut += shorten(cursor, std::min(cursor.size, kept * cursor.per_repeat));
-      }
+    for (Stratum& stratum : strata_) {
+      cut += shorten(stratum, std::min(stratum.rows, kept * stratum.per_repeat));
     }
   }
   trials_cut_ += cut;

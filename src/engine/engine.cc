@@ -18,9 +18,6 @@ namespace sortie::engine {
 
 namespace {
 
-constexpr double kPriorTurns =
-    8;  // a pilot dialogue before any has finished (docs/design/benchmark.md)
-constexpr std::size_t kTurnsMax = 64;  // more are counted as so many
 constexpr std::size_t kProblemsMax = 16;
 
 /// What the endpoint's file says; else nothing, and the scheduler's limits of silence hold.
@@ -67,8 +64,8 @@ Engine::Core::Core(const RunContext& context,
   }
   taken_out_.resize(topology.routes.size());
   for (const spec::Model& model : topology.models) {
-    models_.push_back({.cursors = {},
-                       .lengths = DialogueLengths(kTurnsMax, kPriorTurns),
+    models_.push_back({.lengths = DialogueLengths(kTurnsMax, kPriorTurns),
+                       .lengths_by_type = {},
                        .estimator = quota::TokenEstimator(),
                        .turn_funds = {},
                        .reserve_max = {},
@@ -81,15 +78,7 @@ Engine::Core::Core(const RunContext& context,
   for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
     const spec::Cell& cell = context_.campaign->cells[i];
     ModelState& model = models_[cell.model];
-    const std::vector<bool>& begun = history_.cells[i].begun;
-    const auto taken = static_cast<std::uint64_t>(std::count(begun.begin(), begun.end(), true));
-    model.cursors.push_back({.cell = i,
-                             .next = 0,
-                             .size = cell.size(),
-                             .left = cell.size() - taken,
-                             .per_repeat = cell.instances * cell.types.size()});
-    lengths_.emplace_back(kTurnsMax, kPriorTurns);
-    tell_backlog(model.cursors.back());
+    add_strata(i);
     model.progress.planned += cell.size();
     model.progress.scored += history_.cells[i].scored;
     model.progress.succeeded += history_.cells[i].succeeded;

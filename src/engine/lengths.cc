@@ -21,19 +21,15 @@ void DialogueLengths::finished(std::size_t turns) {
   }
 }
 
-double DialogueLengths::shrunk(std::size_t done, double prior) const {
+double DialogueLengths::remaining(std::size_t done) const {
+  return remaining(done, std::max(1.0, prior_ - static_cast<double>(done)));
+}
+
+double DialogueLengths::remaining(std::size_t done, double prior) const {
   const std::size_t t = std::min(done, at_least_.size() - 1);
   const double mean = (turns_beyond_[t] + kPriorWeight * prior) /
                       (static_cast<double>(at_least_[t]) + kPriorWeight);
   return std::max(1.0, mean);
-}
-
-double DialogueLengths::remaining(std::size_t done) const {
-  return shrunk(done, std::max(1.0, prior_ - static_cast<double>(done)));
-}
-
-double DialogueLengths::remaining(std::size_t done, const DialogueLengths& prior) const {
-  return shrunk(done, prior.remaining(done));
 }
 
 }  // namespace sortie::engine

@@ -19,15 +19,14 @@ class DialogueLengths {
   /// Expected turns to come for a dialogue that has had `done` turns; at least 1.
   [[nodiscard]] double remaining(std::size_t done) const;
 
-  /// The same, shrunk to `prior` instead: what a wider kind of dialogue says.
-  [[nodiscard]] double remaining(std::size_t done, const DialogueLengths& prior) const;
+  /// The same, shrunk to `prior` instead: what a wider kind of dialogue says of one that got as
+  /// far.
+  [[nodiscard]] double remaining(std::size_t done, double prior) const;
 
   /// Expected length of a whole dialogue.
   [[nodiscard]] double mean() const { return remaining(0); }
 
  private:
-  [[nodiscard]] double shrunk(std::size_t done, double prior) const;
-
   double prior_;
   std::vector<std::size_t> at_least_;  // at_least_[t]: finished dialogues of at least t turns
   std::vector<double> turns_beyond_;   // turns_beyond_[t]: sum over those of (length − t)

@@ -37,6 +37,7 @@ struct OpenTrial {
   ledger::TrialId id = 0;
   base::Digest key{};
   std::size_t cell = 0;
+  std::size_t stratum = 0;
   std::size_t model = 0;
   const suite::Task* task = nullptr;
   suite::TrialParams params{};

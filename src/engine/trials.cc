@@ -43,7 +43,26 @@ std::size_t bytes_of(const std::vector<chat::ToolSchema>& functions) {
   return bytes;
 }
 
-std::unique_ptr<OpenTrial> make_trial(const RunContext& context, const spec::Trial& planned) {
+/// A dialogue of tasks of this type before any has finished: as long as their plans are, in
+/// proportion to those of the whole suite.
+double prior_turns(const suite::Suite& suite, suite::TaskType type) {
+  double all = 0;
+  double of_type = 0;
+  double count = 0;
+  for (const suite::Task& task : suite.tasks()) {
+    const auto steps = static_cast<double>(task.plan.size());
+    all += steps / static_cast<double>(suite.tasks().size());
+    if (task.type == type) {
+      of_type += steps;
+      count += 1;
+    }
+  }
+  return count > 0 && all > 0 ? kPriorTurns * of_type / count / all : kPriorTurns;
+}
+
+std::unique_ptr<OpenTrial> make_trial(const RunContext& context,
+                                      const spec::Trial& planned,
+                                      std::size_t stratum) {
   const suite::Task& task = context.suite->tasks()[planned.task];
   const std::size_t model = context.campaign->cells[planned.cell].model;
   const dialogue::DialogueOptions options{
@@ -51,6 +70,7 @@ std::unique_ptr<OpenTrial> make_trial(const RunContext& context, const spec::Tri
   auto trial = std::make_unique<OpenTrial>(
       OpenTrial{.key = key_of(context, planned),
                 .cell = planned.cell,
+                .stratum = stratum,
                 .model = model,
                 .task = &task,
                 .params = planned.params,
@@ -68,7 +88,8 @@ void Engine::Core::reopen_begun_trials() {
       fail(turns.error());
       return;
     }
-    auto trial = make_trial(context_, context_.campaign->trial(begun.cell, begun.ordinal));
+    const spec::Trial planned = context_.campaign->trial(begun.cell, begun.ordinal);
+    auto trial = make_trial(context_, planned, stratum_of(planned));
     trial->id = begun.id;
     trial->attempts = begun.attempts_of_open_turn;
     const base::Status replayed = replay(*trial, *turns);
@@ -117,7 +138,7 @@ void Engine::Core::open_trials() {
     return;
   }
   for (std::size_t model = 0; model < models_.size(); ++model) {
-    if (models_[model].exhausted || models_[model].cursors.empty()) {
+    if (models_[model].exhausted) {
       continue;
     }
     std::size_t wanted = scheduler_.has_usable_route(model) ? scheduler_.wants_open(model) : 0;
@@ -133,7 +154,7 @@ bool Engine::Core::open_next(std::size_t model) {
   if (!planned.has_value()) {
     return false;
   }
-  auto trial = make_trial(context_, *planned);
+  auto trial = make_trial(context_, *planned, stratum_of(*planned));
   trial->id = next_trial_id_++;
   append(ledger::TrialRecord{.id = trial->id,
                              .key = trial->key,
@@ -146,40 +167,60 @@ bool Engine::Core::open_next(std::size_t model) {
   return true;
 }
 
-/// The next trial of the cell that the scheduler names, so that the cells of a model end together.
+/// The next trial of the stratum that the scheduler names, so that long dialogues begin first and
+/// the cells of a model end together.
 std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
-  ModelState& of_model = models_[model];
-  const std::optional<std::size_t> cell = scheduler_.opens_next(model);
-  if (!cell.has_value()) {
-    of_model.exhausted = true;
+  const std::optional<std::size_t> named = scheduler_.opens_next(model);
+  if (!named.has_value()) {
+    models_[model].exhausted = true;
     return std::nullopt;
   }
-  CellCursor& cursor = cursor_of(*cell);
-  CHECK(cursor.left > 0);
-  while (history_.cells[*cell].is_begun(cursor.next)) {
-    ++cursor.next;
+  Stratum& stratum = strata_[*named];
+  CHECK(stratum.left > 0);
+  while (history_.cells[stratum.cell].is_begun(stratum.ordinal(stratum.next))) {
+    ++stratum.next;
   }
-  CHECK(cursor.next < cursor.size);
-  --cursor.left;
-  tell_backlog(cursor);
-  return context_.campaign->trial(*cell, cursor.next++);
+  CHECK(stratum.next < stratum.rows);
+  --stratum.left;
+  tell_backlog(*named);
+  return context_.campaign->trial(stratum.cell, stratum.ordinal(stratum.next++));
 }
 
-CellCursor& Engine::Core::cursor_of(std::size_t cell) {
-  std::vector<CellCursor>& cursors = models_[context_.campaign->cells[cell].model].cursors;
-  const auto found = std::find_if(
-      cursors.begin(), cursors.end(), [&](const CellCursor& one) { return one.cell == cell; });
-  CHECK(found != cursors.end());
-  return *found;
+void Engine::Core::add_strata(std::size_t index) {
+  const spec::Cell& cell = context_.campaign->cells[index];
+  first_stratum_.push_back(strata_.size());
+  for (std::size_t i = 0; i < cell.types.size(); ++i) {
+    const double prior = prior_turns(*context_.suite, cell.types[i]);
+    Stratum& stratum = strata_.emplace_back(Stratum{.cell = index,
+                                                    .type = cell.types[i],
+                                                    .first = i,
+                                                    .step = cell.types.size(),
+                                                    .rows = cell.instances * cell.repeats,
+                                                    .per_repeat = cell.instances,
+                                                    .lengths = DialogueLengths(kTurnsMax, prior)});
+    for (std::uint64_t row = 0; row < stratum.rows; ++row) {
+      stratum.left += history_.cells[index].is_begun(stratum.ordinal(row)) ? 0U : 1U;
+    }
+    models_[cell.model].lengths_by_type.try_emplace(stratum.type, kTurnsMax, prior);
+    tell_backlog(strata_.size() - 1);
+  }
 }
 
-void Engine::Core::tell_backlog(const CellCursor& cursor) {
-  const std::size_t model = context_.campaign->cells[cursor.cell].model;
+std::size_t Engine::Core::stratum_of(const spec::Trial& trial) const {
+  const std::size_t first = first_stratum_[trial.cell];
+  return first + static_cast<std::size_t>(trial.ordinal % strata_[first].step);
+}
+
+std::size_t Engine::Core::model_of(const Stratum& stratum) const {
+  return context_.campaign->cells[stratum.cell].model;
+}
+
+void Engine::Core::tell_backlog(std::size_t index) {
+  const Stratum& stratum = strata_[index];
   scheduler_.set_backlog(
-      model,
-      cursor.cell,
-      {.dialogues = static_cast<double>(cursor.left),
-       .turns_each = lengths_[cursor.cell].remaining(0, models_[model].lengths)});
+      model_of(stratum),
+      index,
+      {.dialogues = static_cast<double>(stratum.left), .turns_each = turns_to_come(stratum, 0)});
 }
 
 sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
@@ -222,10 +263,15 @@ void Engine::Core::make_ready(sched::Ticket ticket) {
   }
 }
 
-/// Expected of the dialogue, the next one included.
+/// Expected of a dialogue that has had `done`, the next one included: what the stratum shows,
+/// shrunk to what its model shows in tasks of this type.
+double Engine::Core::turns_to_come(const Stratum& stratum, std::size_t done) const {
+  const DialogueLengths& wider = models_[model_of(stratum)].lengths_by_type.at(stratum.type);
+  return stratum.lengths.remaining(done, wider.remaining(done));
+}
+
 double Engine::Core::turns_to_come(const OpenTrial& open) const {
-  return lengths_[open.cell].remaining(static_cast<std::size_t>(open.dialogue.turns_done()),
-                                       models_[open.model].lengths);
+  return turns_to_come(strata_[open.stratum], static_cast<std::size_t>(open.dialogue.turns_done()));
 }
 
 void Engine::Core::queue(sched::Ticket ticket) {
@@ -238,7 +284,7 @@ void Engine::Core::queue(sched::Ticket ticket) {
                   .output_tokens = open.size.output,
                   .max_output_tokens = open.size.max_output,
                   .route_before = open.route_before,
-                  .group = open.cell},
+                  .group = open.stratum},
                  now());
 }
 
@@ -277,8 +323,9 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   append_together(std::move(facts));
   ModelState& model = models_[open.model];
   model.lengths.finished(transcript.turns.size());
-  lengths_[open.cell].finished(transcript.turns.size());
-  tell_backlog(cursor_of(open.cell));
+  model.lengths_by_type.at(open.task->type).finished(transcript.turns.size());
+  strata_[open.stratum].lengths.finished(transcript.turns.size());
+  tell_backlog(open.stratum);
   ++model.progress.scored;
   model.progress.succeeded += score.success ? 1U : 0U;
   --model.progress.running;
