@@ -284,11 +284,12 @@ void Learner::set_probing(bool probing) {
 std::vector<LearnedLimit> Learner::limits() const {
   std::vector<LearnedLimit> result;
   const auto add = [&](LimitKind kind, double value, LimitSource source, double confidence) {
-    result.push_back({.kind = kind,
-                      .value = value,
-                      .cost = tokens_[counted_].cost,
-                      .source = source,
-                      .confidence = confidence});
+    result.push_back(
+        {.kind = kind,
+         .value = value,
+         .cost = kind == LimitKind::tokens ? tokens_[counted_].cost : LearnedLimit{}.cost,
+         .source = source,
+         .confidence = confidence});
   };
   if (const auto limit = requests_.limit()) {
     add(LimitKind::requests, *limit, requests_source_, requests_.confidence());

@@ -119,7 +119,7 @@ void RateLearner::grow(base::Instant now, double elapsed_seconds) {
       restart(now, next);
     }
   } else if (phase_ == Phase::steady) {
-    if (now - episode_at_ > law_.forgiven_after) {
+    if (episode_at_ && now - *episode_at_ > law_.forgiven_after) {
       thrift_ = 1;
     }
     progress_ += elapsed_seconds / time_constant();
@@ -156,7 +156,7 @@ RateLearner::Delivered RateLearner::delivered_before(base::Instant now,
   const double seconds = base::seconds(ticket.at - episode_.at);
   const double units = ticket.total_before - refused_total_ - episode_.total;
   const double requests = mean_units_ > 0 ? units / mean_units_ : 0;
-  if (episode_at_ != base::Instant::min() && seconds > 0 && requests >= law_.check_requests) {
+  if (episode_at_ && seconds > 0 && requests >= law_.check_requests) {
     result.requests = requests;
     result.since_episode = seconds < kMinute ? units / seconds : result.last_minute;
     const double open_seconds = base::seconds(ticket.at - opened_at_);
@@ -176,7 +176,7 @@ std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
   refused_total_ += ticket.units;
   count_refusal(now);
   checked_ = {.at = now + wait, .total = clean_total()};
-  if (ticket.at < episode_at_) {
+  if (episode_at_ && ticket.at < *episode_at_) {
     return std::nullopt;
   }
   episode_ = here;

@@ -155,7 +155,7 @@ class RateLearner {
   Mark checked_before_;      // and of the one before
   double checked_rate_ = 0;  // delivered in the last whole one
   Mark episode_;             // at the request that began the last one
-  base::Instant episode_at_ = base::Instant::min();
+  std::optional<base::Instant> episode_at_;
   UsageMeter minute_{std::chrono::minutes(1)};  // sent and not refused
   double wait_seconds_ = 0;                     // of the last episode
   base::Instant opened_at_{};                   // when that was over

@@ -145,8 +145,8 @@ struct Conditions {
   std::size_t dialogues = 1500;
   bool named = true;                 // refusals say which dimension
   bool hints = true;                 // in whole seconds
-  std::optional<double> hint_fixed;  // this long, whatever the limit
-  std::optional<double> change_at;   // seconds: all limits times `change`
+  std::optional<double> hint_fixed{};  // this long, whatever the limit
+  std::optional<double> change_at{};   // seconds: all limits times `change`
   double change = 1;
 };
 

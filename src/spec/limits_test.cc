@@ -132,6 +132,13 @@ TEST(Limits, keep_the_time_over_which_they_are_enforced) {
   EXPECT_EQ(limits[2].enforced_over, base::Duration::zero());
 }
 
+TEST(Limits, may_be_only_where_learning_starts) {
+  const Topology firm = topology_with("{per: endpoint, requests_per_minute: 600}");
+  EXPECT_FALSE(firm.domains.at(0).limits.at(0).learn);
+  const Topology loose = topology_with("{per: endpoint, requests_per_minute: 600, learn: true}");
+  EXPECT_TRUE(loose.domains.at(0).limits.at(0).learn);
+}
+
 TEST(Limits, of_different_endpoints_are_different_pools) {
   const auto topology = parse_endpoints(R"(version: 1
 models: {m: }
