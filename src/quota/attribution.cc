@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 namespace sortie::quota {
 
@@ -47,12 +48,13 @@ void Attribution::observe(const Readings& readings, bool is_hinted) {
       continue;
     }
     const double reading = std::log(std::max(values[i], 1e-3));
-    if (usual_[i]) {
-      const double deviation = reading - *usual_[i];
+    std::optional<double>& usual = usual_[i];
+    if (usual) {
+      const double deviation = reading - *usual;
       log_odds_[i] += evidence(deviation, own[i]);
-      usual_[i] = *usual_[i] + kReadingWeight * deviation;
+      *usual += kReadingWeight * deviation;
     } else {
-      usual_[i] = reading;
+      usual = reading;
     }
   }
   const double most = *std::max_element(log_odds_.begin(), log_odds_.end());

@@ -260,7 +260,8 @@ void Learner::told(base::Instant now, LimitKind kind, double per_second) {
     if (is_refuted) {
       source = LimitSource::learned;
       rate.start_ramp(now, rate.pace());
-    } else if (std::abs(std::log(per_second / *rate.limit())) > options_.rate.agreement) {
+    } else if (std::abs(std::log(per_second / rate.limit().value_or(per_second))) >
+               options_.rate.agreement) {
       start_rate(now, limit, std::min(1.0, rate.pace() / per_second));
     }
   } else if (is_refuted) {

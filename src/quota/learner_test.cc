@@ -69,8 +69,8 @@ TEST(Learner, a_header_ends_a_ramp_at_the_limit_it_names) {
   }
   const auto limit = learned(limiter, LimitKind::requests);
   ASSERT_TRUE(limit);
-  EXPECT_EQ(limit->source, LimitSource::header);
-  EXPECT_NEAR(limit->value, 10, 1e-9);
+  EXPECT_EQ(limit.value().source, LimitSource::header);
+  EXPECT_NEAR(limit.value().value, 10, 1e-9);
 }
 
 TEST(Learner, a_limit_of_a_day_is_no_limit_of_a_minute) {
@@ -87,7 +87,7 @@ TEST(Learner, a_limit_of_a_day_is_no_limit_of_a_minute) {
   limiter.observe(now, hints, first);
   const auto limit = learned(limiter, LimitKind::tokens);
   ASSERT_TRUE(limit);
-  EXPECT_NEAR(limit->value, 240, 1e-9);
+  EXPECT_NEAR(limit.value().value, 240, 1e-9);
 }
 
 TEST(Learner, a_header_below_what_was_delivered_is_not_believed) {
@@ -123,7 +123,7 @@ TEST(Learner, never_sends_above_a_declared_limit_and_learns_one_below) {
     }
   }
   ASSERT_TRUE(learned(limiter, LimitKind::requests));
-  EXPECT_LE(learned(limiter, LimitKind::requests)->value, 10);
+  EXPECT_LE(learned(limiter, LimitKind::requests).value().value, 10);
   // An hour without refusal: the learned limit rises, the declared one stays.
   std::vector<Instant> sent;
   while (now < Instant{} + hours(1)) {
@@ -139,7 +139,7 @@ TEST(Learner, what_the_owner_lets_it_learn_may_be_exceeded) {
   DomainLimiter limiter(
       {.name = "p", .limits = {{.kind = LimitKind::requests, .quota = 600, .learn = true}}});
   ASSERT_TRUE(learned(limiter, LimitKind::requests));
-  EXPECT_EQ(learned(limiter, LimitKind::requests)->source, LimitSource::declared);
+  EXPECT_EQ(learned(limiter, LimitKind::requests).value().source, LimitSource::declared);
   Instant now{};
   int count = 0;
   for (; now < Instant{} + minutes(10); ++count) {

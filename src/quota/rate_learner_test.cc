@@ -55,7 +55,7 @@ Trace drive(RateLearner& learner,
       open = now + seconds(1);
       if (const auto delivered = learner.refused(now, ticket, open)) {
         learner.blame(now, *delivered);
-        trace.limits.push_back(*learner.limit());
+        trace.limits.push_back(learner.limit().value());
       }
     }
     now += base::from_seconds(1 / demand_per_second);
@@ -175,7 +175,7 @@ TEST(RateLearner, finds_a_raised_limit_and_a_lowered_one) {
       };
   const auto at_end = drive(learner, changing, 2400);
   EXPECT_GT(at_end.accepted_late, 0.7 * 20);  // at most a half more each minute
-  EXPECT_NEAR(*learner.limit(), 20, 2);
+  EXPECT_NEAR(learner.limit().value(), 20, 2);
   const bool saw_low = std::any_of(at_end.limits.begin(), at_end.limits.end(), [](double limit) {
     return limit > 4.5 && limit < 5.5;
   });
@@ -210,11 +210,11 @@ TEST(RateLearner, a_long_wait_means_a_long_window) {
     now = learner.earliest(now, 1);
     const auto ticket = learner.reserve(now, 1);
     if (!admits(base::seconds(now.time_since_epoch()))) {
-      learner.blame(now, *learner.refused(now, ticket, now + seconds(45)));
+      learner.blame(now, learner.refused(now, ticket, now + seconds(45)).value());
       break;
     }
   }
-  EXPECT_NEAR(*learner.limit(), 400.0 / 60, 0.2);
+  EXPECT_NEAR(learner.limit().value(), 400.0 / 60, 0.2);
 }
 
 }  // namespace

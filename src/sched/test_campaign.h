@@ -143,8 +143,8 @@ struct ServerKey {
 struct Conditions {
   std::uint64_t seed = 1;
   std::size_t dialogues = 1500;
-  bool named = true;                 // refusals say which dimension
-  bool hints = true;                 // in whole seconds
+  bool named = true;                   // refusals say which dimension
+  bool hints = true;                   // in whole seconds
   std::optional<double> hint_fixed{};  // this long, whatever the limit
   std::optional<double> change_at{};   // seconds: all limits times `change`
   double change = 1;
@@ -198,7 +198,7 @@ class LearningCampaign {
   LearningCampaign(const spec::Topology& topology,
                    std::vector<ServerKey> keys,
                    const Conditions& conditions,
-                   SchedulerOptions options = {})
+                   const SchedulerOptions& options = {})
       : topology_(topology),
         keys_(std::move(keys)),
         conditions_(conditions),
