@@ -48,6 +48,17 @@ std::vector<LimitedPool> pools_of(const spec::Topology& topology, const Secrets&
   return pools;
 }
 
+quota::Limit limit_of(const ledger::RememberedLimit& known) {
+  quota::Limit limit;
+  limit.quota = known.value;
+  limit.window = base::from_seconds(known.window_seconds);
+  limit.cost = quota::token_cost_from(known.cost).value_or(limit.cost);
+  limit.kind = known.kind == "tokens"        ? quota::LimitKind::tokens
+               : known.kind == "concurrency" ? quota::LimitKind::concurrency
+                                             : quota::LimitKind::requests;
+  return limit;
+}
+
 }  // namespace
 
 std::string state_directory() {
@@ -152,6 +163,25 @@ base::Result<std::vector<ledger::RememberedLimit>> recall_limits(const spec::Top
   return result;
 }
 
+std::vector<quota::PoolMemory> memory_of(const std::vector<ledger::RememberedLimit>& remembered) {
+  std::vector<quota::PoolMemory> memory;
+  for (const ledger::RememberedLimit& known : remembered) {
+    const quota::Limit limit = limit_of(known);
+    const bool is_rate = limit.kind != quota::LimitKind::concurrency;
+    quota::LearnedLimit learned{
+        .kind = limit.kind,
+        .value = is_rate ? limit.quota / base::seconds(limit.window) : limit.quota,
+        .cost = limit.cost,
+        .confidence = known.confidence};
+    auto pool = std::ranges::find(memory, known.domain, &quota::PoolMemory::pool);
+    if (pool == memory.end()) {
+      pool = memory.insert(memory.end(), {.pool = known.domain, .limits = {}});
+    }
+    pool->limits.push_back(learned);
+  }
+  return memory;
+}
+
 Secrets secrets_at_hand(const spec::Topology& topology) {
   Secrets secrets;
   for (const spec::Endpoint& endpoint : topology.endpoints) {
@@ -174,13 +204,7 @@ std::size_t add_remembered(const std::vector<ledger::RememberedLimit>& remembere
                            spec::Topology& topology) {
   std::size_t added = 0;
   for (const ledger::RememberedLimit& known : remembered) {
-    quota::Limit limit;
-    limit.quota = known.value;
-    limit.window = base::from_seconds(known.window_seconds);
-    limit.cost = quota::token_cost_from(known.cost).value_or(limit.cost);
-    limit.kind = known.kind == "tokens"        ? quota::LimitKind::tokens
-                 : known.kind == "concurrency" ? quota::LimitKind::concurrency
-                                               : quota::LimitKind::requests;
+    const quota::Limit limit = limit_of(known);
     auto domain = std::ranges::find(topology.domains, known.domain, &quota::LimitDomain::name);
     if (domain == topology.domains.end()) {
       const auto route = std::ranges::find(topology.routes, known.domain, &spec::Route::name);

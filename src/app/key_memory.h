@@ -5,6 +5,7 @@
 #include "sortie/engine/status.h"
 #include "sortie/ledger/limit_store.h"
 #include "sortie/ledger/lock.h"
+#include "sortie/quota/learner.h"
 #include "sortie/spec/model.h"
 
 #include <cstddef>
@@ -40,6 +41,10 @@ using Secrets = std::vector<std::vector<base::Secret>>;
 /// Newest first; one per domain of `topology` and kind.
 [[nodiscard]] base::Result<std::vector<ledger::RememberedLimit>> recall_limits(
     const spec::Topology& topology, const Secrets& secrets);
+
+/// As the scheduler takes them.
+[[nodiscard]] std::vector<quota::PoolMemory> memory_of(
+    const std::vector<ledger::RememberedLimit>& remembered);
 
 /// The secrets that can be had without running a command: for a plan, which runs nothing. What
 /// cannot be read stays empty.

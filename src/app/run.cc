@@ -123,6 +123,10 @@ class RunSession {
     engine_options.retry_losses = options_.retry_losses;
     engine_options.open_max = options_.open_max;
     set_budget(budget, engine_options);
+    // Without it learning begins anew: no reason to stop.
+    if (const auto remembered = recall_limits(setup_->topology, setup_->secrets)) {
+      engine_options.scheduling.remembered = memory_of(*remembered);
+    }
     engine_ = std::make_unique<engine::Engine>(setup_->context(),
                                                engine::EngineParts{.loop = loop_.get(),
                                                                    .transport = transport_.get(),

@@ -17,6 +17,9 @@ namespace {
 
 // A reason that changes more often is taken for the first one meanwhile.
 constexpr base::Duration kObserveInterval = std::chrono::milliseconds(50);
+// A limit that is found in the last minutes is not worth the refusals that it takes.
+constexpr base::Duration kProbingEnds = std::chrono::minutes(2);
+constexpr base::Duration kProbingInterval = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -25,6 +28,11 @@ void Engine::Core::observe_losses(bool at_once) {
     return;
   }
   next_observation_ = now() + kObserveInterval;
+  if (now() >= next_probing_check_) {
+    next_probing_check_ = now() + kProbingInterval;
+    const auto needed = time_needed();
+    scheduler_.set_probing(!needed.has_value() || *needed > kProbingEnds);
+  }
   std::vector<std::size_t> ready(models_.size());
   for (const auto& open : open_) {
     if (open != nullptr && open->stage == Stage::waiting && open->funded) {

@@ -271,7 +271,7 @@ std::vector<Limit> Engine::Core::limits_in_force(std::size_t domain, LimitKind k
   std::vector<Limit> limits;
   const quota::DomainStatus status_of_domain = scheduler_.domain_status(now())[domain];
   for (const quota::LimitStatus& status : status_of_domain.limits) {
-    if (status.limit.kind == kind) {
+    if (status.limit.kind == kind && status.source == quota::LimitSource::declared) {
       limits.push_back(status.limit);
     }
   }

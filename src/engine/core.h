@@ -264,6 +264,7 @@ class Engine::Core final : public wire::CompletionSink {
   bool past_deadline_ = false;  // nothing is sent any more, what is in flight may end
   std::optional<base::Instant> deadline_;
   base::Instant next_cut_check_;
+  base::Instant next_probing_check_;
   std::uint64_t trials_cut_ = 0;
   bool ended_ = false;
   bool speed_reported_ = false;

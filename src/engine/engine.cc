@@ -480,7 +480,9 @@ RunStatus Engine::Core::status() const {
                                .limit = limit.limit,
                                .used = limit.used,
                                .allowed = limit.allowed,
-                               .closed_for = closed_for});
+                               .closed_for = closed_for,
+                               .learned = limit.source != quota::LimitSource::declared,
+                               .confidence = limit.confidence});
     }
   }
   return status;
