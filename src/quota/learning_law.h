@@ -36,6 +36,12 @@ struct RateLaw {
   base::Duration check_every = std::chrono::seconds(1);  // of that, at least,
   double check_requests = 4;                             // and over so many requests
   double refusals_max = 0.01;  // of the requests of late: more, and probes get rarer
+  // Refusals that go on however slow we are have nothing to do with the pace: after so many
+  // episodes in a row with fewer clean requests between them, and at so small a share of the pace
+  // before them, it is that again.
+  int vain_episodes = 8;
+  double vain_requests = 5;
+  double vain_share = 0.05;
   base::Duration refusals_over = std::chrono::minutes(5);    // "of late"
   double thrift_max = 8;                                     // times the time constant at most
   base::Duration forgiven_after = std::chrono::minutes(10);  // without refusal

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace sortie::quota {
 
@@ -71,6 +72,7 @@ RateLearner::Ticket RateLearner::reserve(base::Instant now, double units) {
   mean_units_ += (mean_units_ > 0 ? kMeanWeight : 1) * (units - mean_units_);
   age_counts(now);
   sent_late_ += 1;
+  requests_ += 1;
   return ticket;
 }
 
@@ -174,6 +176,7 @@ std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
   const Delivered delivered = delivered_before(now, ticket, wait);
   const Mark here{.at = ticket.at, .total = ticket.total_before - refused_total_};
   refused_total_ += ticket.units;
+  requests_ -= 1;
   count_refusal(now);
   checked_ = {.at = now + wait, .total = clean_total()};
   if (episode_at_ && ticket.at < *episode_at_) {
@@ -216,7 +219,25 @@ double RateLearner::found(const Delivered& delivered) const {
   return std::clamp(std::sqrt(lately * pace()), floor, pace());
 }
 
+/// Counts the episodes that cuts did not put further apart.
+bool RateLearner::is_in_vain() {
+  const double clean = requests_ - std::exchange(requests_at_blame_, requests_);
+  if (phase_ != Phase::steady || clean >= law_.vain_requests) {
+    vain_ = 0;
+    return false;
+  }
+  if (vain_ == 0) {
+    rate_before_vain_ = limit_;
+  }
+  vain_ = std::min(vain_ + 1, law_.vain_episodes);
+  return vain_ == law_.vain_episodes && limit_ <= law_.vain_share * rate_before_vain_;
+}
+
 void RateLearner::blame(base::Instant now, const Delivered& delivered) {
+  if (is_in_vain()) {
+    start_at(now, rate_before_vain_, 1);
+    return;
+  }
   const double rate = found(delivered);
   const bool was_known = phase_ == Phase::steady;
   const double change = was_known ? std::abs(std::log(rate / limit_)) : 1;

@@ -128,6 +128,7 @@ class RateLearner {
   void restart(base::Instant now, double rate);
   [[nodiscard]] double found(const Delivered& delivered) const;
   void count_refusal(base::Instant now);
+  [[nodiscard]] bool is_in_vain();
   void age_counts(base::Instant now);
 
   RateLaw law_;
@@ -150,6 +151,11 @@ class RateLearner {
   double sent_late_ = 0;  // requests, fading
   double refused_late_ = 0;
   base::Instant counted_at_{};
+
+  double requests_ = 0;           // sent and not refused
+  double requests_at_blame_ = 0;  // of these, when it was blamed last
+  int vain_ = 0;                  // episodes in a row
+  double rate_before_vain_ = 0;   // the limit as it was believed before them
 
   Mark checked_;             // begin of the current interval of the busy check
   Mark checked_before_;      // and of the one before
