@@ -35,6 +35,10 @@ double prompt_units(double input_tokens) {
 
 }  // namespace
 
+double usual_seconds(double input_tokens, double output_tokens) {
+  return 0.5 + input_tokens / 10'000 + output_tokens / 50;
+}
+
 void Percentile99::add(double value) {
   if (values_.size() < kSamplesMax) {
     values_.push_back(value);

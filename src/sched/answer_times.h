@@ -23,6 +23,9 @@ class Percentile99 {
   mutable std::size_t known_age_ = 0;
 };
 
+/// What an answer of that size takes somewhere; only ratios matter.
+[[nodiscard]] double usual_seconds(double input_tokens, double output_tokens);
+
 /// How long a route may be silent before a request counts as dead. The rule must not depend on the
 /// answer: a limit that an answer can miss because it is long would, with a retry, select shorter
 /// answers. So there are two limits, neither of which looks at the answer:

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ const std::vector<ReadyQueue::Head>& Scheduler::State::heads_of(std::size_t mode
   ModelState& of_model = models[model];
   if (!of_model.heads_known) {
     of_model.queue.heads(shares.tags(model), shares.critical_turns(model), of_model.heads);
+    add_heads_of_slow(model);
     of_model.heads_known = true;
   }
   return of_model.heads;
@@ -72,40 +74,97 @@ Offer Scheduler::State::offer_to(const ReadyQueue::Head& head,
   return offer;
 }
 
+/// A dialogue with more turns to come does not take the slow route: with one turn there, even a
+/// long one, it would end after all the rest.
+double Scheduler::State::most_turns_on(std::size_t route, std::size_t model) const {
+  const double slowness = slow.slowness(route);
+  const auto in_flight = static_cast<double>(routes.in_flight(route));
+  return shares.turns_left_without(model, in_flight, slowness) + 1 - slow.tail(model) * slowness;
+}
+
+/// A slow route that the head of the queue is too long for has a head of its own.
+void Scheduler::State::add_heads_of_slow(std::size_t model) {
+  ModelState& of_model = models[model];
+  for (const std::size_t route : slow.slow_of(model)) {
+    const double most_turns = most_turns_on(route, model);
+    auto head = of_model.queue.shortest(shares.tags(model), most_turns);
+    if (head) {
+      head->only = route;
+      of_model.heads.push_back(*head);
+    }
+  }
+}
+
+bool Scheduler::State::is_better(const Offer& offer, const Offer& than) const {
+  if (offer.earliest.at != than.earliest.at) {
+    return offer.earliest.at < than.earliest.at;
+  }
+  const auto place = [&](std::size_t route) {
+    return std::tuple(routes.is_wanted(route), slow.slowness(route), routes.in_flight(route));
+  };
+  return offer.earliest.at < quota::kUntilFreed && place(offer.route) < place(than.route);
+}
+
+/// True when the turn ends sooner by waiting for the offer than on the slow route. Compares
+/// instants only, so that it stays true or false until something happens.
+bool Scheduler::State::is_soon_elsewhere(const Offer& offer,
+                                         std::size_t slow_route,
+                                         base::Instant slow_at,
+                                         std::size_t model) const {
+  if (offer.earliest.at == quota::kUntilFreed) {
+    return false;
+  }
+  const double longer = slow.slowness(slow_route) - slow.slowness(offer.route);
+  return slow_at == quota::kUntilFreed ||
+         offer.earliest.at < slow_at + base::from_seconds(longer * shares.seconds_per_turn(model));
+}
+
 Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) {
   const ReadyTurn& request = turns[head.key.ticket.value].request;
   const quota::RequestSize size = size_of(request);
   const std::vector<std::size_t>& of_model = routes.routes_of(request.model);
-  Offer best;
-  bool has_best = false;
+  std::optional<Offer> best;
   std::optional<Offer> before;
+  std::optional<Offer> too_slow;
+  bool frees_soon = false;  // a route that is not too slow
   for (std::size_t i = 0; i < of_model.size(); ++i) {
     const std::size_t route = of_model[i];
-    if (i + 1 == head.lane) {
+    if (i + 1 == head.lane || (head.only && *head.only != route)) {
       continue;
     }
-    const Earliest earliest = routes.earliest(route, size, now, claims);
-    if (earliest.at <= now && route == request.route_before) {
-      before = Offer{.route = route, .earliest = earliest};
+    const Offer offer{.route = route, .earliest = routes.earliest(route, size, now, claims)};
+    if (head.only ? head.key.remaining_turns > most_turns_on(route, request.model)
+                  : slow.slowness(route) > 1) {
+      if (!too_slow || is_better(offer, *too_slow)) {
+        too_slow = offer;
+      }
+      continue;
     }
-    const bool is_better =
-        !has_best || earliest.at < best.earliest.at ||
-        (earliest.at == best.earliest.at && earliest.at < quota::kUntilFreed &&
-         std::pair(routes.is_wanted(route), routes.in_flight(route)) <
-             std::pair(routes.is_wanted(best.route), routes.in_flight(best.route)));
-    if (is_better) {
-      best = {.route = route, .earliest = earliest};
-      has_best = true;
+    if (offer.earliest.at <= now && route == request.route_before) {
+      before = offer;
     }
+    frees_soon = frees_soon || (offer.earliest.at == quota::kUntilFreed &&
+                                routes.is_usable(route) && routes.in_flight(route) > 0);
+    if (!best || is_better(offer, *best)) {
+      best = offer;
+    }
+  }
+  if (too_slow && !head.only && !frees_soon &&
+      !(best && is_soon_elsewhere(*best, too_slow->route, too_slow->earliest.at, request.model))) {
+    return *too_slow;
+  }
+  if (!best) {
+    return {};
   }
   // Staying keeps the provider's prefix cache warm, but not at the price of an idle neighbour, nor
-  // of a model that has no other way.
-  if (before && routes.is_wanted(before->route) <= routes.is_wanted(best.route) &&
+  // of a model that has no other way, nor of a faster one.
+  if (before && routes.is_wanted(before->route) <= routes.is_wanted(best->route) &&
+      slow.slowness(before->route) <= slow.slowness(best->route) &&
       routes.in_flight(before->route) <=
-          kAffinityFactor * routes.in_flight(best.route) + kAffinitySlack) {
+          kAffinityFactor * routes.in_flight(best->route) + kAffinitySlack) {
     return *before;
   }
-  return best;
+  return *best;
 }
 
 void Scheduler::State::claim(const Offer& offer) {
@@ -129,7 +188,7 @@ void Scheduler::State::bind(const ReadyQueue::Head& head,
   waiting -= 1;
   model.in_flight += 1;
   model.in_flight_peak = std::max(model.in_flight_peak, model.in_flight);
-  shares.serve(turn.request.model, turn.group, head.is_critical);
+  shares.serve(turn.request.model, turn.group, head.is_critical, slow.slowness(route));
   changed(turn.request.model);
   const std::uint64_t name =
       flights.add(routes.admit(head.key.ticket, route, size_of(turn.request), now));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -86,6 +87,20 @@ ReadyQueue::Head ReadyQueue::head_of(const Lane& lane,
     if (!has_best || goes_before(head, best)) {
       best = head;
       has_best = true;
+    }
+  }
+  return best;
+}
+
+std::optional<ReadyQueue::Head> ReadyQueue::shortest(std::span<const double> tags,
+                                                     double most_turns) const {
+  std::optional<Head> best;
+  for (const Group& group : lanes_[0].groups) {
+    const QueueKey& key = *group.turns.rbegin();
+    if (key.remaining_turns <= most_turns &&
+        (!best || std::pair(key.remaining_turns, tags[group.place]) <
+                      std::pair(best->key.remaining_turns, best->tag))) {
+      best = {.key = key, .lane = 0, .group = group.place, .tag = tags[group.place]};
     }
   }
   return best;

@@ -4,6 +4,7 @@
 #include "sortie/sched/scheduler.h"
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -38,6 +39,7 @@ class ReadyQueue {
     std::size_t group = 0;     // its place inside the model
     bool is_critical = false;  // its dialogue alone lasts as long as everything: goes first
     double tag = 0;            // of its group
+    std::optional<std::size_t> only{};  // may take no other route: see shortest
   };
 
   /// True when nothing of the group was ready before.
@@ -47,6 +49,10 @@ class ReadyQueue {
   /// Replaces `out` by the head of each lane that is not empty, best first. `tags`, by group: the
   /// one with the least goes first, unless the longest dialogue has at least `critical_turns`.
   void heads(std::span<const double> tags, double critical_turns, std::vector<Head>& out) const;
+
+  /// Of lane 0: the group's last turn, in the group where that is shortest; nullopt if it has more
+  /// than `most_turns` to come. It is not critical.
+  [[nodiscard]] std::optional<Head> shortest(std::span<const double> tags, double most_turns) const;
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
 

@@ -45,11 +45,6 @@ constexpr base::Duration kRampWait = std::chrono::seconds(5);
 constexpr base::Duration kRampFreeze = std::chrono::seconds(60);
 constexpr base::Duration kLiveness = std::chrono::seconds(60);
 
-/// What an answer of that size takes somewhere; only ratios matter.
-double usual_seconds(const quota::RequestSize& used) {
-  return 0.5 + used.input / 10'000 + used.output / 50;
-}
-
 Health health_of(SignalClass kind) {
   switch (kind) {
     case SignalClass::transient:
@@ -166,7 +161,8 @@ void RouteTable::answered(Flight& flight,
   state.watch.answered(now);
   const base::Duration took = now - flight.sent;
   state.times.answered(used.input, used.output, took, timing.first_token);
-  service_of(flight.route).answered(flight.sent, now, base::seconds(took), usual_seconds(used));
+  service_of(flight.route)
+      .answered(flight.sent, now, base::seconds(took), usual_seconds(used.input, used.output));
   changed(flight.route, now);
 }
 

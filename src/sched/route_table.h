@@ -83,6 +83,8 @@ class RouteTable {
     return by_model_[model];
   }
 
+  [[nodiscard]] const std::vector<std::vector<std::size_t>>& by_model() const { return by_model_; }
+
   [[nodiscard]] bool is_usable(std::size_t route) const { return doors_[route].usable; }
 
   [[nodiscard]] bool has_usable(std::size_t model) const;

@@ -6,6 +6,7 @@
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
+#include "sortie/sched/answer_times.h"
 #include "sortie/sched/flights.h"
 #include "sortie/sched/retry.h"
 #include "sortie/sched/scheduler_state.h"
@@ -42,6 +43,7 @@ Scheduler::State::State(const spec::Topology& topology, const SchedulerOptions& 
     : options(scheduler_options),
       routes(topology, scheduler_options),
       shares(topology),
+      slow(routes.by_model(), routes.size()),
       random(seed_digest(scheduler_options.seed)),
       claims(routes.pools()) {
   for (std::size_t model = 0; model < topology.models.size(); ++model) {
@@ -120,6 +122,9 @@ void Scheduler::answered(const Assignment& assignment,
       hints,
       timing,
       now);
+  state_->slow.answered(
+      flight.route, base::seconds(now - flight.sent), usual_seconds(input_tokens, output_tokens));
+  state_->judge_routes(state_->turns[flight.ticket.value].request.model);
   state_->retries.answered(now);
   state_->forget(flight.ticket);
 }

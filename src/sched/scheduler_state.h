@@ -12,6 +12,7 @@
 #include "sortie/sched/route_table.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/sched/shares.h"
+#include "sortie/sched/slow_routes.h"
 #include "sortie/spec/model.h"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ struct Scheduler::State {
   void wake(base::Instant now);
   void free_lanes();
   Flight land(const Assignment& assignment, base::Instant now, bool answered);
+  void judge_routes(std::size_t model);
   void forget(Ticket ticket);
   [[nodiscard]] bool is_poison(const TurnHistory& history,
                                std::size_t route,
@@ -113,6 +115,13 @@ struct Scheduler::State {
   void changed(std::size_t model);
   [[nodiscard]] Offer offer_to(const ReadyQueue::Head& head, ModelState& model, base::Instant now);
   [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now);
+  [[nodiscard]] double most_turns_on(std::size_t route, std::size_t model) const;
+  void add_heads_of_slow(std::size_t model);
+  [[nodiscard]] bool is_soon_elsewhere(const Offer& offer,
+                                       std::size_t slow_route,
+                                       base::Instant slow_at,
+                                       std::size_t model) const;
+  [[nodiscard]] bool is_better(const Offer& offer, const Offer& than) const;
   void claim(const Offer& offer);
   /// The first instant at which a head of the model can go; bound if that is now.
   base::Instant bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);
@@ -127,6 +136,7 @@ struct Scheduler::State {
   SchedulerOptions options;
   RouteTable routes;
   Shares shares;
+  SlowRoutes slow;
   RetryPressure retries;
   std::vector<ModelState> models;
   std::set<std::pair<double, std::size_t>> order;  // models with ready turns, by place

@@ -116,7 +116,7 @@ void Shares::joins(std::size_t model, std::size_t place) {
   tag = std::max(tag, models_[model].served);
 }
 
-void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn) {
+void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn, double slowness) {
   Model& of_model = models_[model];
   Island& island = islands_[of_model.island];
   double& tag = of_model.tags[place];
@@ -126,21 +126,25 @@ void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn) {
   }
   of_model.tag = std::max(of_model.tag, island.served - kLagMax) + 1 / entitlement(of_model);
   tag += 1 / entitlement(of_model, of_model.groups[place]);
-  island.in_flight += 1;
+  island.in_flight += 1 / slowness;
 }
 
-void Shares::landed(std::size_t model, std::optional<base::Duration> took) {
+void Shares::landed(std::size_t model, std::optional<base::Duration> took, double slowness) {
   Model& of_model = models_[model];
   Island& island = islands_[of_model.island];
-  island.in_flight -= 1;
+  island.in_flight -= 1 / slowness;
   if (took) {
     const double before = of_model.seconds_per_turn;
     const double weight = of_model.has_answered ? kSmoothing : 1.0;
-    const double seconds = std::max(kSecondsMin, base::seconds(*took));
+    const double seconds = std::max(kSecondsMin, base::seconds(*took) / slowness);
     of_model.seconds_per_turn += weight * (seconds - before);
     of_model.has_answered = true;
     island.seconds += of_model.turns * (of_model.seconds_per_turn - before);
   }
+}
+
+void Shares::slowed(std::size_t model, double in_flight, double before, double now) {
+  islands_[models_[model].island].in_flight += in_flight * (1 / now - 1 / before);
 }
 
 double Shares::critical_turns(std::size_t model) const {
@@ -148,6 +152,14 @@ double Shares::critical_turns(std::size_t model) const {
   const Island& island = islands_[of_model.island];
   const double seconds_left = std::max(0.0, island.seconds) / std::max(1.0, island.in_flight);
   return kCriticalShare * seconds_left / of_model.seconds_per_turn;
+}
+
+double Shares::turns_left_without(std::size_t model, double in_flight, double slowness) const {
+  const Model& of_model = models_[model];
+  const Island& island = islands_[of_model.island];
+  const double others = std::max(1.0, island.in_flight - in_flight / slowness);
+  const double seconds = std::max(0.0, island.seconds - in_flight * of_model.seconds_per_turn);
+  return seconds / others / of_model.seconds_per_turn;
 }
 
 /// What all that may compete are entitled to, guarantees left out.

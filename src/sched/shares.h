@@ -36,16 +36,32 @@ class Shares {
   void joins(std::size_t model);
   void joins(std::size_t model, std::size_t place);
 
-  /// One turn of it was bound. `out_of_turn`: it did not wait for its place.
-  void serve(std::size_t model, std::size_t place, bool out_of_turn);
+  /// One turn of it was bound. `out_of_turn`: it did not wait for its place. `slowness`: of its
+  /// route, see SlowRoutes.
+  void serve(std::size_t model, std::size_t place, bool out_of_turn, double slowness = 1);
 
-  /// It ended; `took`, if it was answered.
-  void landed(std::size_t model, std::optional<base::Duration> took);
+  /// It ended; `took`, if it was answered. `slowness`: of its route now.
+  void landed(std::size_t model, std::optional<base::Duration> took, double slowness = 1);
+
+  /// A route's slowness has changed while it had so many requests of the model in flight.
+  void slowed(std::size_t model, double in_flight, double before, double now);
 
   /// A dialogue of the model with so many turns to come lasts, alone and one turn after the other,
   /// nearly as long as everything that shares limits with it: work that is left over requests in
-  /// flight (Little's law). It has to go on at once whenever it can.
+  /// flight (Little's law), in service times of the model's best route, where a request that is in
+  /// flight on a route n times as slow counts 1/n. It has to go on at once whenever it can.
   [[nodiscard]] double critical_turns(std::size_t model) const;
+
+  /// How many turns of the model follow each other until all is done if a route with `in_flight`
+  /// requests of the model, `slowness` times as slow as the best, took no more of them.
+  [[nodiscard]] double turns_left_without(std::size_t model,
+                                          double in_flight,
+                                          double slowness) const;
+
+  /// Of a turn, on the model's best route.
+  [[nodiscard]] double seconds_per_turn(std::size_t model) const {
+    return models_[model].seconds_per_turn;
+  }
 
   /// The one with the least goes first.
   [[nodiscard]] double tag(std::size_t model) const { return models_[model].tag; }
@@ -74,10 +90,10 @@ class Shares {
     std::vector<double> tags;  // of the groups
     double weight = 1;
     double tag = 0;
-    double served = 0;  // tag of the group that was served last
-    double turns = 0;   // to come, of dialogues that are open and of those that are not
-    double work = 0;    // of all groups
-    double seconds_per_turn = 1;
+    double served = 0;            // tag of the group that was served last
+    double turns = 0;             // to come, of dialogues that are open and of those that are not
+    double work = 0;              // of all groups
+    double seconds_per_turn = 1;  // on its best route
     bool has_answered = false;
     std::size_t island = 0;
     bool has_guarantees = false;
@@ -94,9 +110,9 @@ class Shares {
 
   /// Models that compete, directly or through others.
   struct Island {
-    double served = 0;   // tag of the model that was served last
-    double seconds = 0;  // of service, for all turns to come
-    double in_flight = 0;
+    double served = 0;     // tag of the model that was served last
+    double seconds = 0;    // of service, for all turns to come
+    double in_flight = 0;  // each over the slowness of its route
   };
 
   std::vector<Island> islands_;  // as many as models

@@ -148,6 +148,7 @@ struct Conditions {
   std::optional<double> hint_fixed{};  // this long, whatever the limit
   std::optional<double> change_at{};   // seconds: all limits times `change`
   double change = 1;
+  double slowness = 1;  // of the last key's service
 };
 
 struct CampaignOutcome {
@@ -332,7 +333,9 @@ class LearningCampaign {
     for (ExactLimit& limit : key.limits) {
       limit.take(now_, limit.cost(turn.input, turn.output, 4096));
     }
-    events_.push({.at = now_ + base::from_seconds(turn.seconds) + delay(),
+    const bool is_last = assignment.route + 1 == keys_.size();
+    const double seconds = turn.seconds * (is_last ? conditions_.slowness : 1);
+    events_.push({.at = now_ + base::from_seconds(seconds) + delay(),
                   .assignment = assignment,
                   .kind = Kind::answer});
   }

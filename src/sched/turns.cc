@@ -138,9 +138,26 @@ Flight Scheduler::State::land(const Assignment& assignment, base::Instant now, b
   CHECK(turn.phase == Phase::in_flight);
   const std::size_t model = turn.request.model;
   models[model].in_flight -= 1;
-  shares.landed(model, answered ? std::optional(now - flight.sent) : std::nullopt);
+  shares.landed(model,
+                answered ? std::optional(now - flight.sent) : std::nullopt,
+                slow.slowness(flight.route));
+  if (!slow.slow_of(model).empty()) {
+    changed(model);  // less is left to do: other dialogues are short enough for its slow routes
+  }
   idle_until.reset();
   return flight;
+}
+
+/// After an answer: its model's routes may be slower or faster than they were.
+void Scheduler::State::judge_routes(std::size_t model) {
+  const auto changes =
+      slow.judge(model, [this](std::size_t route) { return routes.is_usable(route); });
+  for (const auto& [route, before, now] : changes) {
+    shares.slowed(model, static_cast<double>(routes.in_flight(route)), before, now);
+  }
+  if (!changes.empty()) {
+    changed(model);
+  }
 }
 
 void Scheduler::State::forget(Ticket ticket) {
