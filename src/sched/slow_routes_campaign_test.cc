@@ -20,10 +20,12 @@ namespace {
 
 using test::at;
 using test::CampaignOutcome;
+using test::Conditions;
 using test::ExactLimit;
 using test::LearningCampaign;
 using test::ServerKey;
 using test::slots;
+using test::Units;
 using test::World;
 
 constexpr std::size_t kFast = 0;
@@ -155,11 +157,15 @@ double makespan(const std::vector<ServerKey>& keys, double slowness, std::uint64
   const std::size_t model = world.model("m");
   const std::size_t endpoint = world.endpoint("alpha");
   for (const ServerKey& key : keys) {
-    world.route(model, endpoint, {world.domain("key", {slots(key.limits.front().rate())})});
+    const ExactLimit& limit = key.limits.front();
+    const bool is_slots = limit.shape() == ExactLimit::Shape::slots;
+    const auto declared = is_slots ? slots(limit.rate()) : test::rpm(60 * limit.rate());
+    world.route(model, endpoint, {world.domain("key", {declared})});
   }
-  const CampaignOutcome outcome =
-      LearningCampaign(world.topology(), keys, {.seed = seed, .slowness = slowness}).run();
+  const Conditions conditions{.seed = seed, .slowness = slowness, .tells_backlog = true};
+  const CampaignOutcome outcome = LearningCampaign(world.topology(), keys, conditions).run();
   EXPECT_EQ(outcome.refused, 0U);
+  EXPECT_EQ(outcome.vain_decisions, 0U);
   return outcome.makespan;
 }
 
@@ -171,11 +177,19 @@ TEST(SlowRouteCampaign, a_slow_key_costs_no_time) {
   }
 }
 
-TEST(SlowRouteCampaign, a_key_twice_as_slow_brings_its_share) {
+TEST(SlowRouteCampaign, a_key_half_as_fast_brings_its_share) {
   const ServerKey key{{ExactLimit::slots(20)}};
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
     // 2.4 keys' worth instead of 2; a part of it is lost at the end.
     EXPECT_LT(makespan({key, key, key}, 2.5, seed), 0.88 * makespan({key, key}, 1, seed));
+  }
+}
+
+// A limit of requests is worth as much on a slow key, until shortly before the end.
+TEST(SlowRouteCampaign, a_slow_key_brings_its_rate) {
+  const ServerKey key{{ExactLimit(ExactLimit::Shape::bucket, Units::requests, 3, 1)}};
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+    EXPECT_LT(makespan({key, key, key}, 10, seed), 0.85 * makespan({key, key}, 1, seed));
   }
 }
 

@@ -148,7 +148,8 @@ struct Conditions {
   std::optional<double> hint_fixed{};  // this long, whatever the limit
   std::optional<double> change_at{};   // seconds: all limits times `change`
   double change = 1;
-  double slowness = 1;  // of the last key's service
+  double slowness = 1;         // of the last key's service
+  bool tells_backlog = false;  // how much work is not open yet
 };
 
 struct CampaignOutcome {
@@ -158,7 +159,8 @@ struct CampaignOutcome {
   std::size_t refused = 0;
   std::size_t refused_early = 0;  // in the first minute
   std::size_t given_up = 0;
-  std::size_t beyond_gate = 0;  // sent before a hint was over
+  std::size_t beyond_gate = 0;     // sent before a hint was over
+  std::size_t vain_decisions = 0;  // nothing was bound at the instant that next_decision named
   std::vector<double> refused_at;
 
   [[nodiscard]] double eta() const { return bound / makespan; }
@@ -218,12 +220,16 @@ class LearningCampaign {
 
   CampaignOutcome run() {
     outcome_.bound = bound();
+    std::optional<base::Instant> promised;
     while (true) {
       for (std::size_t n = scheduler_.wants_open(0); n > 0 && opened_ < dialogues_.size(); --n) {
         add(opened_++);
+        tell_backlog();
       }
       decided_.clear();
       scheduler_.decide(now_, decided_);
+      outcome_.vain_decisions += promised == now_ && decided_.empty() ? 1 : 0;
+      promised.reset();
       for (const Assignment& assignment : decided_) {
         const base::Instant leaves = scheduler_.departure(assignment, std::nullopt, now_);
         if (leaves < gate_[assignment.route]) {
@@ -234,6 +240,7 @@ class LearningCampaign {
       const auto decision = scheduler_.next_decision(now_);
       if (decision && (events_.empty() || *decision < events_.top().at)) {
         now_ = *decision;
+        promised = decision;
       } else if (events_.empty()) {
         break;
       } else {
@@ -283,6 +290,18 @@ class LearningCampaign {
          .max_output_tokens = 4096,
          .route_before = route_before_[dialogue]},
         now_);
+  }
+
+  void tell_backlog() {
+    if (!conditions_.tells_backlog) {
+      return;
+    }
+    double turns = 0;
+    for (std::size_t i = opened_; i < dialogues_.size(); ++i) {
+      turns += static_cast<double>(dialogues_[i].size());
+    }
+    const auto left = static_cast<double>(dialogues_.size() - opened_);
+    scheduler_.set_backlog(0, 0, {.dialogues = left, .turns_each = left > 0 ? turns / left : 0});
   }
 
   void change() {
