@@ -88,6 +88,20 @@ TEST(ReadyQueue, what_waits_goes_before_the_longer_in_the_end) {
   EXPECT_EQ(drained(queue), (std::vector<std::uint32_t>{2, 1, 3}));
 }
 
+TEST(ReadyQueue, the_shortest_of_all_groups_if_it_is_short_enough) {
+  ReadyQueue queue(2);
+  queue.push(0, 0, key(9, 0, 1));
+  queue.push(0, 0, key(4, 0, 2));
+  queue.push(0, 1, key(7, 0, 3));
+  queue.push(0, 1, key(3, 0, 4));
+  queue.push(1, 0, key(1, 0, 5));  // avoids a route
+  const auto shortest = queue.shortest(std::array{1.0, 2.0}, 3);
+  ASSERT_TRUE(shortest.has_value());
+  EXPECT_EQ(shortest->key.ticket.value, 4U);
+  EXPECT_EQ(shortest->group, 1U);
+  EXPECT_FALSE(queue.shortest(std::array{1.0, 2.0}, 2.5).has_value());
+}
+
 TEST(ReadyQueue, erases_from_the_middle) {
   ReadyQueue queue(1);
   for (std::uint32_t i = 0; i < 5; ++i) {

@@ -122,6 +122,26 @@ TEST(Shares, a_dialogue_as_long_as_everything_is_critical) {
   EXPECT_DOUBLE_EQ(shares.critical_turns(1), 0.9 * (500.0 / 9) / 1);
 }
 
+TEST(Shares, requests_on_a_slow_route_count_as_what_they_bring) {
+  const World world = sharing(1);
+  Shares shares(world.topology());
+  shares.add_open(0, 0, 120);
+  for (int i = 0; i < 8; ++i) {
+    shares.serve(0, 0, false);
+  }
+  for (int i = 0; i < 20; ++i) {
+    shares.serve(0, 0, false, 10);  // as much as two on the best
+  }
+  EXPECT_NEAR(shares.critical_turns(0), 0.9 * 120 / 10, 1e-9);
+  // The slow route ends its twenty; the eight others do the rest.
+  EXPECT_NEAR(shares.turns_left_without(0, 20, 10), 100.0 / 8, 1e-9);
+  shares.slowed(0, 20, 10, 5);
+  EXPECT_NEAR(shares.critical_turns(0), 0.9 * 120 / 12, 1e-9);
+  // An answer after ten seconds on a route five times as slow is one of two seconds.
+  shares.landed(0, base::from_seconds(10), 5);
+  EXPECT_NEAR(shares.seconds_per_turn(0), 2, 1e-9);
+}
+
 TEST(Shares, opens_where_least_is_open_for_the_work_that_is_left) {
   const World world = sharing(1);
   Shares shares(world.topology());
