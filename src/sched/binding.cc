@@ -119,6 +119,14 @@ bool Scheduler::State::is_soon_elsewhere(const Offer& offer,
          offer.earliest.at < slow_at + base::from_seconds(longer * shares.seconds_per_turn(model));
 }
 
+/// Heads of the queue wait for fast routes; that of a slow route must be short enough for it.
+bool Scheduler::State::is_too_slow(const ReadyQueue::Head& head,
+                                   std::size_t route,
+                                   std::size_t model) const {
+  return head.only ? head.key.remaining_turns > most_turns_on(route, model)
+                   : slow.slowness(route) > 1;
+}
+
 Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) {
   const ReadyTurn& request = turns[head.key.ticket.value].request;
   const quota::RequestSize size = size_of(request);
@@ -133,8 +141,7 @@ Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant n
       continue;
     }
     const Offer offer{.route = route, .earliest = routes.earliest(route, size, now, claims)};
-    if (head.only ? head.key.remaining_turns > most_turns_on(route, request.model)
-                  : slow.slowness(route) > 1) {
+    if (is_too_slow(head, route, request.model)) {
       if (!too_slow || is_better(offer, *too_slow)) {
         too_slow = offer;
       }
@@ -143,8 +150,7 @@ Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant n
     if (offer.earliest.at <= now && route == request.route_before) {
       before = offer;
     }
-    frees_soon = frees_soon || (offer.earliest.at == quota::kUntilFreed &&
-                                routes.is_usable(route) && routes.in_flight(route) > 0);
+    frees_soon = frees_soon || (offer.earliest.at == quota::kUntilFreed && is_in_use(route));
     if (!best || is_better(offer, *best)) {
       best = offer;
     }

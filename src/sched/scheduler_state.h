@@ -116,6 +116,14 @@ struct Scheduler::State {
   [[nodiscard]] Offer offer_to(const ReadyQueue::Head& head, ModelState& model, base::Instant now);
   [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now);
   [[nodiscard]] double most_turns_on(std::size_t route, std::size_t model) const;
+  [[nodiscard]] bool is_too_slow(const ReadyQueue::Head& head,
+                                 std::size_t route,
+                                 std::size_t model) const;
+
+  [[nodiscard]] bool is_in_use(std::size_t route) const {
+    return routes.is_usable(route) && routes.in_flight(route) > 0;
+  }
+
   void add_heads_of_slow(std::size_t model);
   [[nodiscard]] bool is_soon_elsewhere(const Offer& offer,
                                        std::size_t slow_route,
