@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,8 +39,8 @@ inline constexpr double kPriorTurns = 8;
 /// More turns of a dialogue are counted as so many.
 inline constexpr std::size_t kTurnsMax = 64;
 
-/// The trials of a cell that are of one task type: they are about as long as each other, and the
-/// scheduler's groups. Their ordinals in the cell are first + row·step; rows run over repeats
+/// The trials of a cell that are of one task type: they are about as long as each other. Their
+/// ordinals in the cell are first + row·step; rows run over repeats
 /// slowest.
 struct Stratum {
   std::size_t cell = 0;
@@ -181,7 +182,8 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] std::optional<spec::Trial> next_trial(std::size_t model);
   void add_strata(std::size_t cell);
   [[nodiscard]] std::size_t stratum_of(const spec::Trial& trial) const;
-  void tell_backlog(std::size_t stratum);
+  void tell_backlog(std::size_t cell);
+  [[nodiscard]] std::span<Stratum> strata_of(std::size_t cell);
   [[nodiscard]] std::size_t model_of(const Stratum& stratum) const;
   [[nodiscard]] double turns_to_come(const Stratum& stratum, std::size_t done) const;
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);

@@ -17,6 +17,8 @@ namespace sortie::engine {
 namespace {
 
 constexpr base::Duration kGrace = std::chrono::minutes(1);  // for what is in flight at the deadline
+// The end of a run is slower than its middle: the last dialogues are alone.
+constexpr double kCutMargin = 1.1;
 constexpr base::Duration kCutInterval = std::chrono::seconds(1);
 constexpr std::uint64_t kTurnsMeasured = 100;  // of a model, before its pace is believed
 
@@ -90,7 +92,7 @@ std::uint64_t Engine::Core::shorten(Stratum& stratum, std::uint64_t rows) {
   stratum.rows = rows;
   stratum.left -= cut;
   if (cut > 0) {
-    tell_backlog(static_cast<std::size_t>(&stratum - strata_.data()));
+    tell_backlog(stratum.cell);
   }
   return cut;
 }
@@ -107,7 +109,8 @@ void Engine::Core::cut_repeats() {
   std::uint64_t kept = 0;
   while (true) {
     const auto needed = time_needed();
-    if (!needed.has_value() || now() + *needed <= deadline) {
+    if (!needed.has_value() ||
+        now() + base::from_seconds(kCutMargin * base::seconds(*needed)) <= deadline) {
       break;
     }
     kept = 0;

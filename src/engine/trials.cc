@@ -167,23 +167,35 @@ bool Engine::Core::open_next(std::size_t model) {
   return true;
 }
 
-/// The next trial of the stratum that the scheduler names, so that long dialogues begin first and
-/// the cells of a model end together.
+/// The next trial of the cell that the scheduler names, so that the cells of a model end together;
+/// of its task types the longest, so that no long dialogue begins last.
 std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
-  const std::optional<std::size_t> named = scheduler_.opens_next(model);
-  if (!named.has_value()) {
+  const std::optional<std::size_t> cell = scheduler_.opens_next(model);
+  if (!cell.has_value()) {
     models_[model].exhausted = true;
     return std::nullopt;
   }
-  Stratum& stratum = strata_[*named];
-  CHECK(stratum.left > 0);
-  while (history_.cells[stratum.cell].is_begun(stratum.ordinal(stratum.next))) {
+  Stratum* longest = nullptr;
+  for (Stratum& stratum : strata_of(*cell)) {
+    if (stratum.left > 0 &&
+        (longest == nullptr || turns_to_come(stratum, 0) > turns_to_come(*longest, 0))) {
+      longest = &stratum;
+    }
+  }
+  CHECK(longest != nullptr);
+  Stratum& stratum = *longest;
+  while (history_.cells[*cell].is_begun(stratum.ordinal(stratum.next))) {
     ++stratum.next;
   }
   CHECK(stratum.next < stratum.rows);
   --stratum.left;
-  tell_backlog(*named);
-  return context_.campaign->trial(stratum.cell, stratum.ordinal(stratum.next++));
+  tell_backlog(*cell);
+  return context_.campaign->trial(*cell, stratum.ordinal(stratum.next++));
+}
+
+std::span<Stratum> Engine::Core::strata_of(std::size_t cell) {
+  const std::size_t first = first_stratum_[cell];
+  return std::span(strata_).subspan(first, static_cast<std::size_t>(strata_[first].step));
 }
 
 void Engine::Core::add_strata(std::size_t index) {
@@ -202,8 +214,8 @@ void Engine::Core::add_strata(std::size_t index) {
       stratum.left += history_.cells[index].is_begun(stratum.ordinal(row)) ? 0U : 1U;
     }
     models_[cell.model].lengths_by_type.try_emplace(stratum.type, kTurnsMax, prior);
-    tell_backlog(strata_.size() - 1);
   }
+  tell_backlog(index);
 }
 
 std::size_t Engine::Core::stratum_of(const spec::Trial& trial) const {
@@ -215,12 +227,17 @@ std::size_t Engine::Core::model_of(const Stratum& stratum) const {
   return context_.campaign->cells[stratum.cell].model;
 }
 
-void Engine::Core::tell_backlog(std::size_t index) {
-  const Stratum& stratum = strata_[index];
+void Engine::Core::tell_backlog(std::size_t cell) {
+  double dialogues = 0;
+  double turns = 0;
+  for (const Stratum& stratum : strata_of(cell)) {
+    dialogues += static_cast<double>(stratum.left);
+    turns += static_cast<double>(stratum.left) * turns_to_come(stratum, 0);
+  }
   scheduler_.set_backlog(
-      model_of(stratum),
-      index,
-      {.dialogues = static_cast<double>(stratum.left), .turns_each = turns_to_come(stratum, 0)});
+      context_.campaign->cells[cell].model,
+      cell,
+      {.dialogues = dialogues, .turns_each = dialogues > 0 ? turns / dialogues : 0});
 }
 
 sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
@@ -284,7 +301,7 @@ void Engine::Core::queue(sched::Ticket ticket) {
                   .output_tokens = open.size.output,
                   .max_output_tokens = open.size.max_output,
                   .route_before = open.route_before,
-                  .group = open.stratum},
+                  .group = open.cell},
                  now());
 }
 
@@ -325,7 +342,7 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   model.lengths.finished(transcript.turns.size());
   model.lengths_by_type.at(open.task->type).finished(transcript.turns.size());
   strata_[open.stratum].lengths.finished(transcript.turns.size());
-  tell_backlog(open.stratum);
+  tell_backlog(open.cell);
   ++model.progress.scored;
   model.progress.succeeded += score.success ? 1U : 0U;
   --model.progress.running;

@@ -1,6 +1,7 @@
 #include "sortie/testbed/policy.h"
 
 #include "sortie/base/time.h"
+#include "sortie/engine/context.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
@@ -21,10 +22,17 @@ namespace sortie::testbed {
 
 namespace {
 
+/// As the engine begins.
+sched::SchedulerOptions options_for(std::uint64_t seed) {
+  sched::SchedulerOptions options = engine::scheduling_defaults();
+  options.seed = seed;
+  return options;
+}
+
 class SortiePolicy final : public Policy {
  public:
   SortiePolicy(const spec::Topology& topology, std::uint64_t seed)
-      : scheduler_(topology, {.seed = seed}) {}
+      : scheduler_(topology, options_for(seed)) {}
 
   void opened(sched::Ticket ticket, const DialogueFacts& facts) override {
     if (ticket.value >= cell_of_.size()) {

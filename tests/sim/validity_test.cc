@@ -107,7 +107,7 @@ TEST(Validity, the_bounds_of_a_campaign_that_loses_long_dialogues_hold_the_undis
   const std::string_view skill = "skill: 0.5";
   World calm = world_of("", skill);
   calm.run();
-  World lossy = world_of("    faults:\n      - {kind: http_500, probability: 0.65}\n", skill);
+  World lossy = world_of("    faults:\n      - {kind: http_500, probability: 0.85}\n", skill);
   EXPECT_EQ(lossy.run().end, engine::RunEnd::with_losses);
   const analysis::Summary truth = summary_of(calm);
   const analysis::Summary seen = summary_of(lossy);
