@@ -185,7 +185,7 @@ class Engine::Core final : public wire::CompletionSink {
   void tell_backlog(std::size_t cell);
   [[nodiscard]] std::span<Stratum> strata_of(std::size_t cell);
   [[nodiscard]] std::size_t model_of(const Stratum& stratum) const;
-  [[nodiscard]] double turns_to_come(const Stratum& stratum, std::size_t done) const;
+  [[nodiscard]] double turns_each(const Stratum& stratum) const;
   sched::Ticket place(std::unique_ptr<OpenTrial> trial);
   [[nodiscard]] base::Status replay(OpenTrial& trial, const std::vector<ledger::StoredTurn>& turns);
   void make_ready(sched::Ticket ticket);

@@ -59,7 +59,7 @@ double Engine::Core::turns_left(const ModelState& model) const {
   double turns = 0;
   for (const Stratum& stratum : strata_) {
     if (&models_[model_of(stratum)] == &model) {
-      turns += static_cast<double>(stratum.left) * turns_to_come(stratum, 0);
+      turns += static_cast<double>(stratum.left) * turns_each(stratum);
     }
   }
   // An open dialogue is taken as half done.

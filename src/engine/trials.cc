@@ -177,8 +177,7 @@ std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
   }
   Stratum* longest = nullptr;
   for (Stratum& stratum : strata_of(*cell)) {
-    if (stratum.left > 0 &&
-        (longest == nullptr || turns_to_come(stratum, 0) > turns_to_come(*longest, 0))) {
+    if (stratum.left > 0 && (longest == nullptr || turns_each(stratum) > turns_each(*longest))) {
       longest = &stratum;
     }
   }
@@ -232,7 +231,7 @@ void Engine::Core::tell_backlog(std::size_t cell) {
   double turns = 0;
   for (const Stratum& stratum : strata_of(cell)) {
     dialogues += static_cast<double>(stratum.left);
-    turns += static_cast<double>(stratum.left) * turns_to_come(stratum, 0);
+    turns += static_cast<double>(stratum.left) * turns_each(stratum);
   }
   scheduler_.set_backlog(
       context_.campaign->cells[cell].model,
@@ -280,15 +279,18 @@ void Engine::Core::make_ready(sched::Ticket ticket) {
   }
 }
 
-/// Expected of a dialogue that has had `done`, the next one included: what the stratum shows,
-/// shrunk to what its model shows in tasks of this type.
-double Engine::Core::turns_to_come(const Stratum& stratum, std::size_t done) const {
+/// Expected of a dialogue that has not begun: what the stratum shows, shrunk to what its model
+/// shows in tasks of this type.
+double Engine::Core::turns_each(const Stratum& stratum) const {
   const DialogueLengths& wider = models_[model_of(stratum)].lengths_by_type.at(stratum.type);
-  return stratum.lengths.remaining(done, wider.remaining(done));
+  return stratum.lengths.remaining(0, wider.remaining(0));
 }
 
+/// Of one that has begun, what its model shows in all tasks: few dialogues of one type get as far
+/// as the longest do, and what few show is no reason to let those wait.
 double Engine::Core::turns_to_come(const OpenTrial& open) const {
-  return turns_to_come(strata_[open.stratum], static_cast<std::size_t>(open.dialogue.turns_done()));
+  return models_[open.model].lengths.remaining(
+      static_cast<std::size_t>(open.dialogue.turns_done()));
 }
 
 void Engine::Core::queue(sched::Ticket ticket) {
