@@ -48,8 +48,8 @@ void Engine::Core::observe_losses(bool at_once) {
     if (model.progress.planned == 0) {
       continue;
     }
-    const bool is_open = routes[i].usable &&
-                         !(routes[i].closed_until.has_value() && *routes[i].closed_until > now());
+    const std::optional<base::Instant> closed_until = routes[i].closed_until;
+    const bool is_open = routes[i].usable && !(closed_until.has_value() && *closed_until > now());
     for (const std::size_t domain : route.domains) {
       states[domain].has_route = states[domain].has_route || is_open;
       states[domain].is_ready = states[domain].is_ready || ready[route.model] > 0;

@@ -228,8 +228,8 @@ class Engine::Core final : public wire::CompletionSink {
   sched::Scheduler scheduler_;
 
   std::vector<RouteState> routes_;
-  std::optional<LossMeter> losses_;  // from start()
-  std::vector<bool> has_waited_;     // by domain: something waited for it once it had answered
+  std::unique_ptr<LossMeter> losses_;  // from start()
+  std::vector<bool> has_waited_;       // by domain: something waited for it once it had answered
   base::Instant next_observation_;
   std::vector<bool> taken_out_;  // routes that a person disabled, who may enable them again
   std::vector<ModelState> models_;

@@ -93,7 +93,7 @@ void Engine::Core::start(std::function<void(RunResult)> on_end) {
   on_end_ = std::move(on_end);
   started_ = now();
   last_life_ = started_;
-  losses_.emplace(*context_.topology, started_);
+  losses_ = std::make_unique<LossMeter>(*context_.topology, started_);
   has_waited_.resize(context_.topology->domains.size());
   if (options_.deadline.has_value()) {
     deadline_ = started_ + (*options_.deadline - wall());

@@ -124,7 +124,7 @@ class Learner {
   /// Tokens counted in one kind of unit. How much the rate at which they are refused moves from
   /// one episode to the next tells the right unit from the wrong one.
   struct TokenMeter {
-    TokenCost cost;
+    TokenCost cost = TokenCost::input_plus_output;
     RateLearner rate;
     std::optional<double> refused_at;  // units a second, at the last episode
     double unrest = 0;

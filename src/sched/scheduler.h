@@ -3,8 +3,8 @@
 #include "sortie/base/ids.h"
 #include "sortie/base/time.h"
 #include "sortie/quota/domain_limiter.h"
-#include "sortie/quota/limit.h"
 #include "sortie/quota/learner.h"
+#include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
 #include "sortie/spec/model.h"
 
