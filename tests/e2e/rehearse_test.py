@@ -21,8 +21,8 @@ class Rehearse(SortieTest):
         return "    limits:\n" + "".join(
             f"      - {{per: [key], keys: [{key}], {field}: {quota}{rest}}}\n" for key, quota in quotas.items())
 
-    def play(self, name, enforced, declared, instances):
-        urls, _ = self.simulate(self.provider(latency=1000 if FULL else 100, rest=enforced))
+    def play(self, name, enforced, declared, instances, latency=1000):
+        urls, _ = self.simulate(self.provider(latency=latency if FULL else 100, rest=enforced))
         self.campaign(urls[0], keys=3, limits=declared, instances=instances)
         # In virtual time an endpoint talks to the provider of its name; the port is of no account.
         virtual = json.loads(self.sortie("rehearse", "campaign.yaml", "providers.yaml", "--json", check=0).stdout)
@@ -45,7 +45,7 @@ class Rehearse(SortieTest):
 
     def test_limits_of_concurrency(self):
         self.play("concurrency", self.enforced("concurrency", SLOTS), self.declared("concurrency", SLOTS),
-                  190 if FULL else 6)
+                  100 if FULL else 6, latency=2000)
 
     def test_nothing_is_kept_and_bad_files_are_named(self):
         self.write("providers.yaml", self.provider(latency=100, rest=""))
