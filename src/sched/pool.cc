@@ -4,6 +4,7 @@
 #include "sortie/quota/concurrency.h"
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/rate_learner.h"
 #include "sortie/quota/signal.h"
 
 #include <algorithm>
@@ -132,7 +133,10 @@ bool Pool::is_unknown() const {
 }
 
 Departure& Pool::departure() {
-  const double pace = limiter_.learner().requests().pace();
+  // Only a limit that was found spaces departures: a ramp follows the answers.
+  const quota::RateLearner& requests = limiter_.learner().requests();
+  const bool is_found = requests.phase() == quota::RateLearner::Phase::steady;
+  const double pace = is_found ? requests.pace() : 0;
   const base::Duration learned = pace > 0 ? base::from_seconds(1 / pace) : base::Duration::zero();
   departure_.set_spacing(std::max(declared_spacing_, learned));
   return departure_;

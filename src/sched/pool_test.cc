@@ -68,6 +68,16 @@ TEST(Pool, a_burst_of_refusals_is_one_episode) {
   EXPECT_EQ(pool.closed_until(), at(1.5));
 }
 
+TEST(Pool, spaces_departures_by_a_limit_that_was_found_and_not_by_a_ramp) {
+  Pool pool = unlimited();
+  const quota::Reservation part = sent_at(pool, 0);
+  pool.departure().take(at(0));
+  EXPECT_EQ(pool.departure().next(at(0)), at(0)) << "answers set the pace of a ramp";
+  pool.refused(part, kRequests, at(0.5), std::nullopt, 0);
+  pool.departure().take(at(10));
+  EXPECT_GT(pool.departure().next(at(10)), at(10));
+}
+
 /// Sends `count` requests, one a second, and sees the first of them refused because of the others.
 std::vector<quota::Reservation> crowd(Pool& pool, std::size_t count, double refused_at) {
   std::vector<quota::Reservation> flights;
