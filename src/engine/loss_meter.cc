@@ -70,28 +70,26 @@ void LossMeter::use(Domain& domain, Account& account, double units) {
 }
 
 void LossMeter::took(std::size_t route, const quota::RequestSize& size, base::Instant now) {
-  for (const std::size_t index : topology_.routes[route].domains) {
-    Domain& domain = domains_[index];
-    advance(domain, now);
-    for (Account& account : domain.accounts) {
-      if (account.limit.kind == LimitKind::concurrency) {
-        ++account.in_flight;
-      } else {
-        use(domain, account, quota::cost_of(account.limit, size));
-      }
-    }
-  }
+  count(route, size, 1, now);
 }
 
 void LossMeter::returned(std::size_t route, const quota::RequestSize& size, base::Instant now) {
+  count(route, size, -1, now);
+}
+
+/// Adds `requests` of that size, or takes them away.
+void LossMeter::count(std::size_t route,
+                      const quota::RequestSize& size,
+                      int requests,
+                      base::Instant now) {
   for (const std::size_t index : topology_.routes[route].domains) {
     Domain& domain = domains_[index];
     advance(domain, now);
     for (Account& account : domain.accounts) {
       if (account.limit.kind == LimitKind::concurrency) {
-        --account.in_flight;
+        account.in_flight += requests;
       } else {
-        use(domain, account, -quota::cost_of(account.limit, size));
+        use(domain, account, requests * quota::cost_of(account.limit, size));
       }
     }
   }

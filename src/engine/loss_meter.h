@@ -84,6 +84,7 @@ class LossMeter {
     bool answered = false;
   };
 
+  void count(std::size_t route, const quota::RequestSize& size, int requests, base::Instant now);
   static void advance(Domain& domain, base::Instant now);
   static void use(Domain& domain, Account& account, double units);
 
