@@ -218,12 +218,14 @@ base::Instant Scheduler::State::bind_one(std::size_t model,
   return first;
 }
 
-void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out) {
+/// One pass over the models in their order. Instant::min() when something was bound, else the first
+/// instant at which something can be.
+base::Instant Scheduler::State::bind_pass(base::Instant now, std::vector<Assignment>& out) {
   claims.clear();
   const std::size_t before = out.size();
   base::Instant first = base::Instant::max();
-  // Forward: a model that cannot go now cannot later in this pass, since binding only takes away;
-  // one that was served comes again at its new place.
+  // Forward: a model that cannot go now is not asked again in this pass; one that was served comes
+  // again at its new place.
   for (auto place = order.begin(); place != order.end() && !is_full();) {
     const std::pair<double, std::size_t> here = *place;
     const std::size_t model = here.second;
@@ -236,7 +238,17 @@ void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out)
       place = order.lower_bound(std::min(here, std::pair(models[model].place, model)));
     }
   }
-  if (out.size() == before && !is_full()) {
+  return out.size() > before ? base::Instant::min() : first;
+}
+
+/// Until a pass binds nothing. What was bound has changed what others claim and which way is the
+/// sooner one, so that a head passed over before may go now.
+void Scheduler::State::bind_all(base::Instant now, std::vector<Assignment>& out) {
+  base::Instant first = base::Instant::min();
+  while (first <= now && !is_full()) {
+    first = bind_pass(now, out);
+  }
+  if (!is_full()) {
     idle_until = std::min(first, first_timer());
   }
 }

@@ -137,6 +137,7 @@ struct Scheduler::State {
             std::size_t route,
             base::Instant now,
             std::vector<Assignment>& out);
+  base::Instant bind_pass(base::Instant now, std::vector<Assignment>& out);
   void bind_all(base::Instant now, std::vector<Assignment>& out);
   [[nodiscard]] base::Instant first_timer() const;
   [[nodiscard]] base::Instant earliest_binding(base::Instant now);
