@@ -163,6 +163,7 @@ void Campaign::launch(const sched::Assignment& assignment) {
                                   .turn = progress.turns_done,
                                   .number = progress.attempts++},
                       .departed = {},
+                      .silence = {},
                       .ruling = {}};
   depart(flight, std::nullopt);
 }
@@ -175,6 +176,8 @@ void Campaign::depart(std::uint32_t flight, std::optional<base::Instant> granted
     return;
   }
   of.departed = now_;
+  of.silence = policy_.silence(of.assignment)
+                   .value_or(base::from_seconds(instance_.scenario.stall_seconds));
   referee_.departed(of.attempt, now_);
   schedule(now_ + judge_.delay(of.attempt, /*to_server=*/true), What::arrives, flight);
 }
@@ -196,8 +199,7 @@ void Campaign::arrive(std::uint32_t flight) {
       schedule(after + judge_.delay(of.attempt, /*to_server=*/false), What::received, flight);
       break;
     case Ruling::Kind::silence:
-      schedule(
-          of.departed + base::from_seconds(instance_.scenario.stall_seconds), What::stalls, flight);
+      schedule(of.departed + of.silence, What::stalls, flight);
       break;
   }
 }
@@ -218,7 +220,12 @@ void Campaign::receive(std::uint32_t flight) {
 void Campaign::take_answer(Flight& flight) {
   const Dialogue& dialogue = instance_.workload.dialogues[flight.attempt.dialogue];
   const Turn& turn = instance_.workload.turn(dialogue, flight.attempt.turn);
-  policy_.answered(flight.assignment, turn.input, turn.output, flight.ruling.hints, now_);
+  policy_.answered(flight.assignment,
+                   turn.input,
+                   turn.output,
+                   flight.ruling.hints,
+                   {.first_token = first_token(flight, turn)},
+                   now_);
   referee_.answered(flight.attempt);
   Outputs& outputs = outputs_[dialogue.model];
   outputs.count += 1;
@@ -233,6 +240,12 @@ void Campaign::take_answer(Flight& flight) {
   } else {
     make_ready(flight.assignment.ticket.value);
   }
+}
+
+/// After departure; answers are streamed. A server that was slower was so from the first token on.
+base::Duration Campaign::first_token(const Flight& flight, const Turn& turn) const {
+  return base::from_seconds(base::seconds(now_ - flight.departed) *
+                            static_cast<double>(turn.first_token / turn.seconds));
 }
 
 void Campaign::take_failure(Flight& flight) {

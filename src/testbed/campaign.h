@@ -9,6 +9,7 @@
 #include "sortie/testbed/referee.h"
 #include "sortie/testbed/run.h"
 #include "sortie/testbed/shared_server.h"
+#include "sortie/testbed/workload.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,7 @@ class Campaign {
     sched::Assignment assignment;
     Attempt attempt;
     base::Instant departed;
+    base::Duration silence{};  // after which the client gives it up
     Ruling ruling;
   };
 
@@ -76,6 +78,7 @@ class Campaign {
   void serve(std::uint32_t flight);
   void receive(std::uint32_t flight);
   void take_answer(Flight& flight);
+  [[nodiscard]] base::Duration first_token(const Flight& flight, const Turn& turn) const;
   void take_failure(Flight& flight);
   void give_up(std::uint32_t flight);
   void close(std::uint32_t ticket, bool lost);

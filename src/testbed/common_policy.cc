@@ -267,6 +267,7 @@ void CommonPolicy::answered(const sched::Assignment& assignment,
                             double /*input_tokens*/,
                             double /*output_tokens*/,
                             const quota::LimitHints& /*hints*/,
+                            const sched::AnswerTiming& /*timing*/,
                             base::Instant /*now*/) {
   Turn& turn = land(assignment);
   grow(routes_[assignment.route]);

@@ -36,6 +36,7 @@ class CommonPolicy final : public Policy {
                 double input_tokens,
                 double output_tokens,
                 const quota::LimitHints& hints,
+                const sched::AnswerTiming& timing,
                 base::Instant now) override;
   sched::FailureVerdict failed(const sched::Assignment& assignment,
                                const quota::Signal& signal,

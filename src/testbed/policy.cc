@@ -79,8 +79,14 @@ class SortiePolicy final : public Policy {
                 double input_tokens,
                 double output_tokens,
                 const quota::LimitHints& hints,
+                const sched::AnswerTiming& timing,
                 base::Instant now) override {
-    scheduler_.answered(assignment, input_tokens, output_tokens, hints, now);
+    scheduler_.answered(assignment, input_tokens, output_tokens, hints, now, timing);
+  }
+
+  [[nodiscard]] std::optional<base::Duration> silence(
+      const sched::Assignment& assignment) const override {
+    return scheduler_.silence_limits(assignment, /*shows_life=*/true).first_byte;
   }
 
   sched::FailureVerdict failed(const sched::Assignment& assignment,

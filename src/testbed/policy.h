@@ -62,7 +62,15 @@ class Policy {
                         double input_tokens,
                         double output_tokens,
                         const quota::LimitHints& hints,
+                        const sched::AnswerTiming& timing,
                         base::Instant now) = 0;
+
+  /// How long an attempt just sent may show no token before it is given up; nullopt: as long as the
+  /// scenario says.
+  [[nodiscard]] virtual std::optional<base::Duration> silence(
+      const sched::Assignment& /*assignment*/) const {
+    return std::nullopt;
+  }
   virtual sched::FailureVerdict failed(const sched::Assignment& assignment,
                                        const quota::Signal& signal,
                                        base::Instant now) = 0;

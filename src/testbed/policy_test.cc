@@ -73,7 +73,7 @@ TEST_F(PolicyTest, workers_keep_a_dialogue_until_it_ends) {
   EXPECT_EQ(policy_->wants_open(0), 0U);
   const auto sent = decide(0);
   ASSERT_EQ(sent.size(), 2U);
-  policy_->answered(sent[0], 100, 10, {}, at(1));
+  policy_->answered(sent[0], 100, 10, {}, {}, at(1));
   EXPECT_EQ(policy_->wants_open(0), 1U);
 }
 
@@ -138,7 +138,7 @@ TEST_F(PolicyTest, a_window_grows_with_answers_and_shrinks_once_an_episode) {
   std::vector<std::size_t> sizes;
   for (int round = 0; round < 4; ++round) {
     for (const sched::Assignment& assignment : sent) {
-      policy_->answered(assignment, 100, 10, {}, at(20));
+      policy_->answered(assignment, 100, 10, {}, {}, at(20));
     }
     sent = decide(20);
     sizes.push_back(sent.size());

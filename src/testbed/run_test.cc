@@ -78,6 +78,18 @@ TEST(Run, hung_requests_cost_a_dialogue_time_and_nothing_else) {
   EXPECT_GT(outcome.waste, 0.01);
 }
 
+TEST(Run, an_outage_and_a_bad_hour_lose_no_dialogue) {
+  for (const std::string scenario : {"outage", "faults"}) {
+    for (const std::string policy : {"sortie", "sortie-hidden"}) {
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        const Outcome outcome =
+            play(draw(*find_scenario(scenario), seed).value(), *find_policy(policy));
+        EXPECT_EQ(outcome.lost, 0U) << scenario << " " << policy << " " << seed;
+      }
+    }
+  }
+}
+
 TEST(Run, work_that_is_given_up_is_no_speed) {
   // One worker per key and a key that dies: its dialogues are lost.
   const Outcome outcome = outcome_of("dead", "pool-30", 1);

@@ -87,6 +87,7 @@ void draw_turns(const WorkloadShape& shape,
     added.input = whole(input, shape.input_max);
     added.output = whole(output, shape.output_max);
     added.seconds = static_cast<float>(first + each * added.output);
+    added.first_token = static_cast<float>(first);
     input += added.output +
              normals.log_normal(
                  shape.input_added_median, kAddedInputSigma, number, turn, Purpose::added_input);

@@ -31,6 +31,7 @@ struct Turn {
   std::uint32_t input = 0;   // tokens
   std::uint32_t output = 0;  // tokens
   float seconds = 0;         // service time at full speed, first to last byte
+  float first_token = 0;     // seconds of those until the first token
 };
 
 struct Dialogue {
