@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kUnreachableMax = 3;
 constexpr std::uint32_t kSamplesMin = 5;
-constexpr double kOpenSecondsMax = 60;
+constexpr std::uint32_t kSamplesMinAiling = 10;
+constexpr std::uint32_t kAilingFactor = 4;  // one of so many
+constexpr double kOpenSecondsMax = 20;
 constexpr std::size_t kDoubledMax = 8;  // the last step that is a doubling
 constexpr int kDoublingsMax = 5;        // 2·2^5 is beyond the maximum already
 
@@ -29,7 +31,7 @@ base::Instant Breaker::earliest(base::Instant now) const {
   if (is_closed_) {
     return now;
   }
-  return on_way_ >= step_ ? base::Instant::max() : std::max(now, open_until_);
+  return on_way_ >= allowed() ? base::Instant::max() : std::max(now, open_until_);
 }
 
 void Breaker::admit() {
@@ -37,7 +39,7 @@ void Breaker::admit() {
   if (is_closed_) {
     peak_ = std::max(peak_, in_flight_);
   } else {
-    CHECK(on_way_ < step_);
+    CHECK(on_way_ < allowed());
     on_way_ += 1;
   }
 }
@@ -46,7 +48,7 @@ void Breaker::ended(base::Instant sent, base::Instant now, Health health, double
   in_flight_ -= std::min<std::size_t>(1, in_flight_);
   if (is_closed_) {
     if (sent >= changed_at_) {
-      ended_while_closed(now, health, uniform);
+      ended_while_closed(sent, now, health, uniform);
     }
   } else if (on_way_ > 0 && sent >= open_until_) {
     on_way_ -= 1;
@@ -69,27 +71,49 @@ void Breaker::ended_while_half_open(base::Instant now, Health health, double uni
 }
 
 /// 1, 2, 4, 8, half of what there was, all of it.
-void Breaker::advance(base::Instant now) {
+std::size_t Breaker::next_step() const {
   const std::size_t half = peak_ / 2;
-  std::size_t next = 2 * step_;
-  if (step_ >= kDoubledMax) {
-    next = step_ < half ? half : peak_;
+  if (step_ < kDoubledMax) {
+    return 2 * step_;
   }
-  if (next >= peak_) {
+  return step_ < half ? half : std::max(peak_, step_);
+}
+
+/// On their way at once: answers are waited for one by one, not for the slowest of a step.
+std::size_t Breaker::allowed() const {
+  return step_ + (good_ * (next_step() - step_)) / step_;
+}
+
+void Breaker::advance(base::Instant now) {
+  if (next_step() >= peak_) {
     close(now);
     return;
   }
-  step_ = next;
+  step_ = next_step();
   good_ = 0;
   bad_ = 0;
 }
 
-void Breaker::ended_while_closed(base::Instant now, Health health, double uniform) {
+void Breaker::count_unreachable(base::Instant sent, Health health) {
+  if (health == Health::unreachable) {
+    if (unreachable_ == 0) {
+      unreachable_since_ = sent;
+    }
+    unreachable_ += 1;
+  } else if (sent >= unreachable_since_) {
+    unreachable_ = 0;
+  }
+}
+
+void Breaker::ended_while_closed(base::Instant sent,
+                                 base::Instant now,
+                                 Health health,
+                                 double uniform) {
   if (health == Health::unknown) {
     return;
   }
   const bool failed = health == Health::failing || health == Health::unreachable;
-  unreachable_ = health == Health::unreachable ? unreachable_ + 1 : 0;
+  count_unreachable(sent, health);
   if (health != Health::alive) {
     const std::int64_t second = second_of(now);
     Slice& slice = slices_[static_cast<std::size_t>(((second % kWindowSeconds) + kWindowSeconds) %
@@ -105,20 +129,31 @@ void Breaker::ended_while_closed(base::Instant now, Health health, double unifor
   }
 }
 
+/// The whole window.
+Breaker::Slice Breaker::lately(base::Instant now) const {
+  const std::int64_t oldest = second_of(now) - kWindowSeconds + 1;
+  Slice sum{.second = oldest};
+  for (const Slice& slice : slices_) {
+    if (slice.requests > 0 && slice.second >= oldest) {
+      sum.requests += slice.requests;
+      sum.failures += slice.failures;
+    }
+  }
+  return sum;
+}
+
 bool Breaker::is_too_bad(base::Instant now) const {
   if (unreachable_ >= kUnreachableMax) {
     return true;
   }
-  const std::int64_t oldest = second_of(now) - kWindowSeconds + 1;
-  std::uint32_t requests = 0;
-  std::uint32_t failures = 0;
-  for (const Slice& slice : slices_) {
-    if (slice.requests > 0 && slice.second >= oldest) {
-      requests += slice.requests;
-      failures += slice.failures;
-    }
-  }
-  return requests >= kSamplesMin && 2 * failures >= requests;
+  const Slice of_late = lately(now);
+  return of_late.requests >= kSamplesMin && 2 * of_late.failures >= of_late.requests;
+}
+
+bool Breaker::is_ailing(base::Instant now) const {
+  const Slice of_late = lately(now);
+  return is_closed_ && of_late.requests >= kSamplesMinAiling &&
+         kAilingFactor * of_late.failures >= of_late.requests;
 }
 
 void Breaker::open(base::Instant now, double uniform) {

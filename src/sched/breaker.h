@@ -18,11 +18,12 @@ enum class Health : std::uint8_t {
 };
 
 /// A circuit breaker. Closed, it watches a rolling window of 20 s; three requests in a row that
-/// could not reach the server, or half of at least five failing, open it for min(60, 2·2^k) s ± 20
+/// could not reach the server, or half of at least five failing, open it for min(20, 2·2^k) s ± 20
 /// %. Then it is half open: one real request goes through, then 2, 4 and 8 at once, then half of
-/// what was in flight before; each step follows when so many were answered well. It closes when a
-/// step would let through all that was in flight before. The failure of the first request, or of
-/// half a step, opens it again with k + 1. Limits (429) never open it. Pure; takes `now`, which
+/// what was in flight before; each step follows when so many were answered well, and every good
+/// answer makes its part of the room for the next step at once. It closes when a step would let
+/// through all that was in flight before. The failure of the first request, or of half a step,
+/// opens it again with k + 1. Limits (429) never open it. Pure; takes `now`, which
 /// must never go backwards. Requests that were sent before the last change of state are not
 /// counted.
 class Breaker {
@@ -47,6 +48,9 @@ class Breaker {
 
   [[nodiscard]] bool is_closed() const { return is_closed_; }
 
+  /// Closed, but at least a quarter of ten or more requests has failed of late.
+  [[nodiscard]] bool is_ailing(base::Instant now) const;
+
   [[nodiscard]] base::Instant open_until() const { return open_until_; }
 
  private:
@@ -59,10 +63,14 @@ class Breaker {
   static constexpr std::int64_t kWindowSeconds = 20;
 
   void ended_while_half_open(base::Instant now, Health health, double uniform);
+  [[nodiscard]] std::size_t next_step() const;
+  [[nodiscard]] std::size_t allowed() const;
   void advance(base::Instant now);
-  void ended_while_closed(base::Instant now, Health health, double uniform);
+  void ended_while_closed(base::Instant sent, base::Instant now, Health health, double uniform);
+  void count_unreachable(base::Instant sent, Health health);
   void open(base::Instant now, double uniform);
   void close(base::Instant now);
+  [[nodiscard]] Slice lately(base::Instant now) const;
   [[nodiscard]] bool is_too_bad(base::Instant now) const;
 
   bool is_closed_ = true;
@@ -75,8 +83,10 @@ class Breaker {
   std::size_t bad_ = 0;
   base::Instant changed_at_ = base::Instant::min();
   base::Instant open_until_ = base::Instant::min();
-  int openings_ = 0;     // since it was last closed by a good answer
-  int unreachable_ = 0;  // in a row
+  int openings_ = 0;  // since it was last closed by a good answer
+  // In a row, of requests sent since the first of them: earlier ones may still be answered.
+  int unreachable_ = 0;
+  base::Instant unreachable_since_ = base::Instant::min();
   std::array<Slice, kWindowSeconds> slices_{};
 };
 

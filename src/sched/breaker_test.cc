@@ -44,6 +44,40 @@ TEST(Breaker, any_answer_ends_a_row_of_unreachable_requests) {
   EXPECT_TRUE(breaker.is_closed());
 }
 
+TEST(Breaker, answers_to_older_requests_do_not_end_a_row) {
+  Breaker breaker;
+  for (int i = 0; i < 5; ++i) {
+    breaker.admit();  // sent at 1, while the server was still there
+  }
+  request(breaker, 2, Health::unreachable);
+  breaker.ended(at(1), at(2), Health::good, 0.5);
+  request(breaker, 3, Health::unreachable);
+  breaker.ended(at(1), at(3), Health::alive, 0.5);
+  EXPECT_TRUE(breaker.is_closed());
+  request(breaker, 4, Health::unreachable);
+  EXPECT_FALSE(breaker.is_closed());
+}
+
+TEST(Breaker, ails_when_a_quarter_of_at_least_ten_requests_fails) {
+  Breaker breaker;
+  const auto fail = [&](int failures, int answers) {
+    for (int i = 0; i < answers; ++i) {
+      request(breaker, 1, Health::good);
+    }
+    for (int i = 0; i < failures; ++i) {
+      request(breaker, 1, Health::failing);
+    }
+  };
+  fail(2, 6);
+  EXPECT_FALSE(breaker.is_ailing(at(1)));  // eight
+  fail(0, 2);
+  EXPECT_FALSE(breaker.is_ailing(at(1)));  // two of ten
+  fail(1, 1);
+  EXPECT_TRUE(breaker.is_ailing(at(1)));  // three of twelve
+  EXPECT_TRUE(breaker.is_closed());
+  EXPECT_FALSE(breaker.is_ailing(at(21.5)));
+}
+
 TEST(Breaker, opens_when_half_of_at_least_five_requests_fail) {
   Breaker breaker;
   request(breaker, 1, Health::good);
@@ -87,11 +121,11 @@ TEST(Breaker, lets_exactly_one_request_through_when_its_time_is_over) {
   EXPECT_EQ(breaker.earliest(at(4)), at(4));
 }
 
-TEST(Breaker, opens_for_twice_as_long_after_each_failed_probe_up_to_a_minute) {
+TEST(Breaker, opens_for_twice_as_long_after_each_failed_probe_up_to_twenty_seconds) {
   Breaker breaker;
   break_it(breaker, 0);
   double now = 0;
-  for (const double open : {2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0}) {
+  for (const double open : {2.0, 4.0, 8.0, 16.0, 20.0, 20.0}) {
     EXPECT_NEAR(base::seconds(breaker.earliest(at(now)) - at(now)), open, 1e-6);
     now += open;
     request(breaker, now, Health::failing);
@@ -165,6 +199,28 @@ TEST(Breaker, returns_by_doubling_and_then_at_half_of_what_there_was) {
     steps.push_back(step(breaker, now));
   }
   EXPECT_EQ(steps, (std::vector{1, 2, 4, 8, 30}));
+}
+
+TEST(Breaker, each_good_answer_makes_its_part_of_the_room_at_once) {
+  Breaker breaker;
+  carry(breaker, 0, 100);
+  break_it(breaker, 1);
+  for (double now = 4; now < 8; now += 1) {
+    step(breaker, now);  // 1, 2, 4, 8: the next one is 50, half of what there was
+  }
+  const auto fill = [&] {
+    int admitted = 0;
+    for (; breaker.earliest(at(8)) <= at(8); ++admitted) {
+      breaker.admit();
+    }
+    return admitted;
+  };
+  EXPECT_EQ(fill(), 50);
+  // Half of them answered: half of the way from 50 to 100, and what was answered makes room, too.
+  for (int i = 0; i < 25; ++i) {
+    breaker.ended(at(8), at(9), Health::good, 0.5);
+  }
+  EXPECT_EQ(fill(), 25 + 25);
 }
 
 TEST(Breaker, does_not_hold_back_what_there_never_was) {

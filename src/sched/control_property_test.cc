@@ -228,8 +228,8 @@ class RandomRun {
   std::string why_;
 };
 
-// The first 200 runs are the same each time. 113: binding a turn lets another one go that was passed
-// over before it.
+// The first 200 runs are the same each time. 113: binding a turn lets another one go that was
+// passed over before it.
 TEST(ControlProperty, holds_in_runs_that_are_always_the_same) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     RandomRun run(seed);

@@ -19,6 +19,7 @@ constexpr int kRefusalsMax = 2;
 constexpr double kTransientSecondsMin = 0.5;
 constexpr double kTransientSecondsMax = 20;
 constexpr double kUnprocessedSecondsMax = 0.2;
+constexpr int kUnprocessedAtOnce = 3;
 constexpr double kBrokenSecondsMin = 0.2;
 constexpr double kBrokenSecondsMax = 2;
 
@@ -40,10 +41,13 @@ RetryDecision count_transient(const RetryBudget& budget, TurnHistory& history, d
           .next = NextRoute::prefer_other};
 }
 
+/// Nothing is wrong with a lost connection; with several in a row something is.
 RetryDecision count_unprocessed(const RetryBudget& budget, TurnHistory& history, double uniform) {
   history.uncounted += 1;
+  const int late = history.uncounted - kUnprocessedAtOnce;
   return {.give_up = history.uncounted >= budget.uncounted_max,
-          .wait = between(0, kUnprocessedSecondsMax, uniform),
+          .wait = late > 0 ? transient_wait(late, uniform)
+                           : between(0, kUnprocessedSecondsMax, uniform),
           .next = NextRoute::any};
 }
 

@@ -90,6 +90,14 @@ TEST(Retry, waits_of_the_other_classes_are_short) {
   EXPECT_EQ(longest(SignalClass::bad_request), 0.0);
 }
 
+TEST(Retry, connections_that_fail_again_and_again_are_waited_for) {
+  TurnHistory history;
+  for (const double most : {0.2, 0.2, 0.2, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0}) {
+    const auto wait = after_failure(SignalClass::not_processed, false, kBudget, history, 1).wait;
+    EXPECT_NEAR(base::seconds(wait), most, 1e-6);
+  }
+}
+
 TEST(Retry, sick_routes_are_avoided_and_refusing_ones_left_alone) {
   const auto next = [](SignalClass kind) {
     TurnHistory history;

@@ -190,6 +190,7 @@ FailureEffect RouteTable::failed(Flight& flight,
     effect.is_sick = state.watch.failed(flight.ticket, now) && others_work(flight.route, now);
   }
   end(flight, now, is_poison ? Health::alive : health_of(signal.kind), &random);
+  effect.is_ailing = breaker_of_endpoint(flight.route).is_ailing(now);
   // Failures of the server are the breaker's own business; refusals it does not see.
   if (effect.is_sick && signal.kind == SignalClass::bad_request) {
     state.breaker.trip(now, random.uniform());

@@ -64,8 +64,9 @@ struct Earliest {
 
 /// What a failure did to its route.
 struct FailureEffect {
-  bool disabled = false;  // by this failure
-  bool is_sick = false;   // it fails whatever it is asked while others answer
+  bool disabled = false;   // by this failure
+  bool is_sick = false;    // it fails whatever it is asked while others answer
+  bool is_ailing = false;  // so much fails at its endpoint that it says nothing about the item
 };
 
 /// Routes with the limits, gates and breakers in front of them: where a request may go, and what

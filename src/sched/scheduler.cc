@@ -148,10 +148,12 @@ FailureVerdict Scheduler::failed(const Assignment& assignment,
     history.failed_on = flight.route;
   }
   // What a sick route answers says nothing about the item.
-  const bool is_servers = flight.is_probe || effect.is_sick;
+  const bool is_servers = flight.is_probe || effect.is_sick || effect.is_ailing;
   const quota::SignalClass kind = effect.is_sick ? quota::SignalClass::transient : signal.kind;
-  return state_->requeue(
-      flight, state_->after(kind, is_servers, history, now), effect.disabled, now);
+  return state_->requeue(flight,
+                         state_->after(kind, is_servers, effect.is_ailing, history, now),
+                         effect.disabled,
+                         now);
 }
 
 FailureVerdict Scheduler::wrong_model(const Assignment& assignment,

@@ -99,6 +99,7 @@ struct Scheduler::State {
                                base::Instant now) const;
   RetryDecision after(quota::SignalClass kind,
                       bool is_servers,
+                      bool is_ailing,
                       TurnHistory& history,
                       base::Instant now);
   FailureVerdict requeue(const Flight& flight,

@@ -175,16 +175,20 @@ bool Scheduler::State::is_poison(const TurnHistory& history,
          routes.works(history.failed_on, now);
 }
 
-/// What follows for the turn; a counted attempt has to fit the budget of all retries.
+/// What follows for the turn. A counted attempt has to fit the budget of all retries, and so does
+/// one that is not counted because its endpoint ails.
 RetryDecision Scheduler::State::after(quota::SignalClass kind,
                                       bool is_servers,
+                                      bool is_ailing,
                                       TurnHistory& history,
                                       base::Instant now) {
   const RetryBudget budget{.counted_max = options.transient_attempts_max,
                            .uncounted_max = options.unprocessed_attempts_max};
   const int counted = history.counted;
+  const int uncounted = history.uncounted;
   RetryDecision decision = after_failure(kind, is_servers, budget, history, random.uniform());
-  if (history.counted > counted && !decision.give_up) {
+  const bool is_retried = history.counted > counted || (is_ailing && history.uncounted > uncounted);
+  if (is_retried && !decision.give_up) {
     decision.wait = std::max(decision.wait, retries.retry(now));
   }
   return decision;
