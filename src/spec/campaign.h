@@ -51,6 +51,13 @@ struct Budget {
   std::optional<Deadline> deadline;
 };
 
+/// What a campaign gets beside others that run in the same process.
+struct CampaignShare {
+  double priority = 1;    // > 0: its work counts so many times
+  double guaranteed = 0;  // in [0, 1): at least this fraction of what its limits let through
+  Position where;         // of `guaranteed`, if it is declared
+};
+
 class Campaign {
  public:
   std::string name;
@@ -59,6 +66,7 @@ class Campaign {
   std::string endpoints_file;  // resolved against the campaign file's folder
   Comparisons comparisons;
   Budget budget;            // as the file says; not part of any key
+  CampaignShare share;      // likewise
   std::vector<Cell> cells;  // ordered by model, then as the scenarios list them
   base::Digest file_hash;
   std::string file;

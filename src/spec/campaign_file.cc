@@ -39,6 +39,7 @@ base::Result<Campaign> parse_campaign(std::string_view text,
   campaign.seed = file.base.seed;
   campaign.comparisons = std::move(file.comparisons);
   campaign.budget = file.budget;
+  campaign.share = file.share;
   campaign.endpoints_file = resolve_path(file.endpoints, file_name);
   campaign.file_hash = base::digest_of(text);
   campaign.file = file_name;

@@ -1,5 +1,6 @@
 #include "sortie/base/error.h"
 #include "sortie/base/hash.h"
+#include "sortie/base/json.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
 #include "sortie/provider/dialect.h"
@@ -9,6 +10,7 @@
 #include "sortie/spec/model.h"
 #include "sortie/spec/models.h"
 #include "sortie/spec/node.h"
+#include "sortie/spec/node_json.h"
 #include "sortie/spec/reader.h"
 #include "sortie/spec/routes.h"
 #include "sortie/spec/secret_ref.h"
@@ -158,6 +160,7 @@ void read_endpoint(const NodeEntry& entry, Topology& topology, Problems& problem
   Mapping mapping(entry.value, fmt::format("endpoint '{}'", entry.key), problems);
   Endpoint endpoint;
   endpoint.name = entry.key;
+  endpoint.where = problems.position(entry.mark);
   read_dialect(mapping.require("dialect"), endpoint, problems);
   if (const Node* url = mapping.require("base_url")) {
     endpoint.base_url = read_base_url(*url, problems);
@@ -174,6 +177,9 @@ void read_endpoint(const NodeEntry& entry, Topology& topology, Problems& problem
   const Node* routes = mapping.require("routes");
   const Node* limits = mapping.get("limits");
   mapping.finish();
+  if (limits != nullptr) {
+    endpoint.limits = json::to_text(to_json(*limits));
+  }
 
   const std::size_t position = topology.endpoints.size();
   topology.endpoints.push_back(std::move(endpoint));

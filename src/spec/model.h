@@ -71,6 +71,8 @@ struct Endpoint {
   std::size_t connections_max = 256;
   double first_byte_seconds =
       0;  // 0: the scheduler's limit of silence, which follows what the route has shown
+  std::string limits;  // as written, as JSON; "" if none are
+  Position where;      // of its name
 };
 
 /// One way to reach a model.

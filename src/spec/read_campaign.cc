@@ -30,6 +30,8 @@ constexpr std::int64_t kInstances = 20;
 constexpr std::int64_t kInstancesMax = 1'000'000;
 constexpr std::int64_t kRepeatsMax = 1'000'000;
 constexpr std::int64_t kSeed = 1;
+constexpr double kPriorityMax = 1000;
+constexpr double kGuaranteedMax = 0.99;  // the others must be able to end, too
 constexpr const char* kEndpoints = "endpoints.yaml";
 constexpr const char* kBaselineModel = "baseline_model";
 constexpr const char* kAllPairs = "all_pairs";
@@ -207,6 +209,18 @@ void read_primary(const Node& node, CampaignFile& campaign, Problems& problems) 
   }
 }
 
+CampaignShare read_share(Mapping& top, Problems& problems) {
+  CampaignShare share;
+  share.priority =
+      top.number("priority", {.min = 0, .max = kPriorityMax, .above_min = true}).value_or(1);
+  if (const auto guaranteed =
+          top.number("guaranteed", {.min = 0, .max = kGuaranteedMax, .above_min = true})) {
+    share.guaranteed = *guaranteed;
+    share.where = problems.position(top.mark_of("guaranteed"));
+  }
+  return share;
+}
+
 }  // namespace
 
 CampaignFile read_campaign(const Node& root, const CampaignContext& context, Problems& problems) {
@@ -245,6 +259,7 @@ CampaignFile read_campaign(const Node& root, const CampaignContext& context, Pro
   if (const Node* budget = top.get("budget")) {
     campaign.budget = read_budget(*budget, problems);
   }
+  campaign.share = read_share(top, problems);
   top.finish();
   if (scenarios != nullptr) {
     campaign.scenarios = read_scenarios(*scenarios, defaults, context, problems);

@@ -24,6 +24,7 @@ struct CampaignFile {
   std::vector<Scenario> scenarios;
   Comparisons comparisons;
   Budget budget;
+  CampaignShare share;
 };
 
 /// What a campaign file is read against.
