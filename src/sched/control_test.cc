@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -110,6 +111,36 @@ TEST_F(ControlTest, a_paused_model_leaves_its_place_to_the_others) {
   EXPECT_FALSE(scheduler->next_decision(at(10)).has_value());
   scheduler->set_model_paused(0, false);
   EXPECT_EQ(decide(10).size(), 1U);
+}
+
+TEST_F(ControlTest, a_paused_group_waits_aside_and_the_others_of_its_model_go_on) {
+  world.route(world.model("a"), world.endpoint("alpha"), {world.domain("d", {rpm(600)})});
+  start();
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    scheduler->add({.ticket = {i}, .model = 0, .group = i % 2}, at(0));
+  }
+  const std::size_t wanted = scheduler->wants_open(0);
+  scheduler->set_group_paused(0, 1, true, at(0));
+  scheduler->add({.ticket = {8}, .model = 0, .group = 1}, at(0));
+  EXPECT_EQ(scheduler->wants_open(0), wanted + 4) << "held turns take no place of others";
+  EXPECT_EQ(scheduler->waiting(), 9U);
+  std::vector<Assignment> sent;
+  for (int i = 0; i < 60; ++i) {
+    scheduler->decide(at(i), sent);
+  }
+  EXPECT_EQ(sent.size(), 1U) << "a new route gets one request at a time";
+  EXPECT_EQ(sent[0].ticket.value % 2, 0U);
+  scheduler->remove({1});
+  scheduler->set_group_paused(0, 1, false, at(60));
+  scheduler->answered(sent[0], 10, 10, {}, at(60));
+  sent.clear();
+  for (int i = 60; i < 120; ++i) {
+    scheduler->decide(at(i), sent);
+    for (const Assignment& one : std::exchange(sent, {})) {
+      scheduler->answered(one, 10, 10, {}, at(i));
+    }
+  }
+  EXPECT_EQ(scheduler->waiting(), 0U);
 }
 
 TEST_F(ControlTest, a_disabled_route_is_left_and_an_enabled_one_proves_itself) {

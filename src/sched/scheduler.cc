@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,11 +75,11 @@ void Scheduler::remove(Ticket ticket) {
     return;
   }
   Turn& turn = state_->turns[ticket.value];
-  if (turn.phase != Phase::resting && turn.phase != Phase::ready) {
+  if (turn.phase != Phase::resting && turn.phase != Phase::ready && turn.phase != Phase::held) {
     return;
   }
   state_->leave_queue(turn);
-  state_->models[turn.request.model].waiting -= 1;
+  state_->models[turn.request.model].waiting -= turn.phase == Phase::held ? 0 : 1;
   state_->waiting -= 1;
   state_->forget(ticket);
   state_->idle_until.reset();
@@ -186,8 +187,9 @@ void Scheduler::set_backlog(std::size_t model, std::size_t group, const Backlog&
   state_->shares.set_backlog(model, state_->shares.place_of(model, group), backlog);
 }
 
-std::optional<std::size_t> Scheduler::opens_next(std::size_t model) const {
-  return state_->shares.opens_next(model);
+std::optional<std::size_t> Scheduler::opens_next(
+    std::size_t model, const std::function<bool(std::size_t group)>& may_open) const {
+  return state_->shares.opens_next(model, may_open);
 }
 
 void Scheduler::pause(base::Instant /*now*/) {
@@ -203,6 +205,15 @@ void Scheduler::resume(base::Instant /*now*/) {
 void Scheduler::set_model_paused(std::size_t model, bool paused) {
   CHECK(model < state_->models.size());
   state_->models[model].paused = paused;
+  state_->idle_until.reset();
+}
+
+void Scheduler::set_group_paused(std::size_t model,
+                                 std::size_t group,
+                                 bool paused,
+                                 base::Instant now) {
+  CHECK(model < state_->models.size());
+  state_->set_held(model, state_->shares.place_of(model, group), paused, now);
   state_->idle_until.reset();
 }
 

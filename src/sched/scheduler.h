@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -58,6 +59,9 @@ struct Backlog {
 struct GroupShare {
   double weight = 1;      // > 0: served in proportion to weight × work that is left
   double guaranteed = 0;  // in [0, 1): at least this fraction of what the limits let through
+  // Groups of the same tenant, of any model, have the guarantee together; each has to state it. The
+  // caller's number, small and dense. Without one, the group has it alone.
+  std::optional<std::size_t> tenant = std::nullopt;
 };
 
 /// A turn bound to a route, with its capacity reserved. Must be settled exactly once.
@@ -171,8 +175,10 @@ class Scheduler {
   /// count.
   void set_backlog(std::size_t model, std::size_t group, const Backlog& backlog);
 
-  /// The group whose next dialogue should be opened, among those with a backlog.
-  [[nodiscard]] std::optional<std::size_t> opens_next(std::size_t model) const;
+  /// The group whose next dialogue should be opened, among those with a backlog that `may_open`
+  /// lets pass.
+  [[nodiscard]] std::optional<std::size_t> opens_next(
+      std::size_t model, const std::function<bool(std::size_t group)>& may_open = {}) const;
 
   // --- A person's decisions while it runs. Each takes effect at the next decide().
 
@@ -185,6 +191,10 @@ class Scheduler {
   void pause(base::Instant now);
   void resume(base::Instant now);
   void set_model_paused(std::size_t model, bool paused);
+
+  /// The same for a group. Its turns wait outside of the queue: they count nowhere as ready or
+  /// open.
+  void set_group_paused(std::size_t model, std::size_t group, bool paused, base::Instant now);
 
   /// Takes a route out; `reason` is for people. False when it is out already.
   bool disable_route(std::size_t route, std::string reason);

@@ -32,6 +32,7 @@ enum class Phase : std::uint8_t {
   absent,     // not here
   resting,    // waits for its own back-off
   ready,      // in its model's queue
+  held,       // its group is paused
   in_flight,  // bound to a route
 };
 
@@ -68,6 +69,7 @@ struct ModelState {
 
   ReadyQueue queue;
   std::size_t waiting = 0;  // resting and ready
+  std::vector<bool> held;   // groups that are paused, by place
   std::size_t in_flight = 0;
   std::size_t in_flight_peak = 0;
   bool paused = false;
@@ -85,6 +87,7 @@ struct Scheduler::State {
   void enter(Turn& turn, base::Instant now);
   void push(const Turn& turn);
   void leave_queue(Turn& turn);
+  void set_held(std::size_t model, std::size_t place, bool held, base::Instant now);
   void rest(Turn& turn, base::Duration wait, base::Instant now);
   void set_timer(Turn& turn, base::Instant at);
   void drop_timer(Turn& turn);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <numeric>
 #include <optional>
 #include <vector>
@@ -23,6 +24,8 @@ constexpr double kLagMax = 0.05;
 constexpr double kCriticalShare = 0.9;
 constexpr double kSmoothing = 0.05;  // of the mean service time
 constexpr double kSecondsMin = 1e-3;
+constexpr double kRestMin = 0.01;  // of the whole, for those without a guarantee
+constexpr double kNoWork = 1e-6;   // turns: what rounding leaves of sums
 
 /// Models that share a limit domain, directly or through others, have the same number.
 std::vector<std::size_t> islands_of(const spec::Topology& topology) {
@@ -80,18 +83,104 @@ void Shares::update(std::size_t model, std::size_t place, Change change) {
   const double now = turns();
   of_model.turns += now - before;
   islands_[of_model.island].seconds += (now - before) * of_model.seconds_per_turn;
+  count_claim(of_model, group, -1);
   of_model.work -= group.work;
   group.work = now > 0 ? std::max(1.0, now) * group.share.weight : 0;
   of_model.work += group.work;
+  count_claim(of_model, group, 1);
+  settle_claims(of_model.island);
+}
+
+void Shares::set_weight(std::size_t model, double weight) {
+  Model& of_model = models_[model];
+  for (const Group& group : of_model.groups) {
+    count_claim(of_model, group, -1);
+  }
+  of_model.weight = weight;
+  for (const Group& group : of_model.groups) {
+    count_claim(of_model, group, 1);
+  }
+  settle_claims(of_model.island);
 }
 
 void Shares::set_share(std::size_t model, std::size_t place, const GroupShare& share) {
   update(model, place, [&](Group& group) { group.share = share; });
+  set_claim(model, place, share);
   Model& of_model = models_[model];
   of_model.has_guarantees =
       std::any_of(of_model.groups.begin(), of_model.groups.end(), [](const Group& group) {
         return group.share.guaranteed > 0;
       });
+}
+
+void Shares::set_claim(std::size_t model, std::size_t place, const GroupShare& share) {
+  Model& of_model = models_[model];
+  Group& group = of_model.groups[place];
+  std::vector<Claim>& claims = islands_[of_model.island].claims;
+  if (!group.claim && share.guaranteed <= 0) {
+    return;
+  }
+  count_claim(of_model, group, -1);
+  const auto of_tenant = std::find_if(claims.begin(), claims.end(), [&](const Claim& claim) {
+    return share.tenant && claim.tenant == share.tenant;
+  });
+  if (of_tenant != claims.end()) {
+    group.claim = static_cast<std::size_t>(of_tenant - claims.begin());
+  } else if (!group.claim || claims[*group.claim].tenant != share.tenant) {
+    claims.push_back({.tenant = share.tenant});
+    group.claim = claims.size() - 1;
+  }
+  claims[*group.claim].guaranteed = share.guaranteed;
+  count_claim(of_model, group, 1);
+  settle_claims(of_model.island);
+}
+
+void Shares::count_claim(const Model& model, const Group& group, double sign) {
+  if (group.claim) {
+    islands_[model.island].claims[*group.claim].plain += sign * model.weight * group.work;
+  }
+}
+
+/// A claim is binding if its fraction φ of the whole is more than its plain work. With φ's and work
+/// of those that are, and the work of all others, the whole is others / (1 − Σφ), of which each
+/// gets its φ.
+void Shares::settle_claims(std::size_t island) {
+  std::vector<Claim>& claims = islands_[island].claims;
+  if (claims.empty()) {
+    return;
+  }
+  double others = plain_entitlement(island);
+  double fractions = 0;
+  for (Claim& claim : claims) {
+    claim.factor = 1;
+    if (claim.guaranteed > 0 && claim.plain > kNoWork) {
+      claim.factor = 0;  // binding, until it is known how much
+      others -= claim.plain;
+      fractions += claim.guaranteed;
+    }
+  }
+  const auto whole = [&] { return std::max(0.0, others) / std::max(kRestMin, 1 - fractions); };
+  // The first to do without a guarantee is the one with the most work for it.
+  const auto least_needy = [&] {
+    return std::max_element(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+      const auto ease = [](const Claim& claim) {
+        return claim.factor == 0 ? claim.plain / claim.guaranteed : 0.0;
+      };
+      return ease(a) < ease(b);
+    });
+  };
+  for (auto claim = least_needy();
+       claim->factor == 0 && claim->guaranteed * whole() <= claim->plain;
+       claim = least_needy()) {
+    claim->factor = 1;
+    others += claim->plain;
+    fractions -= claim->guaranteed;
+  }
+  for (Claim& claim : claims) {
+    if (claim.factor == 0) {
+      claim.factor = claim.guaranteed * whole() / claim.plain;
+    }
+  }
 }
 
 void Shares::set_backlog(std::size_t model, std::size_t place, const Backlog& backlog) {
@@ -173,15 +262,9 @@ double Shares::plain_entitlement(std::size_t island) const {
   return sum;
 }
 
-/// A guaranteed fraction φ is a weight of φ/(1 − φ) times that of all others.
 double Shares::entitlement(const Model& model, const Group& group) const {
   const double plain = model.weight * group.work;
-  const double guaranteed = group.share.guaranteed;
-  if (guaranteed <= 0) {
-    return plain;
-  }
-  const double others = std::max(0.0, plain_entitlement(model.island) - plain);
-  return std::max(plain, others * guaranteed / (1 - guaranteed));
+  return group.claim ? plain * islands_[model.island].claims[*group.claim].factor : plain;
 }
 
 double Shares::entitlement(const Model& model) const {
@@ -195,7 +278,8 @@ double Shares::entitlement(const Model& model) const {
   return sum;
 }
 
-std::optional<std::size_t> Shares::opens_next(std::size_t model) const {
+std::optional<std::size_t> Shares::opens_next(
+    std::size_t model, const std::function<bool(std::size_t group)>& may_open) const {
   const Model& of_model = models_[model];
   const double critical = critical_turns(model);
   const Group* best = nullptr;
@@ -210,7 +294,7 @@ std::optional<std::size_t> Shares::opens_next(std::size_t model) const {
            (cover(a) == cover(b) && a.backlog.turns_each > b.backlog.turns_each);
   };
   for (const Group& group : of_model.groups) {
-    if (group.name && group.backlog.dialogues >= 1 &&
+    if (group.name && group.backlog.dialogues >= 1 && (!may_open || may_open(*group.name)) &&
         (best == nullptr || goes_before(group, *best))) {
       best = &group;
     }

@@ -5,6 +5,7 @@
 #include "sortie/spec/model.h"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -23,8 +24,7 @@ class Shares {
   /// The group's place inside its model: 0 is that of turns without a group.
   [[nodiscard]] std::size_t place_of(std::size_t model, std::optional<std::size_t> group);
 
-  void set_weight(std::size_t model, double weight) { models_[model].weight = weight; }
-
+  void set_weight(std::size_t model, double weight);
   void set_share(std::size_t model, std::size_t place, const GroupShare& share);
   void set_backlog(std::size_t model, std::size_t place, const Backlog& backlog);
 
@@ -73,16 +73,18 @@ class Shares {
 
   /// The caller's group whose next dialogue should be opened: one whose dialogues alone last as
   /// long as everything, the longest first; else the one that has least open for the work that it
-  /// has left. Nullopt: no group of the model has a backlog.
-  [[nodiscard]] std::optional<std::size_t> opens_next(std::size_t model) const;
+  /// has left. Nullopt: no group of the model that `may_open` lets pass has a backlog.
+  [[nodiscard]] std::optional<std::size_t> opens_next(
+      std::size_t model, const std::function<bool(std::size_t group)>& may_open = {}) const;
 
  private:
   struct Group {
     std::optional<std::size_t> name;  // the caller's
     GroupShare share;
     Backlog backlog;
-    double open = 0;  // turns to come of its open dialogues
-    double work = 0;  // all turns to come, weighted
+    double open = 0;                   // turns to come of its open dialogues
+    double work = 0;                   // all turns to come, weighted
+    std::optional<std::size_t> claim;  // in its island
   };
 
   struct Model {
@@ -102,14 +104,26 @@ class Shares {
   /// Keeps the sums; `change` is made to one group of the model.
   template <class Change>
   void update(std::size_t model, std::size_t place, Change change);
+  void set_claim(std::size_t model, std::size_t place, const GroupShare& share);
+  void count_claim(const Model& model, const Group& group, double sign);
+  void settle_claims(std::size_t island);
   [[nodiscard]] double plain_entitlement(std::size_t island) const;
   [[nodiscard]] double entitlement(const Model& model, const Group& group) const;
   [[nodiscard]] double entitlement(const Model& model) const;
 
   std::vector<Model> models_;
 
+  /// What groups have together: those of a tenant, or one alone.
+  struct Claim {
+    std::optional<std::size_t> tenant;
+    double guaranteed = 0;
+    double plain = 0;   // what its groups are entitled to without the guarantee
+    double factor = 1;  // to what they are entitled to with it
+  };
+
   /// Models that compete, directly or through others.
   struct Island {
+    std::vector<Claim> claims;
     double served = 0;     // tag of the model that was served last
     double seconds = 0;    // of service, for all turns to come
     double in_flight = 0;  // each over the slowness of its route

@@ -80,6 +80,81 @@ TEST(Shares, a_guaranteed_fraction_is_reached_however_small_the_work) {
   EXPECT_NEAR(served[1], 500, 5);
 }
 
+/// Serves groups of model 0, always the one that is due; what each got of it.
+std::vector<double> serve_groups(Shares& shares, std::vector<double> left, int turns) {
+  std::vector<double> served(left.size(), 0);
+  const auto tell = [&](std::size_t group) {
+    shares.set_backlog(0, shares.place_of(0, group), {.dialogues = left[group], .turns_each = 1});
+  };
+  for (std::size_t group = 0; group < left.size(); ++group) {
+    tell(group);
+  }
+  for (int i = 0; i < turns; ++i) {
+    std::size_t due = left.size();
+    for (std::size_t group = 0; group < left.size(); ++group) {
+      const auto tag = [&](std::size_t one) { return shares.tags(0)[shares.place_of(0, one)]; };
+      if (left[group] > 0 && (due == left.size() || tag(group) < tag(due))) {
+        due = group;
+      }
+    }
+    shares.serve(0, shares.place_of(0, due), false);
+    served[due] += 1;
+    left[due] -= 1;
+    tell(due);
+  }
+  return served;
+}
+
+TEST(Shares, a_tenants_groups_have_their_guarantee_together) {
+  const World world = sharing(1);
+  Shares shares(world.topology());
+  for (const std::size_t group : {std::size_t{1}, std::size_t{2}}) {
+    shares.set_share(0, shares.place_of(0, group), {.guaranteed = 0.4, .tenant = 5});
+  }
+  const std::vector<double> served = serve_groups(shares, {100'000, 600, 300}, 1000);
+  EXPECT_NEAR(served[1] + served[2], 400, 8);
+  EXPECT_NEAR(served[1], 2 * served[2], 10) << "among themselves by their work";
+}
+
+TEST(Shares, several_guarantees_hold_beside_each_other) {
+  const World world = sharing(1);
+  Shares shares(world.topology());
+  shares.set_share(0, shares.place_of(0, 1), {.guaranteed = 0.3, .tenant = 1});
+  shares.set_share(0, shares.place_of(0, 2), {.guaranteed = 0.5, .tenant = 2});
+  const std::vector<double> served = serve_groups(shares, {100'000, 10'000, 10'000}, 2000);
+  EXPECT_NEAR(served[1], 600, 10);
+  EXPECT_NEAR(served[2], 1000, 10);
+}
+
+TEST(Shares, a_guarantee_takes_nothing_from_a_tenant_with_more_work_than_it) {
+  const World world = sharing(1);
+  Shares shares(world.topology());
+  shares.set_share(0, shares.place_of(0, 1), {.guaranteed = 0.2, .tenant = 1});
+  const std::vector<double> served = serve_groups(shares, {100'000, 300'000}, 2000);
+  EXPECT_NEAR(served[1], 1500, 10);
+}
+
+TEST(Shares, a_guarantee_holds_against_a_tenant_that_needs_its_own_less) {
+  const World world = sharing(1);
+  for (const std::size_t small : {std::size_t{0}, std::size_t{1}}) {
+    Shares shares(world.topology());
+    shares.set_share(0, shares.place_of(0, 0), {.guaranteed = 0.3, .tenant = 1});
+    shares.set_share(0, shares.place_of(0, 1), {.guaranteed = 0.3, .tenant = 2});
+    std::vector<double> left(2, 90'000);
+    left[small] = 10'000;
+    EXPECT_NEAR(serve_groups(shares, left, 1000)[small], 300, 5);
+  }
+}
+
+TEST(Shares, opens_only_what_may_be_opened) {
+  const World world = sharing(1);
+  Shares shares(world.topology());
+  shares.set_backlog(0, shares.place_of(0, 7), {.dialogues = 10, .turns_each = 5});
+  shares.set_backlog(0, shares.place_of(0, 9), {.dialogues = 1, .turns_each = 5});
+  EXPECT_EQ(shares.opens_next(0, [](std::size_t group) { return group == 9; }), 9U);
+  EXPECT_FALSE(shares.opens_next(0, [](std::size_t) { return false; }).has_value());
+}
+
 TEST(Shares, an_absence_is_no_claim) {
   const World world = sharing(2);
   Shares shares(world.topology());

@@ -51,6 +51,11 @@ void Scheduler::State::drop_timer(Turn& turn) {
 
 void Scheduler::State::enter(Turn& turn, base::Instant now) {
   const std::size_t model = turn.request.model;
+  if (turn.group < models[model].held.size() && models[model].held[turn.group]) {
+    turn.phase = Phase::held;
+    models[model].waiting -= 1;
+    return;
+  }
   turn.phase = Phase::ready;
   turn.lane = 0;
   const bool avoids =
@@ -89,6 +94,28 @@ void Scheduler::State::leave_queue(Turn& turn) {
     changed(model);
   }
   drop_timer(turn);
+}
+
+/// Takes the group's turns out of the queue, or back into it.
+void Scheduler::State::set_held(std::size_t model,
+                                std::size_t place,
+                                bool held,
+                                base::Instant now) {
+  ModelState& of_model = models[model];
+  of_model.held.resize(std::max(of_model.held.size(), place + 1));
+  of_model.held[place] = held;
+  for (Turn& turn : turns) {
+    if (turn.request.model != model || turn.group != place) {
+      continue;
+    }
+    if (held && turn.phase == Phase::ready) {
+      leave_queue(turn);
+      enter(turn, now);
+    } else if (!held && turn.phase == Phase::held) {
+      of_model.waiting += 1;
+      enter(turn, now);
+    }
+  }
 }
 
 void Scheduler::State::rest(Turn& turn, base::Duration wait, base::Instant now) {
