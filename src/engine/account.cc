@@ -1,5 +1,6 @@
 #include "sortie/base/json.h"
 #include "sortie/engine/core.h"
+#include "sortie/engine/dispatcher_core.h"
 
 #include <algorithm>
 #include <chrono>
@@ -23,53 +24,81 @@ constexpr base::Duration kProbingInterval = std::chrono::seconds(5);
 
 }  // namespace
 
-void Engine::Core::observe_losses(bool at_once) {
-  if (!at_once && now() < next_observation_) {
-    return;
-  }
-  next_observation_ = now() + kObserveInterval;
-  if (now() >= next_probing_check_) {
-    next_probing_check_ = now() + kProbingInterval;
-    const auto needed = time_needed();
-    scheduler_.set_probing(!needed.has_value() || *needed > kProbingEnds);
-  }
-  std::vector<std::size_t> ready(models_.size());
-  for (const auto& open : open_) {
-    if (open != nullptr && open->stage == Stage::waiting && open->funded) {
-      ++ready[open->model];
+/// False while the end is near: there is no time left to gain from what is found.
+void Dispatcher::Core::judge_probing() {
+  next_probing_check_ = loop_.now() + kProbingInterval;
+  bool probes = false;
+  for_each_running([&](const Engine::Core& engine) {
+    const auto needed = engine.time_needed();
+    probes = probes || !needed.has_value() || *needed > kProbingEnds;
+  });
+  scheduler_.set_probing(probes);
+}
+
+std::vector<Dispatcher::Core::DomainState> Dispatcher::Core::domain_states() const {
+  const base::Instant now = loop_.now();
+
+  struct Use {
+    bool has_work = false;
+    bool has_more = false;
+    bool is_active = false;
+  };
+
+  std::vector<std::size_t> ready(topology_.models.size());
+  std::vector<Use> uses(topology_.models.size());
+  for_each_running([&](const Engine::Core& engine) {
+    engine.count_ready(ready);
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      const ModelState& model = engine.model(i);
+      uses[i].has_work = uses[i].has_work || model.progress.planned > 0;
+      uses[i].has_more =
+          uses[i].has_more || (model.unopened > 0 && !engine.is_draining() && engine.may_send());
+      uses[i].is_active = uses[i].is_active || (model.progress.planned > 0 && !engine.is_paused(i));
     }
-  }
-  const std::vector<quota::DomainStatus> domains = scheduler_.domain_status(now());
-  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now());
-  std::vector<DomainState> states(context_.topology->domains.size());
+  });
+  std::vector<DomainState> states(topology_.domains.size());
+  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now);
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    const spec::Route& route = context_.topology->routes[i];
-    const ModelState& model = models_[route.model];
-    if (model.progress.planned == 0) {
+    const spec::Route& route = topology_.routes[i];
+    const Use& use = uses[route.model];
+    if (!use.has_work) {
       continue;
     }
     const std::optional<base::Instant> closed_until = routes[i].closed_until;
-    const bool is_open = routes[i].usable && !(closed_until.has_value() && *closed_until > now());
+    const bool is_open = routes[i].usable && !(closed_until.has_value() && *closed_until > now);
     for (const std::size_t domain : route.domains) {
       states[domain].has_route = states[domain].has_route || is_open;
       states[domain].is_ready = states[domain].is_ready || ready[route.model] > 0;
-      states[domain].has_more =
-          states[domain].has_more || (!model.exhausted && !counters_.draining && may_send());
-      states[domain].is_active = states[domain].is_active || !model.progress.paused;
+      states[domain].has_more = states[domain].has_more || use.has_more;
+      states[domain].is_active = states[domain].is_active || use.is_active;
     }
   }
+  return states;
+}
+
+void Dispatcher::Core::observe_losses(bool at_once) {
+  const base::Instant now = loop_.now();
+  if (!at_once && now < next_observation_) {
+    return;
+  }
+  next_observation_ = now + kObserveInterval;
+  if (now >= next_probing_check_) {
+    judge_probing();
+  }
+  std::vector<DomainState> states = domain_states();
+  const std::vector<quota::DomainStatus> domains = scheduler_.domain_status(now);
   std::vector<Loss> reasons(states.size());
   for (std::size_t i = 0; i < states.size(); ++i) {
     const auto& gate = domains[i].gate;
-    states[i].is_gated = gate.has_value() && *gate > now();
+    states[i].is_gated = gate.has_value() && *gate > now;
     has_waited_[i] = has_waited_[i] || (states[i].is_ready && losses_->has_answered(i));
     reasons[i] = reason_for(states[i], has_waited_[i]);
   }
-  losses_->observe(reasons, now());
+  losses_->observe(reasons, now);
 }
 
-Loss Engine::Core::reason_for(const DomainState& state, bool has_waited) const {
-  if (counters_.paused || !state.is_active) {
+Loss Dispatcher::Core::reason_for(const DomainState& state, bool has_waited) {
+  if (!state.is_active) {
     return Loss::paused;
   }
   if (state.is_gated) {
@@ -88,14 +117,19 @@ Loss Engine::Core::reason_for(const DomainState& state, bool has_waited) const {
 }
 
 /// The requests that this process got answers to, as work for the bound.
-std::vector<sched::WorkClass> Engine::Core::work_done() const {
+std::vector<sched::WorkClass> Dispatcher::Core::work_done() const {
   std::vector<sched::WorkClass> work;
-  for (std::size_t i = 0; i < models_.size(); ++i) {
-    const WorkDone& done = models_[i].done;
+  for (std::size_t i = 0; i < topology_.models.size(); ++i) {
+    WorkDone done;
+    for (const Member& member : members_) {
+      if (member.engine != nullptr) {
+        done += member.engine->model(i).done;
+      }
+    }
     if (done.requests == 0) {
       continue;
     }
-    const auto max_tokens = context_.topology->models[i].sampling.max_tokens;
+    const auto max_tokens = topology_.models[i].sampling.max_tokens;
     work.push_back({.model = i,
                     .requests = done.requests,
                     .input_tokens = done.input_tokens / done.requests,
@@ -107,20 +141,28 @@ std::vector<sched::WorkClass> Engine::Core::work_done() const {
   return work;
 }
 
+base::Result<std::optional<SpeedReport>> Dispatcher::Core::speed() const {
+  const std::vector<sched::WorkClass> work = work_done();
+  if (work.empty() || !started_) {
+    return std::nullopt;
+  }
+  TRY_ASSIGN(SpeedReport report,
+             speed_of(topology_, work, *losses_, base::seconds(loop_.now() - *started_)));
+  return report;
+}
+
 /// At the end: the fraction of the bound that was reached, as an event of the ledger.
 void Engine::Core::report_speed() {
-  observe_losses(true);
-  const std::vector<sched::WorkClass> work = work_done();
-  if (work.empty()) {
-    return;
-  }
-  auto report = speed_of(*context_.topology, work, *losses_, base::seconds(now() - started_));
+  floor_.observe_losses(true);
+  auto report = floor_.speed();
   if (!report.has_value()) {
     parts_.log->warning("no_bound", {{"message", report.error().message}});
     return;
   }
-  note_event("run_speed", context_.campaign->name, json::to_text(to_json(*report)));
-  counters_.speed = std::move(*report);
+  if (report->has_value()) {
+    note_event("run_speed", name(), json::to_text(to_json(**report)));
+    counters_.speed = std::move(*report);
+  }
 }
 
 }  // namespace sortie::engine

@@ -39,7 +39,8 @@ void Engine::Core::bind(const sched::Assignment& assignment) {
   open.attempt = next_attempt_id_++;
   open.request = std::make_unique<wire::Request>(encode(open, assignment.route));
   open.stage = Stage::attempt_committing;
-  losses_->took(assignment.route, open.size, now());
+  floor_.bound(open.model);
+  floor_.losses().took(assignment.route, open.size, now());
 
   const ledger::Sequence sequence =
       append(ledger::AttemptRecord{.id = open.attempt,
@@ -85,7 +86,7 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
   } else {
     // Answers are not streamed: a route is silent until the whole answer comes.
     const sched::SilenceLimits limits =
-        scheduler_.silence_limits(open.assignment, /*shows_life=*/false);
+        scheduler().silence_limits(open.assignment, /*shows_life=*/false);
     request.timeouts.first_byte = limits.first_byte;
     request.timeouts.liveness = limits.liveness;
   }
@@ -101,7 +102,7 @@ void Engine::Core::depart(sched::Ticket ticket, std::optional<base::Instant> gra
     withdraw(ticket);
     return;
   }
-  const base::Instant at = scheduler_.departure(open.assignment, granted, now());
+  const base::Instant at = scheduler().departure(open.assignment, granted, now());
   if (at <= now()) {
     send(ticket);
     return;
@@ -119,11 +120,11 @@ void Engine::Core::send(sched::Ticket ticket) {
   open.stage = Stage::in_flight;
   open.sent_at = now();
   ++open.attempts;
-  const auto exchange = static_cast<std::uint64_t>(open.attempt);
-  in_flight_.emplace(exchange, ticket);
+  const wire::ExchangeId exchange = exchange_of(open.attempt);
+  in_flight_.emplace(exchange.value, ticket);
   wire::Request request = std::move(*open.request);
   open.request.reset();
-  parts_.transport->start({exchange}, std::move(request), *this);
+  parts_.transport->start(exchange, std::move(request), *this);
 }
 
 /// Recorded but never sent, because the run stops: it costs nothing and the turn stays open.
@@ -131,8 +132,9 @@ void Engine::Core::withdraw(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   open.request.reset();
   open.stage = Stage::waiting;
-  scheduler_.cancelled(open.assignment, now());
-  losses_->returned(open.assignment.route, open.size, now());
+  scheduler().cancelled(open.assignment, now());
+  floor_.landed(open.model);
+  floor_.losses().returned(open.assignment.route, open.size, now());
   refund(open, {});
   append(ledger::AttemptEndRecord{.attempt = open.attempt,
                                   .at = wall(),
@@ -155,6 +157,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   in_flight_.erase(found);
   last_life_ = now();
   OpenTrial& open = trial(ticket);
+  floor_.landed(open.model);
+  floor_.heard(open.model);
   const base::Duration duration = completion.ended_at - completion.sent_at;
   open.request_time += duration;
 
@@ -198,7 +202,8 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   counters_.input_tokens += answer.usage.input;
   counters_.output_tokens += answer.usage.output;
   if (!provider::accepts_served_model(route.api_name, route.served_as, answer.served_model)) {
-    losses_->failed(open.assignment.route, open.size, now() - open.sent_at, Loss::fault, now());
+    floor_.losses().failed(
+        open.assignment.route, open.size, now() - open.sent_at, Loss::fault, now());
     take_wrong_model(ticket, answer, std::move(end));
     return;
   }
@@ -206,7 +211,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
       answer.usage_reported ? static_cast<double>(answer.usage.input) : open.size.input;
   const auto output =
       answer.usage_reported ? static_cast<double>(answer.usage.output) : open.size.output;
-  scheduler_.answered(open.assignment, input, output, decoded.hints, now());
+  scheduler().answered(open.assignment, input, output, decoded.hints, now());
   count_answer(open, input, output);
   if (answer.usage_reported) {
     models_[open.model].estimator.observe(open.shape, input, output);
@@ -220,10 +225,10 @@ void Engine::Core::take_answer(sched::Ticket ticket,
 
 /// For the account of the run's time.
 void Engine::Core::count_answer(const OpenTrial& open, double input, double output) {
-  losses_->answered(open.assignment.route,
-                    open.size,
-                    {.input = input, .output = output, .max_output = open.size.max_output},
-                    now());
+  floor_.losses().answered(open.assignment.route,
+                           open.size,
+                           {.input = input, .output = output, .max_output = open.size.max_output},
+                           now());
   WorkDone& done = models_[open.model].done;
   ++done.requests;
   done.input_tokens += input;
@@ -277,7 +282,7 @@ void Engine::Core::take_wrong_model(sched::Ticket ticket,
   end.message = parts_.scrubber->scrub(signal.message);
   append(std::move(end));
   const sched::FailureVerdict verdict =
-      scheduler_.wrong_model(open.assignment, answer.served_model, now());
+      scheduler().wrong_model(open.assignment, answer.served_model, now());
   act_on(ticket, verdict, signal);
 }
 
@@ -314,7 +319,7 @@ void Engine::Core::take_failure(sched::Ticket ticket,
   counters_.cost_micro_usd += end.cost;
 
   if (const std::optional<chat::Answer> answer = model_outcome(signal)) {
-    scheduler_.answered(open.assignment, 0, 0, {}, now());
+    scheduler().answered(open.assignment, 0, 0, {}, now());
     count_answer(open, 0, 0);
     const bool full = answer->finish == chat::FinishReason::other;
     commit_turn(
@@ -328,22 +333,31 @@ void Engine::Core::take_failure(sched::Ticket ticket,
   }
   append(std::move(end));
   if (signal.kind == quota::SignalClass::cancelled) {
-    losses_->returned(open.assignment.route, open.size, now());
+    floor_.losses().returned(open.assignment.route, open.size, now());
   } else {
     const bool refused = outcome_of(signal.kind) == "throttled";
-    losses_->failed(open.assignment.route,
-                    open.size,
-                    now() - open.sent_at,
-                    refused ? Loss::retry : Loss::fault,
-                    now());
+    floor_.losses().failed(open.assignment.route,
+                           open.size,
+                           now() - open.sent_at,
+                           refused ? Loss::retry : Loss::fault,
+                           now());
   }
   if (!may_send() || signal.kind == quota::SignalClass::cancelled) {
-    scheduler_.cancelled(open.assignment, now());
+    scheduler().cancelled(open.assignment, now());
     open.stage = Stage::waiting;
     return;
   }
-  const sched::FailureVerdict verdict = scheduler_.failed(open.assignment, signal, now());
+  const sched::FailureVerdict verdict = scheduler().failed(open.assignment, signal, now());
   act_on(ticket, verdict, signal);
+}
+
+/// For those whose models use it.
+void Engine::Core::route_is_out(std::size_t index, const std::string& why) {
+  const spec::Route& route = context_.topology->routes[index];
+  if (models_[route.model].progress.planned > 0) {
+    note(fmt::format("route {} taken out: {}", route.name, why));
+    note_event("route_disabled", route.name, json::to_text(json::Object{{"reason", why}}));
+  }
 }
 
 void Engine::Core::act_on(sched::Ticket ticket,
@@ -361,9 +375,10 @@ void Engine::Core::act_on(sched::Ticket ticket,
                     {"code", signal.code},
                     {"message", signal.message}});
   if (verdict.route_disabled) {
-    note(fmt::format("route {} taken out: {}", route.name, signal.message));
-    note_event(
-        "route_disabled", route.name, json::to_text(json::Object{{"reason", signal.message}}));
+    route_is_out(open.assignment.route, signal.message);
+    floor_.tell_others(place_, [&](Engine::Core& other) {
+      other.route_is_out(open.assignment.route, signal.message);
+    });
   }
   open.stage = Stage::waiting;
   if (verdict.verdict == sched::Verdict::give_up) {
@@ -371,7 +386,7 @@ void Engine::Core::act_on(sched::Ticket ticket,
     return;
   }
   if (open.request_time >= options_.trial_deadline) {
-    scheduler_.remove(ticket);
+    scheduler().remove(ticket);
     close_lost(ticket,
                "timeout",
                fmt::format("more than {} of request time", base::human(options_.trial_deadline)));
@@ -379,7 +394,7 @@ void Engine::Core::act_on(sched::Ticket ticket,
   }
   // The scheduler has queued the turn already: asking again takes a reserve again.
   if (!fund(open)) {
-    scheduler_.remove(ticket);
+    scheduler().remove(ticket);
     park(ticket);
   }
 }

@@ -36,14 +36,14 @@ struct RunContext {
 }
 
 struct EngineOptions {
-  sched::SchedulerOptions scheduling = scheduling_defaults();
-  base::Duration patience = std::chrono::minutes(15);  // without any life on any route
+  sched::SchedulerOptions scheduling = scheduling_defaults();  // unless a dispatcher is shared
+  base::Duration patience = std::chrono::minutes(15);          // without any life on any route
   base::Duration trial_deadline =
       std::chrono::hours(1);  // of request time; waiting for limits is not counted
   base::Duration commit_latency =
       std::chrono::milliseconds(1);  // of an inline ledger, in virtual time
   bool retry_losses = false;         // open trials that ended with an infrastructure outcome again
-  std::size_t open_max = 10000;      // dialogues at once
+  std::size_t open_max = 10000;      // dialogues at once, unless a dispatcher is shared
   FundLimits funds;                  // of the whole ledger, earlier runs included
   std::optional<base::WallTime> deadline;  // no request is sent after it
 };

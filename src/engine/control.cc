@@ -66,6 +66,12 @@ std::unexpected<base::Error> unknown(std::string_view what,
       fmt::format("this run has no {} '{}'{}", what, name, base::suggestion(name, known)));
 }
 
+/// Of the limits and keys, which belong to all campaigns of the process.
+bool is_common(ControlAction action) {
+  return action == ControlAction::limit || action == ControlAction::unlimit ||
+         action == ControlAction::disable || action == ControlAction::enable;
+}
+
 }  // namespace
 
 std::string_view to_string(ControlAction action) {
@@ -100,16 +106,32 @@ base::Result<std::vector<std::string>> Engine::Core::control(const ControlComman
   if (command.dry_run || changes.empty()) {
     return changes;
   }
+  record(command, changes, {});
+  if (is_common(command.action)) {
+    floor_.tell_others(place_,
+                       [&](Engine::Core& other) { other.record(command, changes, name()); });
+  }
+  wake();
+  return changes;
+}
+
+void Engine::Core::record(const ControlCommand& command,
+                          const std::vector<std::string>& changes,
+                          std::string_view through) {
   json::Array recorded;
   for (const std::string& text : changes) {
     recorded.emplace_back(text);
   }
+  json::Object detail{{"action", to_string(command.action)},
+                      {"author", command.author},
+                      {"reason", command.reason},
+                      {"changes", std::move(recorded)}};
+  if (!through.empty()) {
+    detail.emplace("through", through);
+  }
   note_event("control",
-             command.target.empty() ? context_.campaign->name : command.target,
-             json::to_text(json::Object{{"action", to_string(command.action)},
-                                        {"author", command.author},
-                                        {"reason", command.reason},
-                                        {"changes", std::move(recorded)}}));
+             command.target.empty() ? name() : command.target,
+             json::to_text(json::Value(std::move(detail))));
   if (counters_.changes.size() == kChangesMax) {
     counters_.changes.erase(counters_.changes.begin());
   }
@@ -117,8 +139,6 @@ base::Result<std::vector<std::string>> Engine::Core::control(const ControlComman
                                .author = command.author,
                                .reason = command.reason,
                                .text = base::join(changes, "; ")});
-  wake();
-  return changes;
 }
 
 /// Makes the change, unless it is a dry run, and says what it is in words: nothing if everything is
@@ -168,7 +188,7 @@ base::Result<std::vector<std::string>> Engine::Core::set_paused(const ControlCom
       changes.push_back(fmt::format("model {} {}", command.target, word));
       if (!command.dry_run) {
         model.paused = paused;
-        scheduler_.set_model_paused(index, paused);
+        apply_pauses();
       }
     }
     return changes;
@@ -177,10 +197,18 @@ base::Result<std::vector<std::string>> Engine::Core::set_paused(const ControlCom
     changes.push_back(fmt::format("run {}", word));
     if (!command.dry_run) {
       counters_.paused = paused;
-      paused ? scheduler_.pause(now()) : scheduler_.resume(now());
+      apply_pauses();
     }
   }
   return changes;
+}
+
+void Engine::Core::apply_pauses() {
+  for (std::size_t cell = 0; cell < context_.campaign->cells.size(); ++cell) {
+    const std::size_t model = context_.campaign->cells[cell].model;
+    scheduler().set_group_paused(model, group_of(cell), is_paused(model), now());
+  }
+  tell_backlogs();
 }
 
 base::Result<std::vector<std::string>> Engine::Core::start_draining(const ControlCommand& command) {
@@ -189,6 +217,7 @@ base::Result<std::vector<std::string>> Engine::Core::start_draining(const Contro
   }
   if (!command.dry_run) {
     counters_.draining = true;
+    tell_backlogs();
   }
   return std::vector{
       fmt::format("draining: no dialogue begins any more, {} open ones are finished", open_count_)};
@@ -210,10 +239,25 @@ base::Result<std::vector<std::string>> Engine::Core::set_share(const ControlComm
         fmt::format("share of {}: {:g} (was {:g})", command.target, command.weight, model.share));
     if (!command.dry_run) {
       model.share = command.weight;
-      scheduler_.set_share(index, command.weight);
+      for (std::size_t cell = 0; cell < context_.campaign->cells.size(); ++cell) {
+        if (context_.campaign->cells[cell].model == index) {
+          apply_share(cell);
+        }
+      }
     }
   }
   return changes;
+}
+
+/// What the campaign's file and people say of the cell's share.
+void Engine::Core::apply_share(std::size_t cell) {
+  const spec::CampaignShare& share = context_.campaign->share;
+  const std::size_t model = context_.campaign->cells[cell].model;
+  scheduler().set_group_share(model,
+                              group_of(cell),
+                              {.weight = share.priority * models_[model].progress.share,
+                               .guaranteed = share.guaranteed,
+                               .tenant = place_});
 }
 
 base::Result<std::vector<std::string>> Engine::Core::change_limits(const ControlCommand& command) {
@@ -246,7 +290,7 @@ base::Result<std::vector<std::string>> Engine::Core::change_limits(const Control
     }
     for (const Limit& limit : command.limits) {
       if (change_kind(limit.kind, {limit})) {
-        scheduler_.limit_domain(domain, limit, now());
+        scheduler().limit_domain(domain, limit, now());
       }
     }
     return changes;
@@ -261,7 +305,7 @@ base::Result<std::vector<std::string>> Engine::Core::change_limits(const Control
       return limit.kind == kind;
     });
     if (change_kind(kind, declared)) {
-      scheduler_.lift_limit(domain, kind, now());
+      scheduler().lift_limit(domain, kind, now());
     }
   }
   return changes;
@@ -269,7 +313,7 @@ base::Result<std::vector<std::string>> Engine::Core::change_limits(const Control
 
 std::vector<Limit> Engine::Core::limits_in_force(std::size_t domain, LimitKind kind) const {
   std::vector<Limit> limits;
-  const quota::DomainStatus status_of_domain = scheduler_.domain_status(now())[domain];
+  const quota::DomainStatus status_of_domain = scheduler().domain_status(now())[domain];
   for (const quota::LimitStatus& status : status_of_domain.limits) {
     if (status.limit.kind == kind && status.source == quota::LimitSource::declared) {
       limits.push_back(status.limit);
@@ -295,22 +339,22 @@ base::Result<std::vector<std::string>> Engine::Core::set_key_enabled(const Contr
       continue;
     }
     is_known = true;
-    if (scheduler_.route_status(now())[i].usable == enabled) {
+    if (scheduler().route_status(now())[i].usable == enabled) {
       continue;
     }
     changes.push_back(fmt::format("route {} {}", route.name, enabled ? "enabled" : "disabled"));
     if (command.dry_run) {
       continue;
     }
-    taken_out_[i] = !enabled;
+    floor_.taken_out()[i] = !enabled;
     if (enabled) {
-      scheduler_.enable_route(i, now());
+      scheduler().enable_route(i, now());
     } else {
-      scheduler_.disable_route(i,
-                               fmt::format("disabled by {}{}{}",
-                                           command.author,
-                                           command.reason.empty() ? "" : ": ",
-                                           command.reason));
+      scheduler().disable_route(i,
+                                fmt::format("disabled by {}{}{}",
+                                            command.author,
+                                            command.reason.empty() ? "" : ": ",
+                                            command.reason));
     }
   }
   if (!is_known) {

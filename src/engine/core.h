@@ -2,6 +2,7 @@
 
 #include "sortie/engine/budget.h"
 #include "sortie/engine/control.h"
+#include "sortie/engine/dispatcher_core.h"
 #include "sortie/engine/engine.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/engine/loss_meter.h"
@@ -11,6 +12,7 @@
 #include "sortie/quota/token_estimator.h"
 #include "sortie/wire/transport.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,9 +30,9 @@
 #include <variant>
 #include <vector>
 
-// The engine's state and its moves, shared by engine.cc (the loop), trials.cc (opening, replaying,
-// closing), attempts.cc (from assignment to durable turn), funds.cc (the budget) and deadline.cc.
-// Internal to the module.
+// The engine's state and its moves, shared by engine.cc (its part of a turn of the loop), trials.cc
+// (opening, replaying, closing), attempts.cc (from assignment to durable turn), funds.cc (the
+// budget), deadline.cc and control.cc. Internal to the module.
 
 namespace sortie::engine {
 
@@ -63,6 +65,15 @@ struct WorkDone {
   double output_tokens = 0;
   double service_seconds = 0;
   double dialogue_seconds_max = 0;  // in requests, of one dialogue
+
+  WorkDone& operator+=(const WorkDone& other) {
+    requests += other.requests;
+    input_tokens += other.input_tokens;
+    output_tokens += other.output_tokens;
+    service_seconds += other.service_seconds;
+    dialogue_seconds_max = std::max(dialogue_seconds_max, other.dialogue_seconds_max);
+    return *this;
+  }
 };
 
 struct ModelState {
@@ -73,7 +84,7 @@ struct ModelState {
   Funds reserve_max;  // of its requests
   ModelProgress progress;
   WorkDone done;
-  bool exhausted = false;  // no trial left to open
+  std::uint64_t unopened = 0;  // trials
 };
 
 /// What a route's requests have in common, resolved once.
@@ -90,6 +101,9 @@ class Engine::Core final : public wire::CompletionSink {
        const EngineParts& parts,
        const EngineOptions& options,
        RunHistory history);
+  ~Core() override;
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
 
   void start(std::function<void(RunResult)> on_end);
   void request_stop();
@@ -98,19 +112,61 @@ class Engine::Core final : public wire::CompletionSink {
   void completed(wire::Completion completion) override;
   [[nodiscard]] RunStatus status() const;
 
+  // --- For the dispatcher: an engine's part of a turn of the loop, in this order.
+  [[nodiscard]] bool is_running() const { return running_; }
+
+  /// False: no request may leave any more.
+  [[nodiscard]] bool may_send() const { return !stopping_ && !past_deadline_; }
+
+  void take_arrivals();
+  void fund_parked();
+  [[nodiscard]] bool may_begin(std::size_t model);
+  void open_next(std::size_t cell);
+  void bind(const sched::Assignment& assignment);
+  void end_turn();
+  /// When it wants its next turn, whatever the scheduler does.
+  [[nodiscard]] std::optional<base::Instant> next_check() const;
+
+  // --- Also for the dispatcher: what it asks, and tells.
+  [[nodiscard]] std::size_t open_count() const { return open_count_; }
+
+  [[nodiscard]] const ModelState& model(std::size_t index) const { return models_[index]; }
+
+  [[nodiscard]] bool is_draining() const { return counters_.draining; }
+
+  /// A person paused the run or the model.
+  [[nodiscard]] bool is_paused(std::size_t model) const {
+    return counters_.paused || models_[model].progress.paused;
+  }
+
+  /// Adds the turns that wait in the scheduler and may go, by model.
+  void count_ready(std::vector<std::size_t>& ready) const;
+  [[nodiscard]] std::optional<base::Duration> time_needed() const;
+  void route_is_out(std::size_t route, const std::string& why);
+  /// `through`: the campaign that was told; "" for this one.
+  void record(const ControlCommand& command,
+              const std::vector<std::string>& changes,
+              std::string_view through);
+
+  [[nodiscard]] const std::string& name() const { return context_.campaign->name; }
+
  private:
-  // --- engine.cc: the loop
-  void wake();
-  void pump();
+  // --- engine.cc
+  void wake() { floor_.wake(); }
+
   void take_commits();
-  void arm_timer();
   void check_patience();
+  [[nodiscard]] bool waits_for_others() const;
+  /// Turns that wait in the scheduler.
+  [[nodiscard]] std::size_t waiting() const;
   void check_end();
   void finish(RunEnd end, std::string message);
   void fail(const base::Error& error);
   [[nodiscard]] RunResult result_when_idle() const;
   [[nodiscard]] bool can_go_on() const;
+  [[nodiscard]] bool may_begin_later() const;
   [[nodiscard]] bool is_paused() const;
+  [[nodiscard]] bool is_shown(const LimitUse& limit) const;
   [[nodiscard]] bool is_taken_out(std::size_t model) const;
   [[nodiscard]] std::string routes_out() const;
   ledger::Sequence append(ledger::Record record);
@@ -124,8 +180,11 @@ class Engine::Core final : public wire::CompletionSink {
 
   [[nodiscard]] base::Instant now() const { return parts_.loop->now(); }
 
-  /// False: no request may leave any more.
-  [[nodiscard]] bool may_send() const { return !stopping_ && !past_deadline_; }
+  [[nodiscard]] sched::Scheduler& scheduler() const { return floor_.scheduler(); }
+
+  [[nodiscard]] std::size_t group_of(std::size_t cell) const {
+    return floor_.first_group(place_) + cell;
+  }
 
   [[nodiscard]] base::WallTime wall() const { return parts_.loop->clock().wall(); }
 
@@ -135,6 +194,8 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] Changes set_paused(const ControlCommand& command, bool paused);
   [[nodiscard]] Changes start_draining(const ControlCommand& command);
   [[nodiscard]] Changes set_share(const ControlCommand& command);
+  void apply_pauses();
+  void apply_share(std::size_t cell);
   [[nodiscard]] Changes change_limits(const ControlCommand& command);
   [[nodiscard]] Changes set_key_enabled(const ControlCommand& command, bool enabled);
   [[nodiscard]] base::Result<std::size_t> model_named(const std::string& name) const;
@@ -146,9 +207,10 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] bool fund(OpenTrial& trial);
   void refund(OpenTrial& trial, const Funds& used);
   void expect(OpenTrial& trial, double turns);
+  [[nodiscard]] Funds whole_dialogue(const ModelState& model) const;
   [[nodiscard]] bool can_afford_dialogue(std::size_t model);
+  [[nodiscard]] bool may_be_funded_later() const;
   void park(sched::Ticket ticket);
-  void fund_parked();
   [[nodiscard]] bool is_out_of_funds() const;
   [[nodiscard]] std::string funds_text() const;
 
@@ -156,33 +218,18 @@ class Engine::Core final : public wire::CompletionSink {
   void check_deadline();
   void cut_repeats();
   std::uint64_t shorten(Stratum& stratum, std::uint64_t rows);
-  [[nodiscard]] std::optional<base::Duration> time_needed() const;
   [[nodiscard]] double turns_left(const ModelState& model) const;
   [[nodiscard]] std::optional<base::Instant> next_deadline_check() const;
 
-  // --- account.cc
-  /// What decides why a limit domain is not used.
-  struct DomainState {
-    bool has_route = false;  // one that is not out
-    bool is_ready = false;   // a turn waits that could use it
-    bool has_more = false;   // trials are left to begin
-    bool is_active = false;  // a model that uses it is not paused
-    bool is_gated = false;
-  };
-
-  void observe_losses(bool at_once);
-  [[nodiscard]] Loss reason_for(const DomainState& state, bool has_waited) const;
-  [[nodiscard]] std::vector<sched::WorkClass> work_done() const;
   void report_speed();
 
   // --- trials.cc
   void reopen_begun_trials();
-  void open_trials();
-  bool open_next(std::size_t model);
-  [[nodiscard]] std::optional<spec::Trial> next_trial(std::size_t model);
+  [[nodiscard]] spec::Trial next_trial(std::size_t cell);
   void add_strata(std::size_t cell);
   [[nodiscard]] std::size_t stratum_of(const spec::Trial& trial) const;
   void tell_backlog(std::size_t cell);
+  void tell_backlogs();
   [[nodiscard]] std::span<Stratum> strata_of(std::size_t cell);
   [[nodiscard]] std::size_t model_of(const Stratum& stratum) const;
   [[nodiscard]] double turns_each(const Stratum& stratum) const;
@@ -200,7 +247,6 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] OpenTrial& trial(sched::Ticket ticket) { return *open_[ticket.value]; }
 
   // --- attempts.cc
-  void bind(const sched::Assignment& assignment);
   [[nodiscard]] wire::Request encode(const OpenTrial& trial, std::size_t route) const;
   void depart(sched::Ticket ticket, std::optional<base::Instant> granted);
   void send(sched::Ticket ticket);
@@ -220,31 +266,32 @@ class Engine::Core final : public wire::CompletionSink {
                    std::string finish);
   [[nodiscard]] std::optional<chat::Answer> model_outcome(const quota::Signal& signal) const;
   void withdraw(sched::Ticket ticket);
+  void forget_requests();
+
+  /// Names the attempt's exchange among those of all engines: the transport may be shared.
+  [[nodiscard]] wire::ExchangeId exchange_of(ledger::AttemptId attempt) const {
+    return {(static_cast<std::uint64_t>(place_) << 48U) | static_cast<std::uint64_t>(attempt)};
+  }
 
   RunContext context_;
   EngineParts parts_;
   EngineOptions options_;
   RunHistory history_;
-  sched::Scheduler scheduler_;
+  std::unique_ptr<Dispatcher> own_floor_;  // null: it is shared
+  Dispatcher::Core& floor_;
+  std::size_t place_ = 0;  // there
 
   std::vector<RouteState> routes_;
-  std::unique_ptr<LossMeter> losses_;  // from start()
-  std::vector<bool> has_waited_;       // by domain: something waited for it once it had answered
-  base::Instant next_observation_;
-  std::vector<bool> taken_out_;  // routes that a person disabled, who may enable them again
   std::vector<ModelState> models_;
   std::vector<Stratum> strata_;
   std::vector<std::size_t> first_stratum_;        // by cell
   std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free
-  std::vector<sched::Ticket> free_;
   std::size_t open_count_ = 0;
   std::size_t departing_ = 0;
-  Budget budget_;
-  Funds expected_;  // by the open dialogues, from now on to their ends
+  Fund fund_;  // of this campaign; floor_.fund() holds beside it
   std::set<std::pair<double, sched::Ticket>> parked_;  // unfunded, nearest to their end first
   bool dialogue_refused_ = false;                      // by the budget, since it last changed
-  std::unordered_map<std::uint64_t, sched::Ticket>
-      in_flight_;  // by attempt id, which is the exchange id
+  std::unordered_map<std::uint64_t, sched::Ticket> in_flight_;  // by exchange id
 
   std::deque<std::pair<ledger::Sequence, sched::Ticket>> attempts_committing_;
   std::deque<std::pair<ledger::Sequence, sched::Ticket>> turns_committing_;
@@ -253,7 +300,6 @@ class Engine::Core final : public wire::CompletionSink {
   bool commit_scheduled_ = false;  // inline ledger only
 
   std::vector<wire::Completion> inbox_;
-  std::vector<sched::Assignment> assignments_;
   ledger::TrialId next_trial_id_ = 1;
   ledger::AttemptId next_attempt_id_ = 1;
 
@@ -261,22 +307,29 @@ class Engine::Core final : public wire::CompletionSink {
   std::atomic<ledger::Sequence> committed_{0};
   std::atomic<bool> commit_posted_{false};
 
-  bool pump_posted_ = false;
+  bool running_ = false;  // begun and not ended
   bool stopping_ = false;
   bool past_deadline_ = false;  // nothing is sent any more, what is in flight may end
   std::optional<base::Instant> deadline_;
   base::Instant next_cut_check_;
-  base::Instant next_probing_check_;
   std::uint64_t trials_cut_ = 0;
   bool ended_ = false;
   bool speed_reported_ = false;
   std::optional<RunResult> pending_end_;  // decided, waiting for the last commit
-  aio::TimerId timer_;
-  std::optional<base::Instant> timer_at_;
   base::Instant last_life_;
   base::Instant started_;
+  std::optional<base::Instant> ended_at_;
   std::function<void(RunResult)> on_end_;
   RunStatus counters_;
 };
+
+template <class Action>
+void Dispatcher::Core::for_each_running(Action action) const {
+  for (const Member& member : members_) {
+    if (member.engine != nullptr && member.engine->is_running()) {
+      action(*member.engine);
+    }
+  }
+}
 
 }  // namespace sortie::engine

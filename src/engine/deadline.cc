@@ -35,7 +35,7 @@ void Engine::Core::check_deadline() {
   if (!past_deadline_) {
     past_deadline_ = true;
     note("the deadline is reached: nothing more is sent");
-    note_event("deadline_reached", context_.campaign->name, "{}");
+    note_event("deadline_reached", name(), "{}");
     stop_waiting();
   }
   if (now() >= *deadline_ + kGrace) {
@@ -91,6 +91,7 @@ std::uint64_t Engine::Core::shorten(Stratum& stratum, std::uint64_t rows) {
   }
   stratum.rows = rows;
   stratum.left -= cut;
+  models_[model_of(stratum)].unopened -= cut;
   if (cut > 0) {
     tell_backlog(stratum.cell);
   }
@@ -129,7 +130,7 @@ void Engine::Core::cut_repeats() {
   if (cut > 0) {
     note(fmt::format("to meet the deadline, {} repeats at most of each task are kept", kept));
     note_event("repeats_cut",
-               context_.campaign->name,
+               name(),
                json::to_text(json::Object{{"repeats_kept", kept}, {"trials_given_up", cut}}));
   }
 }

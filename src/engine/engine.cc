@@ -51,8 +51,19 @@ Engine::Core::Core(const RunContext& context,
       parts_(parts),
       options_(options),
       history_(std::move(history)),
-      scheduler_(*context.topology, options.scheduling) {
+      own_floor_(
+          parts.dispatcher != nullptr
+              ? nullptr
+              : std::make_unique<Dispatcher>(*context.topology,
+                                             *parts.loop,
+                                             DispatcherOptions{.scheduling = options.scheduling,
+                                                               .open_max = options.open_max,
+                                                               .funds = {}})),
+      floor_(*(own_floor_ != nullptr ? own_floor_.get() : parts.dispatcher)->core_),
+      fund_{.budget = Budget(options.funds, history_.spent), .expected = {}} {
   const spec::Topology& topology = *context_.topology;
+  CHECK(&floor_.topology() == &topology);
+  place_ = floor_.join(*this, context_.campaign->cells.size(), history_.spent);
   for (const spec::Route& route : topology.routes) {
     const spec::Endpoint& endpoint = topology.endpoints[route.endpoint];
     const base::Secret& key = (*context_.secrets)[route.endpoint][route.key];
@@ -62,7 +73,6 @@ Engine::Core::Core(const RunContext& context,
                        .simulated = endpoint.simulated});
     CHECK(routes_.back().dialect != nullptr);
   }
-  taken_out_.resize(topology.routes.size());
   for (const spec::Model& model : topology.models) {
     models_.push_back({.lengths = DialogueLengths(kTurnsMax, kPriorTurns),
                        .lengths_by_type = {},
@@ -71,30 +81,34 @@ Engine::Core::Core(const RunContext& context,
                        .reserve_max = {},
                        .progress = {},
                        .done = {},
-                       .exhausted = false});
+                       .unopened = 0});
     models_.back().progress.model = model.name;
     models_.back().progress.simulated = model.simulated;
   }
   for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
     const spec::Cell& cell = context_.campaign->cells[i];
     ModelState& model = models_[cell.model];
+    apply_share(i);
     add_strata(i);
     model.progress.planned += cell.size();
     model.progress.scored += history_.cells[i].scored;
     model.progress.succeeded += history_.cells[i].succeeded;
     model.progress.lost += history_.cells[i].lost;
   }
-  budget_ = Budget(options_.funds, history_.spent);
   next_trial_id_ = parts_.ledger->next_trial_id();
   next_attempt_id_ = parts_.ledger->next_attempt_id();
+}
+
+Engine::Core::~Core() {
+  floor_.leave(place_);
 }
 
 void Engine::Core::start(std::function<void(RunResult)> on_end) {
   on_end_ = std::move(on_end);
   started_ = now();
   last_life_ = started_;
-  losses_ = std::make_unique<LossMeter>(*context_.topology, started_);
-  has_waited_.resize(context_.topology->domains.size());
+  running_ = true;
+  floor_.start();
   if (options_.deadline.has_value()) {
     deadline_ = started_ + (*options_.deadline - wall());
     next_cut_check_ = started_;
@@ -102,7 +116,13 @@ void Engine::Core::start(std::function<void(RunResult)> on_end) {
   for (const spec::Cell& cell : context_.campaign->cells) {
     append(to_record(*context_.topology, cell));
   }
-  note_event("run_started", context_.campaign->name, "{}");
+  json::Array beside;
+  for (const std::string& other : floor_.beside(place_)) {
+    beside.emplace_back(other);
+  }
+  note_event("run_started",
+             name(),
+             beside.empty() ? "{}" : json::to_text(json::Object{{"beside", std::move(beside)}}));
   reopen_begun_trials();
   wake();
 }
@@ -112,7 +132,7 @@ void Engine::Core::request_stop() {
     return;
   }
   stopping_ = true;
-  note_event("run_interrupted", context_.campaign->name, "{}");
+  note_event("run_interrupted", name(), "{}");
   stop_in_flight();
   wake();
 }
@@ -124,7 +144,7 @@ void Engine::Core::stop_waiting() {
       continue;
     }
     if (open->stage == Stage::waiting && open->funded) {
-      scheduler_.remove(open->assignment.ticket);
+      scheduler().remove(open->assignment.ticket);
       refund(*open, {});
     } else if (open->stage == Stage::departing) {
       parts_.loop->cancel(open->departure);
@@ -132,13 +152,28 @@ void Engine::Core::stop_waiting() {
       withdraw(open->assignment.ticket);
     }
   }
+  tell_backlogs();
 }
 
 void Engine::Core::stop_in_flight() {
   stop_waiting();
   for (const auto& open : open_) {
     if (open != nullptr && open->stage == Stage::in_flight) {
-      parts_.transport->cancel({static_cast<std::uint64_t>(open->attempt)});
+      parts_.transport->cancel(exchange_of(open->attempt));
+    }
+  }
+}
+
+/// The ledger has failed, and nobody will hear what becomes of the requests under way: the
+/// scheduler must not wait for them.
+void Engine::Core::forget_requests() {
+  for (const auto& open : open_) {
+    if (open != nullptr &&
+        (open->stage == Stage::attempt_committing || open->stage == Stage::in_flight)) {
+      scheduler().cancelled(open->assignment, now());
+      floor_.landed(open->model);
+      refund(*open, open->reserve);
+      open->stage = Stage::waiting;
     }
   }
 }
@@ -152,7 +187,7 @@ void Engine::Core::committed(base::Result<ledger::Sequence> outcome) {
   if (!commit_posted_.exchange(true, std::memory_order_acq_rel)) {
     parts_.loop->post_from_thread([this] {
       commit_posted_.store(false, std::memory_order_release);
-      pump();
+      floor_.pump();
     });
   }
 }
@@ -162,22 +197,7 @@ void Engine::Core::completed(wire::Completion completion) {
   wake();
 }
 
-void Engine::Core::wake() {
-  if (pump_posted_ || ended_) {
-    return;
-  }
-  pump_posted_ = true;
-  parts_.loop->post([this] {
-    pump_posted_ = false;
-    pump();
-  });
-}
-
-/// One turn of the loop.
-void Engine::Core::pump() {
-  if (ended_) {
-    return;
-  }
+void Engine::Core::take_arrivals() {
   take_commits();
   std::vector<wire::Completion> completions;
   completions.swap(inbox_);
@@ -185,23 +205,13 @@ void Engine::Core::pump() {
     take_completion(std::move(completion));
   }
   check_deadline();
-  if (may_send()) {
-    fund_parked();
-    open_trials();
-    assignments_.clear();
-    scheduler_.decide(now(), assignments_);
-    for (const sched::Assignment& assignment : assignments_) {
-      bind(assignment);
-    }
-    observe_losses(false);
-  }
+}
+
+void Engine::Core::end_turn() {
   if (!stopping_) {
     check_patience();
   }
   check_end();
-  if (!ended_) {
-    arm_timer();
-  }
 }
 
 /// What became durable since the last turn is acted on: attempts are sent, answers advance their
@@ -220,41 +230,29 @@ void Engine::Core::take_commits() {
   }
 }
 
-void Engine::Core::arm_timer() {
-  std::optional<base::Instant> next;
-  if (may_send()) {
-    next = scheduler_.next_decision(now());
+std::optional<base::Instant> Engine::Core::next_check() const {
+  if (stopping_) {
+    return std::nullopt;
   }
-  if (!stopping_) {
-    if (const auto check = next_deadline_check()) {
-      next = next.has_value() ? std::min(*next, *check) : *check;
-    }
-    if (open_count_ > 0 && in_flight_.empty() && !is_paused()) {
-      const base::Instant patience = last_life_ + options_.patience;
-      next = next.has_value() ? std::min(*next, patience) : patience;
-    }
+  std::optional<base::Instant> next = next_deadline_check();
+  if (open_count_ > 0 && in_flight_.empty() && !is_paused()) {
+    const base::Instant patience = last_life_ + options_.patience;
+    next = next.has_value() ? std::min(*next, patience) : patience;
   }
-  if (next == timer_at_) {
-    return;
-  }
-  if (timer_at_.has_value()) {
-    parts_.loop->cancel(timer_);
-  }
-  timer_at_ = next;
-  if (next.has_value()) {
-    timer_ = parts_.loop->at(*next, [this] {
-      timer_at_.reset();
-      pump();
-    });
-  }
+  return next;
 }
 
 /// Ends the run when for `patience` nothing was in flight and nothing could be sent.
 void Engine::Core::check_patience() {
   if (open_count_ == 0 || is_paused() || !in_flight_.empty() || departing_ > 0 ||
-      !attempts_committing_.empty() || !turns_committing_.empty()) {
+      !attempts_committing_.empty() || !turns_committing_.empty() || waits_for_others()) {
     last_life_ = now();
     return;
+  }
+  for (std::size_t model = 0; model < models_.size(); ++model) {
+    if (models_[model].progress.running > 0) {
+      last_life_ = std::max(last_life_, floor_.last_life(model));
+    }
   }
   if (now() - last_life_ < options_.patience) {
     return;
@@ -267,11 +265,46 @@ void Engine::Core::check_patience() {
   stop_in_flight();
 }
 
+/// Other campaigns use what its open trials wait for: a route, or the budget of all.
+bool Engine::Core::waits_for_others() const {
+  for (std::size_t model = 0; model < models_.size(); ++model) {
+    if (models_[model].progress.running > 0 && floor_.is_under_way(model)) {
+      return true;
+    }
+  }
+  return may_be_funded_later();
+}
+
+std::size_t Engine::Core::waiting() const {
+  return static_cast<std::size_t>(std::ranges::count_if(open_, [](const auto& open) {
+    return open != nullptr && open->stage == Stage::waiting && open->funded;
+  }));
+}
+
+void Engine::Core::count_ready(std::vector<std::size_t>& ready) const {
+  for (const auto& open : open_) {
+    if (open != nullptr && open->stage == Stage::waiting && open->funded &&
+        !is_paused(open->model)) {
+      ++ready[open->model];
+    }
+  }
+}
+
+/// Trials are left that may begin when it is this campaign's turn.
+bool Engine::Core::may_begin_later() const {
+  for (std::size_t model = 0; model < models_.size(); ++model) {
+    if (models_[model].unopened > 0 && scheduler().has_usable_route(model)) {
+      return !counters_.draining;
+    }
+  }
+  return false;
+}
+
 /// Does any open trial have a route that works, now or later?
 bool Engine::Core::can_go_on() const {
   for (std::size_t model = 0; model < models_.size(); ++model) {
     const bool has_work = models_[model].progress.running > 0;
-    if (has_work && (scheduler_.has_usable_route(model) || is_taken_out(model))) {
+    if (has_work && (scheduler().has_usable_route(model) || is_taken_out(model))) {
       return true;
     }
   }
@@ -281,7 +314,7 @@ bool Engine::Core::can_go_on() const {
 /// A person disabled a route of the model, and may enable it again.
 bool Engine::Core::is_taken_out(std::size_t model) const {
   return std::ranges::any_of(context_.topology->routes_of(model),
-                             [this](std::size_t route) { return taken_out_[route]; });
+                             [this](std::size_t route) { return floor_.taken_out()[route]; });
 }
 
 /// Everything that is open waits for a person.
@@ -333,7 +366,7 @@ RunResult Engine::Core::result_when_idle() const {
 /// " (route: why; …)" of the routes that were taken out.
 std::string Engine::Core::routes_out() const {
   std::string text;
-  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now());
+  const std::vector<sched::RouteStatus> routes = scheduler().route_status(now());
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (!routes[i].usable) {
       text += fmt::format("{}{}: {}",
@@ -346,18 +379,18 @@ std::string Engine::Core::routes_out() const {
 }
 
 void Engine::Core::check_end() {
-  if (ended_ || !in_flight_.empty() || departing_ > 0 || !inbox_.empty() ||
-      !attempts_committing_.empty() || !turns_committing_.empty()) {
+  if (!in_flight_.empty() || departing_ > 0 || !inbox_.empty() || !attempts_committing_.empty() ||
+      !turns_committing_.empty()) {
     return;
   }
-  if (may_send() && !is_out_of_funds() && open_count_ > 0 && can_go_on()) {
+  if (may_send() && !is_out_of_funds() && (open_count_ > 0 ? can_go_on() : may_begin_later())) {
     return;
   }
   const RunResult result = result_when_idle();
   if (!pending_end_.has_value()) {
     pending_end_ = result;
     if (result.end == RunEnd::complete || result.end == RunEnd::with_losses) {
-      note_event("run_finished", context_.campaign->name, "{}");
+      note_event("run_finished", name(), "{}");
     }
   }
   if (!speed_reported_) {
@@ -371,11 +404,11 @@ void Engine::Core::check_end() {
 
 void Engine::Core::finish(RunEnd end, std::string message) {
   ended_ = true;
+  ended_at_ = now();
+  stop_waiting();
+  running_ = false;
   counters_.phase = Phase::finished;
-  if (timer_at_.has_value()) {
-    parts_.loop->cancel(timer_);
-    timer_at_.reset();
-  }
+  floor_.ended();
   if (on_end_) {
     on_end_({.end = end, .message = std::move(message)});
   }
@@ -388,6 +421,7 @@ void Engine::Core::fail(const base::Error& error) {
   parts_.log->error("ledger_failed", {{"message", error.message}});
   stopping_ = true;
   stop_in_flight();
+  forget_requests();
   finish(RunEnd::failed, error.message);
 }
 
@@ -437,20 +471,20 @@ RunStatus Engine::Core::status() const {
   status.run = context_.campaign->name;
   status.phase = ended_ ? Phase::finished : stopping_ ? Phase::stopping : Phase::running;
   status.at = wall();
-  status.elapsed = now() - started_;
+  status.elapsed = ended_at_.value_or(now()) - started_;
   status.in_flight = in_flight_.size();
-  status.waiting = scheduler_.waiting();
+  status.waiting = waiting();
   status.unfunded = parked_.size();
-  status.budget = {.limits = budget_.limits(),
-                   .spent = budget_.spent(),
-                   .reserved = budget_.reserved(),
+  status.budget = {.limits = fund_.budget.limits(),
+                   .spent = fund_.budget.spent(),
+                   .reserved = fund_.budget.reserved(),
                    .deadline = options_.deadline};
   for (const ModelState& model : models_) {
     if (model.progress.planned > 0) {
       status.models.push_back(model.progress);
     }
   }
-  const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now());
+  const std::vector<sched::RouteStatus> routes = scheduler().route_status(now());
   for (std::size_t i = 0; i < routes.size(); ++i) {
     const spec::Route& route = context_.topology->routes[i];
     if (models_[route.model].progress.planned == 0) {
@@ -470,22 +504,21 @@ RunStatus Engine::Core::status() const {
     }
     status.routes.push_back(std::move(progress));
   }
-  for (const quota::DomainStatus& domain : scheduler_.domain_status(now())) {
-    std::optional<base::Duration> closed_for;
-    if (domain.gate.has_value() && *domain.gate > now()) {
-      closed_for = *domain.gate - now();
-    }
-    for (const quota::LimitStatus& limit : domain.limits) {
-      status.limits.push_back({.domain = domain.name,
-                               .limit = limit.limit,
-                               .used = limit.used,
-                               .allowed = limit.allowed,
-                               .closed_for = closed_for,
-                               .learned = limit.source != quota::LimitSource::declared,
-                               .confidence = limit.confidence});
-    }
-  }
+  status.limits = floor_.limits();
+  std::erase_if(status.limits, [this](const LimitUse& limit) { return !is_shown(limit); });
   return status;
+}
+
+/// Beside other campaigns, only what this one's models use.
+bool Engine::Core::is_shown(const LimitUse& limit) const {
+  const spec::Topology& topology = *context_.topology;
+  return floor_.engines() == 1 || std::ranges::any_of(topology.routes, [&](const auto& route) {
+           return models_[route.model].progress.planned > 0 &&
+                  (route.name == limit.domain ||
+                   std::ranges::any_of(route.domains, [&](std::size_t domain) {
+                     return topology.domains[domain].name == limit.domain;
+                   }));
+         });
 }
 
 Engine::Engine(const RunContext& context,

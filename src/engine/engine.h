@@ -6,6 +6,7 @@
 #include "sortie/base/scrubber.h"
 #include "sortie/engine/context.h"
 #include "sortie/engine/control.h"
+#include "sortie/engine/dispatcher.h"
 #include "sortie/engine/history.h"
 #include "sortie/engine/status.h"
 #include "sortie/ledger/ledger.h"
@@ -38,6 +39,7 @@ struct RunResult {
 /// What an engine works with. Everything outlives it.
 struct EngineParts {
   aio::Loop* loop = nullptr;
+  Dispatcher* dispatcher = nullptr;  // shared with other engines; null: one of its own
   wire::Transport* transport = nullptr;
   ledger::Ledger* ledger = nullptr;
   ledger::Reader* reader = nullptr;  // for the answers of interrupted trials
@@ -45,9 +47,10 @@ struct EngineParts {
   const base::Scrubber* scrubber = nullptr;
 };
 
-/// Runs a campaign on one thread, the loop's. Every turn of the loop drains the inbox (completions,
-/// commits), lets `sched` decide, and starts what it allows. A request leaves only after its
-/// attempt is durable; an answer is acted on only after its turn is durable.
+/// Runs a campaign on one thread, the loop's, alone or beside others (Dispatcher). Every turn of
+/// the loop drains the inbox (completions, commits), lets `sched` decide, and starts what it
+/// allows. A request leaves only after its attempt is durable; an answer is acted on only after its
+/// turn is durable.
 class Engine {
  public:
   /// `history` says what the ledger holds already.
@@ -77,6 +80,7 @@ class Engine {
   [[nodiscard]] RunStatus status() const;
 
  private:
+  friend class Dispatcher;
   class Core;
   std::unique_ptr<Core> core_;
 };

@@ -40,13 +40,15 @@ void Engine::Core::measure_reserve(OpenTrial& trial) {
   most.tokens = std::max(most.tokens, trial.reserve.tokens);
 }
 
-/// Sets the turn's reserve aside. False: the budget does not cover it now.
+/// Sets the turn's reserve aside. False: a budget does not cover it now.
 bool Engine::Core::fund(OpenTrial& trial) {
   CHECK(!trial.funded);
-  if (!budget_.covers(trial.reserve)) {
+  Budget& common = floor_.fund().budget;
+  if (!fund_.budget.covers(trial.reserve) || !common.covers(trial.reserve)) {
     return false;
   }
-  budget_.reserve(trial.reserve);
+  fund_.budget.reserve(trial.reserve);
+  common.reserve(trial.reserve);
   trial.funded = true;
   return true;
 }
@@ -54,42 +56,66 @@ bool Engine::Core::fund(OpenTrial& trial) {
 /// The attempt has ended, or the turn will not be asked: `used` takes the reserve's place.
 void Engine::Core::refund(OpenTrial& trial, const Funds& used) {
   CHECK(trial.funded);
-  budget_.settle(trial.reserve, used);
+  fund_.budget.settle(trial.reserve, used);
+  floor_.fund().budget.settle(trial.reserve, used);
   trial.funded = false;
   dialogue_refused_ = false;
 }
 
 /// The dialogue is expected to have so many turns still.
 void Engine::Core::expect(OpenTrial& trial, double turns) {
-  if (!budget_.is_limited()) {
+  Fund& common = floor_.fund();
+  if (!fund_.budget.is_limited() && !common.budget.is_limited()) {
     return;
   }
   const spec::Price& price = context_.topology->models[trial.model].price;
   const chat::Usage usage{.input = std::llround(trial.size.input),
                           .output = std::llround(trial.size.output)};
   const Funds guess{.cost = cost_of(price, usage), .tokens = usage.input + usage.output};
-  expected_ -= trial.expected;
+  const Funds before = trial.expected;
   trial.expected = models_[trial.model].turn_funds.of(turns, guess);
-  expected_ += trial.expected;
+  for (Fund* fund : {&fund_, &common}) {
+    fund->expected -= before;
+    fund->expected += trial.expected;
+  }
+}
+
+Funds Engine::Core::whole_dialogue(const ModelState& model) const {
+  return model.turn_funds.of(model.lengths.mean(), {});
 }
 
 /// One more dialogue, beside those that are open: only if all can be expected to end, with room for
 /// the reserve of their last request.
 bool Engine::Core::can_afford_dialogue(std::size_t model) {
-  if (!budget_.is_limited()) {
+  const Fund& common = floor_.fund();
+  if (!fund_.budget.is_limited() && !common.budget.is_limited()) {
     return true;
   }
   if (!parked_.empty()) {
     return false;
   }
   const ModelState& state = models_[model];
-  const Funds whole = state.turn_funds.of(state.lengths.mean(), {});
-  if (budget_.covers(state.reserve_max) &&
-      budget_.covers_in_expectation(expected_ + whole + state.reserve_max)) {
+  const Funds whole = whole_dialogue(state);
+  if (fund_.affords(whole, state.reserve_max) && common.affords(whole, state.reserve_max)) {
     return true;
   }
   dialogue_refused_ = true;
   return false;
+}
+
+/// What it has of its own would do; what other campaigns have set aside may come free.
+bool Engine::Core::may_be_funded_later() const {
+  if (floor_.fund().budget.reserved() == fund_.budget.reserved()) {
+    return false;
+  }
+  if (!parked_.empty()) {
+    return std::ranges::any_of(parked_, [this](const auto& parked) {
+      return fund_.budget.covers(open_[parked.second.value]->reserve);
+    });
+  }
+  return std::ranges::any_of(models_, [this](const ModelState& model) {
+    return model.unopened > 0 && fund_.affords(whole_dialogue(model), model.reserve_max);
+  });
 }
 
 void Engine::Core::park(sched::Ticket ticket) {
@@ -113,16 +139,19 @@ void Engine::Core::fund_parked() {
 /// Nothing can be sent any more, since the budget covers neither a turn of an open dialogue nor
 /// another dialogue. Only meaningful when nothing is in flight.
 bool Engine::Core::is_out_of_funds() const {
-  if (scheduler_.waiting() > 0) {
+  if (waiting() > 0 || may_be_funded_later()) {
     return false;
   }
   return !parked_.empty() || (open_count_ == 0 && dialogue_refused_);
 }
 
 std::string Engine::Core::funds_text() const {
-  const FundLimits& limits = budget_.limits();
-  const Funds& spent = budget_.spent();
-  std::string text = "the budget is used up:";
+  const bool is_own = fund_.budget.is_limited();
+  const Budget& budget = is_own ? fund_.budget : floor_.fund().budget;
+  const FundLimits& limits = budget.limits();
+  const Funds& spent = budget.spent();
+  std::string text =
+      is_own ? "the budget is used up:" : "the budget of all campaigns together is used up:";
   if (limits.cost.has_value()) {
     text += fmt::format(" ${:.4f} of ${:.4f}",
                         static_cast<double>(spent.cost) / 1e6,

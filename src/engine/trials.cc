@@ -133,63 +133,43 @@ base::Status Engine::Core::replay(OpenTrial& trial, const std::vector<ledger::St
   return {};
 }
 
-void Engine::Core::open_trials() {
-  if (counters_.draining) {
-    return;
-  }
-  for (std::size_t model = 0; model < models_.size(); ++model) {
-    if (models_[model].exhausted) {
-      continue;
-    }
-    std::size_t wanted = scheduler_.has_usable_route(model) ? scheduler_.wants_open(model) : 0;
-    while (wanted > 0 && open_count_ < options_.open_max && can_afford_dialogue(model) &&
-           open_next(model)) {
-      --wanted;
-    }
-  }
+bool Engine::Core::may_begin(std::size_t model) {
+  return models_[model].unopened > 0 && may_send() && !counters_.draining && !is_paused(model) &&
+         can_afford_dialogue(model);
 }
 
-bool Engine::Core::open_next(std::size_t model) {
-  const std::optional<spec::Trial> planned = next_trial(model);
-  if (!planned.has_value()) {
-    return false;
-  }
-  auto trial = make_trial(context_, *planned, stratum_of(*planned));
+void Engine::Core::open_next(std::size_t cell) {
+  const spec::Trial planned = next_trial(cell);
+  auto trial = make_trial(context_, planned, stratum_of(planned));
   trial->id = next_trial_id_++;
   append(ledger::TrialRecord{.id = trial->id,
                              .key = trial->key,
-                             .cell = context_.campaign->cells[planned->cell].id,
+                             .cell = context_.campaign->cells[cell].id,
                              .task = trial->task->id,
                              .task_type = std::string(suite::to_string(trial->task->type)),
-                             .repeat = planned->params.repeat});
+                             .repeat = planned.params.repeat});
   ++models_[trial->model].progress.running;
   make_ready(place(std::move(trial)));
-  return true;
 }
 
-/// The next trial of the cell that the scheduler names, so that the cells of a model end together;
-/// of its task types the longest, so that no long dialogue begins last.
-std::optional<spec::Trial> Engine::Core::next_trial(std::size_t model) {
-  const std::optional<std::size_t> cell = scheduler_.opens_next(model);
-  if (!cell.has_value()) {
-    models_[model].exhausted = true;
-    return std::nullopt;
-  }
+/// The next trial of the cell: of its task types the longest, so that no long dialogue begins last.
+spec::Trial Engine::Core::next_trial(std::size_t cell) {
   Stratum* longest = nullptr;
-  for (Stratum& stratum : strata_of(*cell)) {
+  for (Stratum& stratum : strata_of(cell)) {
     if (stratum.left > 0 && (longest == nullptr || turns_each(stratum) > turns_each(*longest))) {
       longest = &stratum;
     }
   }
   CHECK(longest != nullptr);
   Stratum& stratum = *longest;
-  while (history_.cells[*cell].is_begun(stratum.ordinal(stratum.next))) {
+  while (history_.cells[cell].is_begun(stratum.ordinal(stratum.next))) {
     ++stratum.next;
   }
   CHECK(stratum.next < stratum.rows);
   --stratum.left;
-  tell_backlog(*cell);
-  return context_.campaign->trial(*cell, stratum.ordinal(stratum.next++));
+  --models_[model_of(stratum)].unopened;
+  tell_backlog(cell);
+  return context_.campaign->trial(cell, stratum.ordinal(stratum.next++));
 }
 
 std::span<Stratum> Engine::Core::strata_of(std::size_t cell) {
@@ -212,6 +192,7 @@ void Engine::Core::add_strata(std::size_t index) {
     for (std::uint64_t row = 0; row < stratum.rows; ++row) {
       stratum.left += history_.cells[index].is_begun(stratum.ordinal(row)) ? 0U : 1U;
     }
+    models_[cell.model].unopened += stratum.left;
     models_[cell.model].lengths_by_type.try_emplace(stratum.type, kTurnsMax, prior);
   }
   tell_backlog(index);
@@ -226,26 +207,34 @@ std::size_t Engine::Core::model_of(const Stratum& stratum) const {
   return context_.campaign->cells[stratum.cell].model;
 }
 
+/// Nothing while none may begin: that is no claim on what others share.
 void Engine::Core::tell_backlog(std::size_t cell) {
   double dialogues = 0;
   double turns = 0;
-  for (const Stratum& stratum : strata_of(cell)) {
-    dialogues += static_cast<double>(stratum.left);
-    turns += static_cast<double>(stratum.left) * turns_each(stratum);
+  const std::size_t model = context_.campaign->cells[cell].model;
+  if (may_send() && !ended_ && !counters_.draining && !is_paused(model)) {
+    for (const Stratum& stratum : strata_of(cell)) {
+      dialogues += static_cast<double>(stratum.left);
+      turns += static_cast<double>(stratum.left) * turns_each(stratum);
+    }
   }
-  scheduler_.set_backlog(
-      context_.campaign->cells[cell].model,
-      cell,
+  scheduler().set_backlog(
+      model,
+      group_of(cell),
       {.dialogues = dialogues, .turns_each = dialogues > 0 ? turns / dialogues : 0});
 }
 
-sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
-  if (free_.empty()) {
-    free_.push_back({static_cast<std::uint32_t>(open_.size())});
-    open_.emplace_back();
+void Engine::Core::tell_backlogs() {
+  for (std::size_t cell = 0; cell < context_.campaign->cells.size(); ++cell) {
+    tell_backlog(cell);
   }
-  const sched::Ticket ticket = free_.back();
-  free_.pop_back();
+}
+
+sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
+  const sched::Ticket ticket = floor_.take_ticket(place_);
+  if (ticket.value >= open_.size()) {
+    open_.resize(ticket.value + std::size_t{1});
+  }
   trial->assignment.ticket = ticket;
   open_[ticket.value] = std::move(trial);
   ++open_count_;
@@ -296,15 +285,15 @@ double Engine::Core::turns_to_come(const OpenTrial& open) const {
 void Engine::Core::queue(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   open.stage = Stage::waiting;
-  scheduler_.add({.ticket = ticket,
-                  .model = open.model,
-                  .remaining_turns = turns_to_come(open),
-                  .input_tokens = open.size.input,
-                  .output_tokens = open.size.output,
-                  .max_output_tokens = open.size.max_output,
-                  .route_before = open.route_before,
-                  .group = open.cell},
-                 now());
+  scheduler().add({.ticket = ticket,
+                   .model = open.model,
+                   .remaining_turns = turns_to_come(open),
+                   .input_tokens = open.size.input,
+                   .output_tokens = open.size.output,
+                   .max_output_tokens = open.size.max_output,
+                   .route_before = open.route_before,
+                   .group = group_of(open.cell)},
+                  now());
 }
 
 /// The answer is durable: the dialogue goes on.
@@ -373,7 +362,7 @@ void Engine::Core::release(sched::Ticket ticket) {
   expect(trial(ticket), 0);
   CHECK(!trial(ticket).funded);
   open_[ticket.value].reset();
-  free_.push_back(ticket);
+  floor_.give_back(ticket);
   --open_count_;
 }
 

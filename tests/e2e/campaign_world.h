@@ -7,6 +7,7 @@
 #include "sortie/base/log.h"
 #include "sortie/base/scrubber.h"
 #include "sortie/dialogue/rules.h"
+#include "sortie/engine/dispatcher.h"
 #include "sortie/engine/engine.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
@@ -16,6 +17,7 @@
 #include "sortie/spec/load.h"
 #include "sortie/suite/suite.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -39,13 +41,24 @@ namespace sortie {
 
 namespace fs = std::filesystem;
 
-/// One world: files in memory, a ledger in a folder, providers that outlive restarts of the engine.
+/// One world: files in memory, a ledger in a folder per campaign, providers that outlive restarts
+/// of the engines.
 class World {
  public:
   World(const std::string& endpoints, const std::string& campaign, const std::string& providers)
-      : suite_(suite::Suite::pilot().value()), rules_(suite_), directory_(make_directory()) {
+      : World(endpoints, std::vector{campaign}, providers) {}
+
+  /// Campaigns that run beside each other, with run_together().
+  World(const std::string& endpoints,
+        const std::vector<std::string>& campaigns,
+        const std::string& providers)
+      : suite_(suite::Suite::pilot().value()), rules_(suite_) {
     topology_ = must(spec::parse_endpoints(endpoints, "endpoints.yaml"));
-    campaign_ = must(spec::parse_campaign(campaign, "campaign.yaml", suite_, topology_));
+    for (const std::string& campaign : campaigns) {
+      campaigns_.push_back(
+          must(spec::parse_campaign(campaign, "campaign.yaml", suite_, topology_)));
+      directories_.push_back(make_directory());
+    }
     const sim::Profile profile = must(sim::parse_profile("providers.yaml", providers));
     for (const sim::ProviderProfile& provider : profile.providers) {
       providers_.push_back(
@@ -63,111 +76,80 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  ~World() { fs::remove_all(directory_); }
+  ~World() {
+    for (const fs::path& directory : directories_) {
+      fs::remove_all(directory);
+    }
+  }
 
   struct Outcome {
     engine::RunEnd end = engine::RunEnd::failed;
     std::string message;
     base::Duration elapsed{};
     engine::RunStatus status;
+    bool ended = false;  // false: it was killed
   };
+
+  using Engines = std::vector<engine::Engine*>;
 
   /// Runs or continues the campaign. `disturb` is called with the engine and the loop after the
   /// start.
-  Outcome run(engine::EngineOptions options = {},
+  Outcome run(const engine::EngineOptions& options = {},
               const std::function<void(engine::Engine&, aio::Loop&)>& disturb = {}) {
     const auto loop = aio::Loop::virtual_time();
-    sim::SimTransport transport(*loop);
-    for (const auto& provider : providers_) {
-      transport.add(*provider);
-    }
-    engine::Engine* running = nullptr;
-    auto ledger = must(ledger::Ledger::open(directory_.string(),
-                                            {.mode = ledger::CommitMode::inline_},
-                                            [&](base::Result<ledger::Sequence> outcome) {
-                                              if (running != nullptr) {
-                                                running->committed(std::move(outcome));
-                                              }
-                                            }));
-    auto reader = must(ledger::Reader::open(directory_.string()));
-    const auto log = base::Log::discard();
-    const base::Scrubber scrubber;
-    const engine::RunContext context{.suite = &suite_,
-                                     .rules = &rules_,
-                                     .topology = &topology_,
-                                     .campaign = &campaign_,
-                                     .secrets = &secrets_};
-    engine::Engine engine(context,
-                          {.loop = loop.get(),
-                           .transport = &transport,
-                           .ledger = ledger.get(),
-                           .reader = reader.get(),
-                           .log = log.get(),
-                           .scrubber = &scrubber},
-                          options,
-                          must(engine::read_history(context, *reader, options.retry_losses)));
-    running = &engine;
-    Outcome outcome;
-    const base::Instant begin = loop->now();
-    bool ended = false;
-    engine.start([&](engine::RunResult result) {
-      ended = true;
-      outcome.end = result.end;
-      outcome.message = result.message;
-      outcome.elapsed = loop->now() - begin;
-      loop->stop();
-    });
-    if (disturb) {
-      disturb(engine, *loop);
-    }
-    loop->run();
-    EXPECT_TRUE(ended) << "the loop ran dry before the run ended";
-    outcome.status = engine.status();
-    return outcome;
+    std::vector<Outcome> outcomes =
+        play(*loop, nullptr, options, [&](const Engines& engines, aio::Loop& of_all) {
+          if (disturb) {
+            disturb(*engines.front(), of_all);
+          }
+        });
+    EXPECT_TRUE(outcomes.front().ended) << "the loop ran dry before the run ended";
+    return std::move(outcomes.front());
+  }
+
+  /// The same for all campaigns, in one process. A loop that `disturb` stops is a process that was
+  /// killed.
+  std::vector<Outcome> run_together(
+      const engine::EngineOptions& options = {},
+      const std::function<void(const Engines&, aio::Loop&)>& disturb = {},
+      const engine::FundLimits& funds = {}) {
+    const auto loop = aio::Loop::virtual_time();
+    engine::Dispatcher dispatcher(
+        topology_,
+        *loop,
+        {.scheduling = options.scheduling, .open_max = options.open_max, .funds = funds});
+    return play(*loop, &dispatcher, options, disturb);
   }
 
   /// The scored table as text: equal tables have equal bytes.
-  std::string table() {
-    auto reader = must(ledger::Reader::open(directory_.string()));
-    return json::to_text(analysis::to_json(must(analysis::summarize(*reader))));
+  std::string table(std::size_t campaign = 0) {
+    return json::to_text(analysis::to_json(must(analysis::summarize(*reader(campaign)))));
   }
 
-  std::unique_ptr<ledger::Reader> reader() {
-    return must(ledger::Reader::open(directory_.string()));
+  std::unique_ptr<ledger::Reader> reader(std::size_t campaign = 0) {
+    return must(ledger::Reader::open(directories_[campaign].string()));
   }
 
-  std::int64_t count(const std::string& sql) { return must(reader()->count(sql)); }
+  std::int64_t count(const std::string& sql, std::size_t campaign = 0) {
+    return must(reader(campaign)->count(sql));
+  }
 
   void expect_sound() {
-    auto reader = must(ledger::Reader::open(directory_.string()));
-    for (const ledger::Check& check : must(ledger::verify(*reader))) {
-      EXPECT_TRUE(check.ok) << check.name << ": " << check.detail;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+      for (const ledger::Check& check : must(ledger::verify(*reader(i)))) {
+        EXPECT_TRUE(check.ok) << check.name << ": " << check.detail;
+      }
     }
   }
 
   /// Every request that the provider saw is an attempt, one to one, and ended attempts
   /// agree on tokens.
   void expect_bill_agrees() {
-    auto reader = must(ledger::Reader::open(directory_.string()));
     std::map<std::string, std::pair<std::int64_t, std::int64_t>>
         attempts;  // identity → tokens; -1: unknown
-    EXPECT_TRUE(reader
-                    ->scan("SELECT lower(hex(t.key)) || '/' || a.turn || '/' || a.number, "
-                           "e.input_tokens, e.output_tokens "
-                           "FROM attempt AS a JOIN trial AS t ON t.id = a.trial "
-                           "LEFT JOIN attempt_end AS e ON e.attempt = a.id",
-                           [&](std::span<const ledger::Cell> row) {
-                             const bool known = !std::holds_alternative<std::monostate>(row[1]);
-                             EXPECT_TRUE(
-                                 attempts
-                                     .emplace(analysis::text_of(row[0]),
-                                              known ? std::pair(analysis::int_of(row[1]),
-                                                                analysis::int_of(row[2]))
-                                                    : std::pair<std::int64_t, std::int64_t>(-1, -1))
-                                     .second);
-                             return true;
-                           })
-                    .has_value());
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+      add_attempts(i, attempts);
+    }
     std::set<std::string> seen;
     for (const auto& provider : providers_) {
       for (const sim::AuditEntry& entry : provider->audit().entries()) {
@@ -186,9 +168,105 @@ class World {
 
   sim::SimulatedProvider& provider(std::size_t i) { return *providers_[i]; }
 
-  spec::Campaign& campaign() { return campaign_; }
+  spec::Campaign& campaign() { return campaigns_.front(); }
 
  private:
+  /// What one campaign needs in one process.
+  struct Seat {
+    std::unique_ptr<ledger::Ledger> ledger;
+    std::unique_ptr<ledger::Reader> reader;
+    std::unique_ptr<engine::Engine> engine;
+  };
+
+  std::vector<Outcome> play(aio::Loop& loop,
+                            engine::Dispatcher* dispatcher,
+                            const engine::EngineOptions& options,
+                            const std::function<void(const Engines&, aio::Loop&)>& disturb) {
+    sim::SimTransport transport(loop);
+    for (const auto& provider : providers_) {
+      transport.add(*provider);
+    }
+    const auto log = base::Log::discard();
+    const base::Scrubber scrubber;
+    std::vector<Seat> seats(campaigns_.size());
+    Engines engines;
+    for (std::size_t i = 0; i < seats.size(); ++i) {
+      Seat& seat = seats[i];
+      seat.ledger = must(ledger::Ledger::open(directories_[i].string(),
+                                              {.mode = ledger::CommitMode::inline_},
+                                              [&seat](base::Result<ledger::Sequence> outcome) {
+                                                if (seat.engine != nullptr) {
+                                                  seat.engine->committed(std::move(outcome));
+                                                }
+                                              }));
+      seat.reader = reader(i);
+      const engine::RunContext context{.suite = &suite_,
+                                       .rules = &rules_,
+                                       .topology = &topology_,
+                                       .campaign = &campaigns_[i],
+                                       .secrets = &secrets_};
+      seat.engine = std::make_unique<engine::Engine>(
+          context,
+          engine::EngineParts{.loop = &loop,
+                              .dispatcher = dispatcher,
+                              .transport = &transport,
+                              .ledger = seat.ledger.get(),
+                              .reader = seat.reader.get(),
+                              .log = log.get(),
+                              .scrubber = &scrubber},
+          options,
+          must(engine::read_history(context, *seat.reader, options.retry_losses)));
+      engines.push_back(seat.engine.get());
+    }
+    std::vector<Outcome> outcomes(seats.size());
+    const base::Instant begin = loop.now();
+    std::size_t running = seats.size();
+    for (std::size_t i = 0; i < seats.size(); ++i) {
+      engines[i]->start([&, i](engine::RunResult result) {
+        outcomes[i] = {.end = result.end,
+                       .message = result.message,
+                       .elapsed = loop.now() - begin,
+                       .status = {},
+                       .ended = true};
+        if (--running == 0) {
+          loop.stop();
+        }
+      });
+    }
+    if (disturb) {
+      disturb(engines, loop);
+    }
+    loop.run();
+    for (std::size_t i = 0; i < seats.size(); ++i) {
+      outcomes[i].status = engines[i]->status();
+    }
+    for (Seat& seat : seats) {
+      seat.engine.reset();  // before what its ledger says last
+    }
+    return outcomes;
+  }
+
+  void add_attempts(std::size_t campaign,
+                    std::map<std::string, std::pair<std::int64_t, std::int64_t>>& attempts) {
+    EXPECT_TRUE(reader(campaign)
+                    ->scan("SELECT lower(hex(t.key)) || '/' || a.turn || '/' || a.number, "
+                           "e.input_tokens, e.output_tokens "
+                           "FROM attempt AS a JOIN trial AS t ON t.id = a.trial "
+                           "LEFT JOIN attempt_end AS e ON e.attempt = a.id",
+                           [&](std::span<const ledger::Cell> row) {
+                             const bool known = !std::holds_alternative<std::monostate>(row[1]);
+                             EXPECT_TRUE(
+                                 attempts
+                                     .emplace(analysis::text_of(row[0]),
+                                              known ? std::pair(analysis::int_of(row[1]),
+                                                                analysis::int_of(row[2]))
+                                                    : std::pair<std::int64_t, std::int64_t>(-1, -1))
+                                     .second);
+                             return true;
+                           })
+                    .has_value());
+  }
+
   template <class T>
   static T must(base::Result<T> result) {
     if (!result.has_value()) {
@@ -206,9 +284,9 @@ class World {
 
   suite::Suite suite_;
   dialogue::Rules rules_;
-  fs::path directory_;
+  std::vector<fs::path> directories_;
   spec::Topology topology_;
-  spec::Campaign campaign_;
+  std::vector<spec::Campaign> campaigns_;
   std::vector<std::unique_ptr<sim::SimulatedProvider>> providers_;
   std::vector<std::vector<base::Secret>> secrets_;
 };
