@@ -27,13 +27,18 @@ base::Status take(const std::string& text,
 
 }  // namespace
 
-base::Result<spec::Budget> BudgetOptions::budget(const spec::Topology& topology,
-                                                 const spec::Campaign& campaign) const {
+base::Result<spec::Budget> BudgetOptions::given() const {
   spec::Budget given;
   TRY(take(max_cost, "--max-cost", spec::parse_cost, given.max_cost_usd));
   TRY(take(max_tokens, "--max-tokens", spec::parse_tokens, given.max_tokens));
   TRY(take(deadline, "--deadline", spec::parse_deadline, given.deadline));
-  const spec::Budget budget = spec::merged(given, campaign.budget);
+  return given;
+}
+
+base::Result<spec::Budget> BudgetOptions::budget(const spec::Topology& topology,
+                                                 const spec::Campaign& campaign) const {
+  TRY_ASSIGN(const spec::Budget flags, given());
+  const spec::Budget budget = spec::merged(flags, campaign.budget);
   if (budget.max_cost_usd.has_value()) {
     TRY(spec::check_prices(topology, campaign));
   }

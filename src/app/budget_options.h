@@ -17,6 +17,9 @@ struct BudgetOptions {
   std::string max_tokens;
   std::string deadline;
 
+  /// These alone.
+  [[nodiscard]] base::Result<spec::Budget> given() const;
+
   /// These over the campaign file's, with the prices that a budget in dollars needs.
   [[nodiscard]] base::Result<spec::Budget> budget(const spec::Topology& topology,
                                                   const spec::Campaign& campaign) const;

@@ -32,6 +32,66 @@ base::Result<std::unique_ptr<CampaignSetup>> load_setup(const std::string& campa
   return setup;
 }
 
+engine::RunContext CampaignSet::context(std::size_t campaign) const {
+  const CampaignSetup& setup = *campaigns[campaign];
+  return {.suite = &setup.suite,
+          .rules = setup.rules.get(),
+          .topology = &topology,
+          .campaign = &setup.campaign,
+          .secrets = &secrets};
+}
+
+base::Result<std::unique_ptr<CampaignSet>> load_set(const std::vector<std::string>& campaign_paths,
+                                                    const spec::CampaignOverrides& overrides) {
+  auto set = std::make_unique<CampaignSet>();
+  std::vector<const spec::Topology*> topologies;
+  std::vector<const spec::Campaign*> campaigns;
+  for (const std::string& path : campaign_paths) {
+    TRY_ASSIGN(auto setup, load_setup(path, overrides));
+    topologies.push_back(&setup->topology);
+    campaigns.push_back(&setup->campaign);
+    set->campaigns.push_back(std::move(setup));
+  }
+  TRY(spec::check_guarantees(campaigns));
+  TRY_ASSIGN(spec::MergedTopology merged, spec::merge_topologies(topologies));
+  set->topology = std::move(merged.topology);
+  set->places = std::move(merged.places);
+  for (std::size_t i = 0; i < set->campaigns.size(); ++i) {
+    spec::move_to(set->places[i], set->campaigns[i]->campaign);
+  }
+  return set;
+}
+
+base::Status resolve_secrets(CampaignSet& set) {
+  for (const spec::Endpoint& endpoint : set.topology.endpoints) {
+    set.secrets.emplace_back(endpoint.keys.size());
+  }
+  for (std::size_t i = 0; i < set.campaigns.size(); ++i) {
+    CampaignSetup& setup = *set.campaigns[i];
+    const spec::MergedPlaces& places = set.places[i];
+    const std::vector<bool> of_all = models_used(set.topology, setup.campaign);
+    std::vector<bool> used;
+    for (const std::size_t model : places.models) {
+      used.push_back(of_all[model]);
+    }
+    const auto for_each_key = [&](const auto& action) {
+      for (std::size_t e = 0; e < places.keys.size(); ++e) {
+        for (std::size_t k = 0; k < places.keys[e].size(); ++k) {
+          action(setup.secrets[e][k], set.secrets[places.endpoints[e]][places.keys[e][k]]);
+        }
+      }
+    };
+    setup.secrets.clear();
+    for (const std::vector<std::size_t>& keys : places.keys) {
+      setup.secrets.emplace_back(keys.size());
+    }
+    for_each_key([](base::Secret& own, const base::Secret& common) { own = common; });
+    TRY(resolve_secrets(setup.topology, used, setup.secrets, set.scrubber));
+    for_each_key([](const base::Secret& own, base::Secret& common) { common = own; });
+  }
+  return {};
+}
+
 std::vector<bool> models_used(const spec::Topology& topology, const spec::Campaign& campaign) {
   std::vector<bool> used(topology.models.size());
   for (const spec::Cell& cell : campaign.cells) {
@@ -44,9 +104,9 @@ base::Status resolve_secrets(const spec::Topology& topology,
                              const std::vector<bool>& used,
                              std::vector<std::vector<base::Secret>>& secrets,
                              base::Scrubber& scrubber) {
-  secrets.clear();
-  for (const spec::Endpoint& endpoint : topology.endpoints) {
-    secrets.emplace_back(endpoint.keys.size());
+  secrets.resize(topology.endpoints.size());
+  for (std::size_t i = 0; i < secrets.size(); ++i) {
+    secrets[i].resize(topology.endpoints[i].keys.size());
   }
   for (const spec::Route& route : topology.routes) {
     if (!used.empty() && !used[route.model]) {

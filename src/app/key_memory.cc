@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -48,6 +49,16 @@ std::vector<LimitedPool> pools_of(const spec::Topology& topology, const Secrets&
   return pools;
 }
 
+/// Does the file whose parts these are declare this key of the merged topology?
+bool declares(const spec::MergedPlaces& places, std::size_t endpoint, std::size_t key) {
+  const auto found = std::ranges::find(places.endpoints, endpoint);
+  if (found == places.endpoints.end()) {
+    return false;
+  }
+  const auto& keys = places.keys[static_cast<std::size_t>(found - places.endpoints.begin())];
+  return std::ranges::find(keys, key) != keys.end();
+}
+
 quota::Limit limit_of(const ledger::RememberedLimit& known) {
   quota::Limit limit;
   limit.quota = known.value;
@@ -78,6 +89,49 @@ std::string fingerprint_of(const spec::Endpoint& endpoint, const base::Secret& s
   return secret.fingerprint();
 }
 
+base::Status check_key_names(const CampaignSet& set) {
+  struct Named {
+    std::size_t endpoint = 0;
+    std::size_t key = 0;
+  };
+
+  std::map<std::string, Named> first;  // by fingerprint
+  for (const spec::MergedPlaces& places : set.places) {
+    for (std::size_t i = 0; i < places.endpoints.size(); ++i) {
+      const std::size_t e = places.endpoints[i];
+      const spec::Endpoint& endpoint = set.topology.endpoints[e];
+      for (const std::size_t k : places.keys[i]) {
+        if (set.secrets[e][k].empty()) {
+          continue;
+        }
+        const auto [known, is_new] = first.try_emplace(fingerprint_of(endpoint, set.secrets[e][k]),
+                                                       Named{.endpoint = e, .key = k});
+        const Named& before = known->second;
+        if (is_new || declares(places, before.endpoint, before.key)) {
+          continue;
+        }
+        const spec::Endpoint& other = set.topology.endpoints[before.endpoint];
+        const spec::Position& here = endpoint.keys[k].secret.where;
+        const spec::Position& there = other.keys[before.key].secret.where;
+        return base::bad_input(
+            fmt::format("{}:{}:{}: {}/{} is the key that {}:{}:{} calls {}/{}; under two names its "
+                        "limits would count twice: call endpoint and key alike in both files",
+                        here.file,
+                        here.line,
+                        here.column,
+                        endpoint.name,
+                        endpoint.keys[k].name,
+                        there.file,
+                        there.line,
+                        there.column,
+                        other.name,
+                        other.keys[before.key].name));
+      }
+    }
+  }
+  return {};
+}
+
 base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topology,
                                                       const Secrets& secrets,
                                                       const std::string& run,
@@ -100,8 +154,10 @@ base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topo
         base::Error error = std::move(lock).error();
         if (error.code == base::ErrorCode::locked) {
           error.message +=
-              "; two runs that do not know of each other exceed its limits. Wait for that run, or "
-              "give each a part of the limits and use --share-key";
+              "; two runs that do not know of each other exceed its limits. Run both in one "
+              "process "
+              "that shares them (stop that one, then: sortie run A B), wait for it, or give each a "
+              "part of the limits and use --share-key";
         }
         return std::unexpected(std::move(error));
       }
@@ -113,10 +169,11 @@ base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topo
 
 base::Status remember_limits(const spec::Topology& topology,
                              const Secrets& secrets,
-                             const engine::RunStatus& status) {
+                             const std::vector<engine::LimitUse>& in_force,
+                             base::WallTime now) {
   const std::vector<LimitedPool> pools = pools_of(topology, secrets);
   std::vector<ledger::RememberedLimit> limits;
-  for (const engine::LimitUse& use : status.limits) {
+  for (const engine::LimitUse& use : in_force) {
     const auto pool = std::ranges::find(pools, use.domain, &LimitedPool::name);
     if (!use.learned || pool == pools.end()) {
       continue;
@@ -132,7 +189,7 @@ base::Status remember_limits(const spec::Topology& topology,
                         .value = use.limit.quota,
                         .window_seconds = base::seconds(use.limit.window),
                         .confidence = use.confidence,
-                        .at = status.at});
+                        .at = now});
     }
   }
   if (limits.empty()) {

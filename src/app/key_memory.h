@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/app/campaign_setup.h"
 #include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 #include "sortie/engine/status.h"
@@ -27,16 +28,21 @@ using Secrets = std::vector<std::vector<base::Secret>>;
 [[nodiscard]] std::string fingerprint_of(const spec::Endpoint& endpoint,
                                          const base::Secret& secret);
 
+/// Refuses a key that stands under two names in different files of the set: each name has limits of
+/// its own, so they would count twice. Error: both places.
+[[nodiscard]] base::Status check_key_names(const CampaignSet& set);
+
 /// Takes the lock of every key. Errors: locked, with who holds it and what to do.
 [[nodiscard]] base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topology,
                                                                     const Secrets& secrets,
                                                                     const std::string& run,
                                                                     base::WallTime now);
 
-/// Writes the learned limits of `status`, each under the keys that drain its domain.
+/// Writes the learned ones of these limits, each under the keys that drain its domain.
 [[nodiscard]] base::Status remember_limits(const spec::Topology& topology,
                                            const Secrets& secrets,
-                                           const engine::RunStatus& status);
+                                           const std::vector<engine::LimitUse>& in_force,
+                                           base::WallTime now);
 
 /// Newest first; one per domain of `topology` and kind.
 [[nodiscard]] base::Result<std::vector<ledger::RememberedLimit>> recall_limits(

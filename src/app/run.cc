@@ -1,28 +1,25 @@
 #include "sortie/aio/loop.h"
 #include "sortie/aio/signals.h"
-#include "sortie/analysis/declared.h"
-#include "sortie/analysis/summary.h"
 #include "sortie/app/budget_options.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
 #include "sortie/app/key_memory.h"
+#include "sortie/app/run_ending.h"
 #include "sortie/app/run_options.h"
-#include "sortie/base/log.h"
-#include "sortie/engine/engine.h"
+#include "sortie/app/run_session.h"
+#include "sortie/base/text.h"
+#include "sortie/engine/dispatcher.h"
 #include "sortie/http/curl_transport.h"
-#include "sortie/ledger/ledger.h"
-#include "sortie/ledger/reader.h"
-#include "sortie/monitor/control_server.h"
-#include "sortie/monitor/details.h"
-#include "sortie/monitor/status_json.h"
+#include "sortie/ledger/lock.h"
 #include "sortie/monitor/terminal.h"
-#include "sortie/suite/suite_text.h"
+#include "sortie/spec/budget.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,14 +27,13 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 namespace sortie::app {
 
 namespace {
 
 struct RunOptions {
-  std::string campaign;
+  std::vector<std::string> campaigns;
   SelectionOptions selection;
   BudgetOptions budget;
   std::size_t in_flight_max = 0;
@@ -60,294 +56,236 @@ std::string directory_of(const RunOptions& options, const spec::Campaign& campai
   return directory;
 }
 
-void append_manifest(ledger::Ledger& ledger, const CampaignSetup& setup) {
-  const std::int64_t generation = ledger.next_generation();
-  std::vector<std::pair<std::string, std::string>> entries = {
-      {"sortie", SORTIE_VERSION},
-      {"campaign", setup.campaign.name},
-      {"campaign_file_hash", setup.campaign.file_hash.hex()},
-      {"campaign_text", setup.campaign.text},
-      {"endpoints_file_hash", setup.topology.file_hash.hex()},
-      {"endpoints_text", setup.topology.text},
-      {"suite", setup.suite.name()},
-      {"seed", fmt::to_string(setup.campaign.seed)},
-      {analysis::kDeclaredEntry, analysis::declared_text(setup.campaign, setup.topology)},
-      {"world_version", setup.suite.catalog().version().hex()},
-      {"dialogue_version", setup.rules->version().hex()},
-  };
-  if (!setup.suite.built_in()) {
-    // The folder may change or go: the run keeps what it was.
-    entries.emplace_back("suite_text", suite::suite_text(setup.suite));
+/// Each campaign has a run directory of its own.
+base::Result<std::vector<std::string>> directories_of(const RunOptions& options,
+                                                      const CampaignSet& set) {
+  if (set.campaigns.size() > 1 && !options.selection.directory.empty()) {
+    return base::bad_input(
+        "--dir names one run directory, and these are several campaigns; each gets runs/NAME");
   }
-  for (const auto& [name, value] : entries) {
-    ledger.append(ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
+  std::vector<std::string> directories;
+  for (std::size_t i = 0; i < set.campaigns.size(); ++i) {
+    std::string directory = directory_of(options, set.campaigns[i]->campaign);
+    const auto same = std::ranges::find(directories, directory);
+    if (same != directories.end()) {
+      return base::bad_input(fmt::format(
+          "{} and {} are both named '{}', so both would write to {}; give one another name:",
+          options.campaigns[static_cast<std::size_t>(same - directories.begin())],
+          options.campaigns[i],
+          set.campaigns[i]->campaign.name,
+          directory));
+    }
+    directories.push_back(std::move(directory));
   }
+  return directories;
 }
 
-/// One run in this process: owns every part and joins them.
-class RunSession {
+engine::FundLimits funds_of(const spec::Budget& budget) {
+  engine::FundLimits funds;
+  if (budget.max_cost_usd.has_value()) {
+    funds.cost = std::llround(*budget.max_cost_usd * 1e6);
+  }
+  funds.tokens = budget.max_tokens;
+  return funds;
+}
+
+/// What flags and files allow. One campaign: the flags win over its file. Several: the flags hold
+/// for all together, beside what each file says of its own.
+struct Budgets {
+  spec::Budget common;            // of several campaigns; else empty
+  std::vector<spec::Budget> own;  // by campaign
+  std::optional<base::WallTime> deadline_of_all;
+
+  static base::Result<Budgets> of(const RunOptions& options,
+                                  const CampaignSet& set,
+                                  base::WallTime now) {
+    Budgets budgets;
+    TRY_ASSIGN(const spec::Budget given, options.budget.given());
+    const bool several = set.campaigns.size() > 1;
+    for (const auto& setup : set.campaigns) {
+      const spec::Budget& file = setup->campaign.budget;
+      budgets.own.push_back(several ? file : spec::merged(given, file));
+      if (budgets.own.back().max_cost_usd.has_value() || given.max_cost_usd.has_value()) {
+        TRY(spec::check_prices(set.topology, setup->campaign));
+      }
+    }
+    if (several) {
+      budgets.common = given;
+      if (given.deadline.has_value()) {
+        budgets.deadline_of_all = spec::end_of(*given.deadline, now);
+      }
+    }
+    return budgets;
+  }
+
+  [[nodiscard]] std::optional<base::WallTime> deadline(std::size_t campaign,
+                                                       base::WallTime now) const {
+    const auto& own_deadline = own[campaign].deadline;
+    if (!own_deadline.has_value()) {
+      return deadline_of_all;
+    }
+    const base::WallTime end = spec::end_of(*own_deadline, now);
+    return std::min(end, deadline_of_all.value_or(end));
+  }
+};
+
+/// The campaigns of this process: owns what they have in common, and their sessions.
+class RunGroup {
  public:
-  RunSession(const RunOptions& options, std::unique_ptr<CampaignSetup> setup)
-      : options_(options), setup_(std::move(setup)), loop_(aio::Loop::real()) {}
+  RunGroup(const RunOptions& options, std::unique_ptr<CampaignSet> set)
+      : options_(options), set_(std::move(set)), loop_(aio::Loop::real()) {}
 
   base::Status open() {
-    directory_ = directory_of(options_, setup_->campaign);
-    TRY_ASSIGN(const spec::Budget budget,
-               options_.budget.budget(setup_->topology, setup_->campaign));
-    TRY(resolve_secrets(setup_->topology,
-                        models_used(setup_->topology, setup_->campaign),
-                        setup_->secrets,
-                        setup_->scrubber));
-    TRY_ASSIGN(ledger_,
-               ledger::Ledger::open(directory_, {}, [this](base::Result<ledger::Sequence> outcome) {
-                 if (engine_ != nullptr) {
-                   engine_->committed(std::move(outcome));
-                 }
-               }));
-    // After the run's own lock: who starts a run twice is told so.
+    const base::WallTime now = loop_->clock().wall();
+    TRY_ASSIGN(const std::vector<std::string> directories, directories_of(options_, *set_));
+    TRY_ASSIGN(const Budgets budgets, Budgets::of(options_, *set_, now));
+    TRY(resolve_secrets(*set_));
+    TRY(check_key_names(*set_));
+    transport_ = std::make_unique<http::CurlTransport>(*loop_, http::CurlTransport::Options{});
+    dispatcher_ = std::make_unique<engine::Dispatcher>(
+        set_->topology, *loop_, dispatcher_options(budgets.common));
+    const RunFloor floor{.set = set_.get(),
+                         .loop = loop_.get(),
+                         .transport = transport_.get(),
+                         .dispatcher = dispatcher_.get()};
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+      sessions_.push_back(std::make_unique<RunSession>(floor, i, directories[i]));
+      TRY(sessions_.back()->open_ledger());
+    }
     if (!options_.share_key) {
       TRY_ASSIGN(key_locks_,
-                 lock_keys(setup_->topology, setup_->secrets, directory_, loop_->clock().wall()));
+                 lock_keys(set_->topology, set_->secrets, base::join(directories, " and "), now));
     }
-    TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
-    TRY_ASSIGN(auto history,
-               engine::read_history(setup_->context(), *reader_, options_.retry_losses));
-    TRY_ASSIGN(log_,
-               base::Log::open({.path = (std::filesystem::path(directory_) / "log.jsonl").string()},
-                               setup_->scrubber));
-    transport_ = std::make_unique<http::CurlTransport>(*loop_, http::CurlTransport::Options{});
-    engine::EngineOptions engine_options;
-    engine_options.scheduling.in_flight_max = options_.in_flight_max;
-    engine_options.scheduling.seed = setup_->campaign.seed;
-    engine_options.patience = base::from_seconds(options_.patience_minutes * 60);
-    engine_options.retry_losses = options_.retry_losses;
-    engine_options.open_max = options_.open_max;
-    set_budget(budget, engine_options);
-    // Without it learning begins anew: no reason to stop.
-    if (const auto remembered = recall_limits(setup_->topology, setup_->secrets)) {
-      engine_options.scheduling.remembered = memory_of(*remembered);
+    for (std::size_t i = 0; i < sessions_.size(); ++i) {
+      engine::EngineOptions engine_options;
+      engine_options.patience = base::from_seconds(options_.patience_minutes * 60);
+      engine_options.retry_losses = options_.retry_losses;
+      engine_options.funds = funds_of(budgets.own[i]);
+      engine_options.deadline = budgets.deadline(i, now);
+      TRY(sessions_[i]->open(engine_options));
     }
-    engine_ = std::make_unique<engine::Engine>(setup_->context(),
-                                               engine::EngineParts{.loop = loop_.get(),
-                                                                   .transport = transport_.get(),
-                                                                   .ledger = ledger_.get(),
-                                                                   .reader = reader_.get(),
-                                                                   .log = log_.get(),
-                                                                   .scrubber = &setup_->scrubber},
-                                               engine_options,
-                                               std::move(history));
-    append_manifest(*ledger_, *setup_);
-    listen();
     return {};
   }
 
-  engine::RunResult run() {
+  void run() {
     aio::Loop::Work work(*loop_);
-    monitor::Terminal terminal(*loop_, stderr, [this] { return engine_->status(); });
+    monitor::Terminal terminal(*loop_, stderr, [this] { return statuses(); });
     const aio::SignalWatch signals(*loop_, [this](int count) {
-      if (count == 1) {
-        engine_->request_stop();
-        return;
+      for (const auto& session : sessions_) {
+        count == 1 ? session->request_stop() : session->save();
       }
-      // What has arrived is committed; nothing else is waited for.
-      static_cast<void>(ledger_->flush());
-      std::_Exit(kInterrupted);
+      if (count > 1) {
+        std::_Exit(kInterrupted);
+      }
     });
-    std::optional<engine::RunResult> result;
-    engine_->start([&](engine::RunResult ended) {
-      result = std::move(ended);
-      loop_->stop();
-    });
+    std::size_t running = sessions_.size();
+    for (const auto& session : sessions_) {
+      session->start([this, &running] {
+        if (--running == 0) {
+          loop_->stop();
+        }
+      });
+    }
     if (!options_.quiet) {
       terminal.start();
     }
-    if (!result.has_value()) {
+    if (running > 0) {
       loop_->run();
     }
     terminal.stop();
-    control_.reset();
+    for (const auto& session : sessions_) {
+      session->stop_listening();
+    }
     remember();
     work.release();
-    return result.value_or(
-        engine::RunResult{.end = engine::RunEnd::failed, .message = "the loop ended early"});
   }
 
-  [[nodiscard]] base::Result<analysis::Summary> summary() { return analysis::summarize(*reader_); }
-
-  [[nodiscard]] const std::string& directory() const { return directory_; }
-
-  [[nodiscard]] engine::RunStatus status() const { return engine_->status(); }
+  [[nodiscard]] base::Result<std::vector<RunOutcome>> outcomes() {
+    std::vector<RunOutcome> outcomes;
+    for (const auto& session : sessions_) {
+      TRY_ASSIGN(analysis::Summary summary, session->summary());
+      outcomes.push_back({.directory = session->directory(),
+                          .result = session->result(),
+                          .status = session->status(),
+                          .summary = std::move(summary)});
+    }
+    return outcomes;
+  }
 
  private:
-  void set_budget(const spec::Budget& budget, engine::EngineOptions& options) {
-    if (budget.max_cost_usd.has_value()) {
-      options.funds.cost = std::llround(*budget.max_cost_usd * 1e6);
+  [[nodiscard]] engine::DispatcherOptions dispatcher_options(const spec::Budget& common) const {
+    engine::DispatcherOptions options;
+    options.scheduling.in_flight_max = options_.in_flight_max;
+    options.scheduling.seed = set_->campaigns.front()->campaign.seed;
+    options.open_max = options_.open_max;
+    options.funds = funds_of(common);
+    // Without it learning begins anew: no reason to stop.
+    if (const auto remembered = recall_limits(set_->topology, set_->secrets)) {
+      options.scheduling.remembered = memory_of(*remembered);
     }
-    options.funds.tokens = budget.max_tokens;
-    if (budget.deadline.has_value()) {
-      options.deadline = spec::end_of(*budget.deadline, loop_->clock().wall());
+    return options;
+  }
+
+  [[nodiscard]] std::vector<engine::RunStatus> statuses() const {
+    std::vector<engine::RunStatus> statuses;
+    for (const auto& session : sessions_) {
+      statuses.push_back(session->status());
     }
+    return statuses;
   }
 
   /// For the next run and for plans. A memory that cannot be written loses only time.
   void remember() {
-    const base::Status kept = remember_limits(setup_->topology, setup_->secrets, engine_->status());
+    const base::Status kept = remember_limits(
+        set_->topology, set_->secrets, dispatcher_->limits(), loop_->clock().wall());
     if (!kept.has_value()) {
-      log_->warning("limits_not_remembered", {{"message", kept.error().message}});
+      sessions_.front()->log().warning("limits_not_remembered",
+                                       {{"message", kept.error().message}});
     }
-  }
-
-  /// A run without its socket cannot be steered, but it can go on.
-  void listen() {
-    auto control = monitor::ControlServer::listen(
-        *loop_,
-        directory_,
-        {.status = [this] { return engine_->status(); },
-         .control =
-             [this](const engine::ControlCommand& command) { return engine_->control(command); }});
-    if (control.has_value()) {
-      control_ = std::move(*control);
-      return;
-    }
-    log_->warning("no_control_socket", {{"message", control.error().message}});
-    fmt::print(stderr, "sortie: this run cannot be controlled: {}\n", control.error().message);
   }
 
   const RunOptions& options_;
-  std::unique_ptr<CampaignSetup> setup_;
+  std::unique_ptr<CampaignSet> set_;
   std::unique_ptr<aio::Loop> loop_;
-  std::string directory_;
   std::vector<ledger::FileLock> key_locks_;
-  std::unique_ptr<ledger::Reader> reader_;
-  std::unique_ptr<base::Log> log_;
   std::unique_ptr<wire::Transport> transport_;
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<monitor::ControlServer> control_;
-  // Declared last: its writer thread, which calls the engine, ends first.
-  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<engine::Dispatcher> dispatcher_;
+  std::vector<std::unique_ptr<RunSession>> sessions_;
 };
 
-int exit_code_of(engine::RunEnd end) {
-  switch (end) {
-    case engine::RunEnd::complete:
-      return kDone;
-    case engine::RunEnd::with_losses:
-    case engine::RunEnd::budget_used:
-    case engine::RunEnd::deadline:
-    case engine::RunEnd::drained:
-      return kLosses;
-    case engine::RunEnd::interrupted:
-      return kInterrupted;
-    case engine::RunEnd::failed:
-      return kRefused;
-  }
-  return kRefused;
-}
-
-std::string_view to_string(engine::RunEnd end) {
-  switch (end) {
-    case engine::RunEnd::complete:
-      return "complete";
-    case engine::RunEnd::with_losses:
-      return "with_losses";
-    case engine::RunEnd::budget_used:
-      return "budget_used";
-    case engine::RunEnd::deadline:
-      return "deadline";
-    case engine::RunEnd::drained:
-      return "drained";
-    case engine::RunEnd::interrupted:
-      return "interrupted";
-    case engine::RunEnd::failed:
-      return "failed";
-  }
-  return "failed";
-}
-
-std::string ending(const engine::RunResult& result,
-                   const std::string& directory,
-                   const std::string& campaign) {
-  switch (result.end) {
-    case engine::RunEnd::complete:
-      return fmt::format(
-          "Complete. Ledger {0}/ledger.db\nNext: sortie report {0}   sortie status {0}   sortie "
-          "verify {0}\n",
-          directory);
-    case engine::RunEnd::with_losses:
-      return fmt::format(
-          "Finished with losses: {}.\nSee: sortie status {}\nWhen the cause is mended: sortie run "
-          "{} --retry-losses\n",
-          result.message,
-          directory,
-          campaign);
-    case engine::RunEnd::budget_used:
-      return fmt::format("Stopped: {}.\nGo on with a higher budget: sortie run {} --max-cost …\n",
-                         result.message,
-                         campaign);
-    case engine::RunEnd::deadline:
-    case engine::RunEnd::drained:
-      return fmt::format("Stopped: {}. What was begun is saved.\nGo on with: sortie run {}\n",
-                         result.message,
-                         campaign);
-    case engine::RunEnd::interrupted:
-      return fmt::format(
-          "Interrupted; everything that was answered is saved. Go on with: sortie run {}\n",
-          campaign);
-    case engine::RunEnd::failed:
-      return fmt::format(
-          "Stopped: {}. Finished work is safe; once mended, go on with: sortie run {}\n",
-          result.message,
-          campaign);
-  }
-  return {};
-}
-
 int run(const RunOptions& options) {
-  auto setup = load_setup(options.campaign, options.selection.overrides());
-  if (!setup.has_value()) {
-    return fail(setup.error(), options.json);
+  auto set = load_set(options.campaigns, options.selection.overrides());
+  if (!set.has_value()) {
+    return fail(set.error(), options.json);
   }
-  RunSession session(options, std::move(*setup));
-  if (const base::Status opened = session.open(); !opened.has_value()) {
+  RunGroup group(options, std::move(*set));
+  if (const base::Status opened = group.open(); !opened.has_value()) {
     return fail(opened.error(), options.json);
   }
-  const engine::RunResult result = session.run();
-  const auto summary = session.summary();
-  if (!summary.has_value()) {
-    return fail(summary.error(), options.json);
+  group.run();
+  const auto outcomes = group.outcomes();
+  if (!outcomes.has_value()) {
+    return fail(outcomes.error(), options.json);
   }
   if (options.json) {
-    const engine::RunStatus status = session.status();
-    print_json(
-        json::Object{{"run", session.directory()},
-                     {"end", to_string(result.end)},
-                     {"message", result.message},
-                     {"planned", status.planned()},
-                     {"scored", status.scored()},
-                     {"lost", status.lost()},
-                     {"attempts", status.attempts},
-                     {"turns", status.turns},
-                     {"seconds", base::seconds(status.elapsed)},
-                     {"cost_micro_usd", status.cost_micro_usd},
-                     {"budget", monitor::to_json(status.budget)},
-                     {"speed", status.speed.has_value() ? engine::to_json(*status.speed) : nullptr},
-                     {"tables", analysis::to_json(*summary)}});
+    print_json(to_json(*outcomes));
   } else {
-    print_text(fmt::format("\n{}\n{}{}",
-                           analysis::to_text(*summary),
-                           monitor::speed_text(session.status().speed),
-                           ending(result, session.directory(), options.campaign)));
+    print_text(to_text(*outcomes, base::join(options.campaigns, " ")));
   }
-  return exit_code_of(result.end);
+  return exit_code_of(*outcomes);
 }
 
 }  // namespace
 
 void add_run(CLI::App& root, Action& action) {
   const auto options = std::make_shared<RunOptions>();  // owned by the callbacks below
-  CLI::App* command =
-      root.add_subcommand("run", "Run or continue a campaign: the same command, idempotent");
-  command->add_option("CAMPAIGN", options->campaign, "Campaign file")->required();
+  CLI::App* command = root.add_subcommand(
+      "run", "Run or continue campaigns: the same command, idempotent. Several share all limits");
+  command
+      ->add_option("CAMPAIGN",
+                   options->campaigns,
+                   "Campaign file; of several, each keeps its own run directory")
+      ->required();
   add_selection(*command, options->selection);
   add_budget(*command, options->budget);
   command->add_option(
@@ -372,7 +310,12 @@ void add_run(CLI::App& root, Action& action) {
       "Ctrl-C once: take no more work, save, end within a second. Twice: end at once. Neither "
       "loses a finished turn.\n"
       "With a budget no request is sent that could exceed it; the same command with more goes on.\n"
-      "Steer it while it runs: sortie status RUN, sortie control RUN --help");
+      "Steer it while it runs: sortie status RUN, sortie control RUN --help\n"
+      "Several campaigns in one command never exceed a limit together and end together; "
+      "'priority:' "
+      "and 'guaranteed:'\nin their files change that. --max-cost and --max-tokens hold for all of "
+      "them together, beside each file's budget;\n--deadline for each; --in-flight and --open for "
+      "all together; the other options for each. Exit code: the worst.");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

@@ -16,9 +16,11 @@ std::string SelectionOptions::directory_for(const spec::Campaign& campaign) cons
 void add_selection(CLI::App& command, SelectionOptions& options) {
   command
       .add_option("--only", options.only, "Only these scenarios (ids or numbers), comma-separated")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("--model", options.models, "Only these models, comma-separated")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option(
       "--limit", options.limit, "At most this many instances per task type and cell");
   command.add_option("--dir", options.directory, "Run directory instead of runs/NAME");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -53,7 +54,7 @@ Terminal::~Terminal() {
 
 void Terminal::start() {
   running_ = true;
-  rates_.observe(source_());
+  observe();
   timer_ = loop_.at(loop_.now() + (in_place_ ? kRedraw : kPlainLine), [this] { tick(); });
 }
 
@@ -64,6 +65,15 @@ void Terminal::stop() {
   running_ = false;
   loop_.cancel(timer_);
   draw();
+}
+
+std::vector<engine::RunStatus> Terminal::observe() {
+  std::vector<engine::RunStatus> statuses = source_();
+  rates_.resize(statuses.size());
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    rates_[i].observe(statuses[i]);
+  }
+  return statuses;
 }
 
 void Terminal::tick() {
@@ -79,15 +89,19 @@ void Terminal::erase() {
 }
 
 void Terminal::draw() {
-  const engine::RunStatus status = source_();
-  rates_.observe(status);
+  const std::vector<engine::RunStatus> statuses = observe();
   if (!in_place_) {
-    fmt::print(out_, "{}\n", one_line(status, rates_));
+    for (std::size_t i = 0; i < statuses.size(); ++i) {
+      fmt::print(out_,
+                 "{}{}\n",
+                 statuses.size() > 1 ? statuses[i].run + ": " : std::string(),
+                 one_line(statuses[i], rates_[i]));
+    }
     std::fflush(out_);
     return;
   }
   erase();
-  const auto lines = render(status, rates_, {.columns = columns_of(out_), .colour = colour_});
+  const auto lines = render(statuses, rates_, {.columns = columns_of(out_), .colour = colour_});
   for (const std::string& line : lines) {
     fmt::print(out_, "{}\n", line);
   }

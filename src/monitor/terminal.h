@@ -8,15 +8,17 @@
 #include <cstddef>
 #include <cstdio>
 #include <functional>
+#include <vector>
 
 namespace sortie::monitor {
 
-/// Shows a run's status while the loop runs: redraws in place on a terminal five times a second,
-/// prints a plain line every 30 s into a pipe. Lives on the loop's thread; stop() before the loop
-/// or the source goes away.
+/// Shows the status of a process's campaigns while the loop runs: redraws in place on a terminal
+/// five times a second, prints a plain line every 30 s into a pipe, of each campaign where there
+/// are several. Lives on the loop's thread; stop() before the loop or the source goes away.
 class Terminal {
  public:
-  using Source = std::function<engine::RunStatus()>;
+  /// One status per campaign of the process, always as many.
+  using Source = std::function<std::vector<engine::RunStatus>()>;
 
   /// `out` is usually stderr, so that stdout stays free for results.
   Terminal(aio::Loop& loop, std::FILE* out, Source source);
@@ -30,6 +32,7 @@ class Terminal {
   void stop();
 
  private:
+  std::vector<engine::RunStatus> observe();
   void tick();
   void draw();
   void erase();
@@ -37,7 +40,7 @@ class Terminal {
   aio::Loop& loop_;
   std::FILE* out_;
   Source source_;
-  Rates rates_;
+  std::vector<Rates> rates_;  // by campaign
   bool in_place_;
   bool colour_;
   bool running_ = false;

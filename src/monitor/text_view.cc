@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -55,73 +58,120 @@ std::string eta(const Rates& rates) {
   return remaining.has_value() ? base::human(*remaining) : std::string("–");
 }
 
+/// Lines of a page, none too long.
+class Page {
+ public:
+  explicit Page(const ViewOptions& options) : options_(options) {}
+
+  void add(const std::string& text, std::string_view code = "") {
+    std::string line = fitted(text, options_.columns);
+    lines_.push_back(code.empty() ? std::move(line)
+                                  : paint(std::move(line), code, options_.colour));
+  }
+
+  [[nodiscard]] std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  ViewOptions options_;
+  std::vector<std::string> lines_;
+};
+
+void add_run(Page& page, const engine::RunStatus& status, const Rates& rates) {
+  page.add(fmt::format("{}  {} of {} trials  {} lost  {}  left about {}",
+                       status.run,
+                       base::with_thousands(static_cast<long long>(status.scored())),
+                       base::with_thousands(static_cast<long long>(status.planned())),
+                       status.lost(),
+                       base::human(status.elapsed),
+                       eta(rates)),
+           "1");
+  page.add(fmt::format("{:.1f} turns/s  {} tokens/s  {} in flight  {} waiting  ${:.4f}",
+                       rates.turns_per_second(),
+                       base::with_thousands(static_cast<long long>(rates.tokens_per_second())),
+                       status.in_flight,
+                       status.waiting,
+                       static_cast<double>(status.cost_micro_usd) / 1e6));
+  if (const std::string text = budget_text(status.budget); !text.empty()) {
+    page.add(text);
+  }
+  if (status.paused || status.draining) {
+    page.add(status.paused ? "PAUSED: nothing new is sent" : "draining: no new dialogue begins",
+             "33");
+  }
+  for (const engine::ModelProgress& model : status.models) {
+    page.add(fmt::format("  {:<22} [{}] {:>5}/{}{}{}",
+                         fitted(model.model, 22),
+                         bar(model),
+                         model.scored,
+                         model.planned,
+                         model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
+                         model.paused      ? "  paused"
+                         : model.simulated ? "  simulated"
+                                           : ""));
+  }
+}
+
+void add_route(Page& page, const engine::RouteProgress& route) {
+  if (!route.usable) {
+    page.add(fmt::format("  {:<30} OUT: {}", fitted(route.route, 30), route.reason), "31");
+    return;
+  }
+  const std::string state = route.closed_for.has_value()
+                                ? "  closed for " + base::human(*route.closed_for)
+                                : std::string();
+  page.add(fmt::format("  {:<30} {:>9} {:>6} {:>10} {:>7}{}",
+                       fitted(route.route, 30),
+                       route.in_flight,
+                       route.answered,
+                       route.throttled,
+                       route.failed,
+                       state),
+           "2");
+}
+
+void add_routes(Page& page, std::span<const engine::RunStatus> statuses) {
+  page.add(
+      fmt::format(
+          "  {:<30} {:>9} {:>6} {:>10} {:>7}", "route", "in flight", "ok", "throttled", "failed"),
+      "2");
+  std::set<std::string_view> shown;
+  for (const engine::RunStatus& status : statuses) {
+    for (const engine::RouteProgress& route : status.routes) {
+      if (shown.insert(route.route).second) {
+        add_route(page, route);
+      }
+    }
+  }
+}
+
+void add_problems(Page& page, const engine::RunStatus& status, std::string_view prefix) {
+  const std::size_t skip =
+      status.problems.size() - std::min(status.problems.size(), kProblemsShown);
+  for (std::size_t i = skip; i < status.problems.size(); ++i) {
+    page.add(fmt::format("  ! {}{}", prefix, status.problems[i].text), "33");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> render(const engine::RunStatus& status,
                                 const Rates& rates,
                                 const ViewOptions& options) {
-  std::vector<std::string> lines;
-  const auto add = [&](const std::string& text, std::string_view code = "") {
-    std::string line = fitted(text, options.columns);
-    lines.push_back(code.empty() ? std::move(line) : paint(std::move(line), code, options.colour));
-  };
-  add(fmt::format("{}  {} of {} trials  {} lost  {}  left about {}",
-                  status.run,
-                  base::with_thousands(static_cast<long long>(status.scored())),
-                  base::with_thousands(static_cast<long long>(status.planned())),
-                  status.lost(),
-                  base::human(status.elapsed),
-                  eta(rates)),
-      "1");
-  add(fmt::format("{:.1f} turns/s  {} tokens/s  {} in flight  {} waiting  ${:.4f}",
-                  rates.turns_per_second(),
-                  base::with_thousands(static_cast<long long>(rates.tokens_per_second())),
-                  status.in_flight,
-                  status.waiting,
-                  static_cast<double>(status.cost_micro_usd) / 1e6));
-  if (const std::string text = budget_text(status.budget); !text.empty()) {
-    add(text);
+  return render(std::span(&status, 1), std::span(&rates, 1), options);
+}
+
+std::vector<std::string> render(std::span<const engine::RunStatus> statuses,
+                                std::span<const Rates> rates,
+                                const ViewOptions& options) {
+  Page page(options);
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    add_run(page, statuses[i], rates[i]);
   }
-  if (status.paused || status.draining) {
-    add(status.paused ? "PAUSED: nothing new is sent" : "draining: no new dialogue begins", "33");
+  add_routes(page, statuses);
+  for (const engine::RunStatus& status : statuses) {
+    add_problems(page, status, statuses.size() > 1 ? status.run + ": " : std::string());
   }
-  for (const engine::ModelProgress& model : status.models) {
-    add(fmt::format("  {:<22} [{}] {:>5}/{}{}{}",
-                    fitted(model.model, 22),
-                    bar(model),
-                    model.scored,
-                    model.planned,
-                    model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
-                    model.paused      ? "  paused"
-                    : model.simulated ? "  simulated"
-                                      : ""));
-  }
-  add(fmt::format(
-          "  {:<30} {:>9} {:>6} {:>10} {:>7}", "route", "in flight", "ok", "throttled", "failed"),
-      "2");
-  for (const engine::RouteProgress& route : status.routes) {
-    if (!route.usable) {
-      add(fmt::format("  {:<30} OUT: {}", fitted(route.route, 30), route.reason), "31");
-      continue;
-    }
-    const std::string state = route.closed_for.has_value()
-                                  ? "  closed for " + base::human(*route.closed_for)
-                                  : std::string();
-    add(fmt::format("  {:<30} {:>9} {:>6} {:>10} {:>7}{}",
-                    fitted(route.route, 30),
-                    route.in_flight,
-                    route.answered,
-                    route.throttled,
-                    route.failed,
-                    state),
-        "2");
-  }
-  const std::size_t skip =
-      status.problems.size() - std::min(status.problems.size(), kProblemsShown);
-  for (std::size_t i = skip; i < status.problems.size(); ++i) {
-    add("  ! " + status.problems[i].text, "33");
-  }
-  return lines;
+  return page.take();
 }
 
 std::string one_line(const engine::RunStatus& status, const Rates& rates) {

@@ -1,0 +1,111 @@
+#include "sortie/app/run_session.h"
+
+#include "sortie/analysis/declared.h"
+#include "sortie/engine/history.h"
+#include "sortie/suite/suite_text.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace sortie::app {
+
+namespace {
+
+void append_manifest(ledger::Ledger& ledger,
+                     const CampaignSetup& setup,
+                     const spec::Topology& topology) {
+  const std::int64_t generation = ledger.next_generation();
+  std::vector<std::pair<std::string, std::string>> entries = {
+      {"sortie", SORTIE_VERSION},
+      {"campaign", setup.campaign.name},
+      {"campaign_file_hash", setup.campaign.file_hash.hex()},
+      {"campaign_text", setup.campaign.text},
+      {"endpoints_file_hash", setup.topology.file_hash.hex()},
+      {"endpoints_text", setup.topology.text},
+      {"suite", setup.suite.name()},
+      {"seed", fmt::to_string(setup.campaign.seed)},
+      {analysis::kDeclaredEntry, analysis::declared_text(setup.campaign, topology)},
+      {"world_version", setup.suite.catalog().version().hex()},
+      {"dialogue_version", setup.rules->version().hex()},
+  };
+  if (!setup.suite.built_in()) {
+    // The folder may change or go: the run keeps what it was.
+    entries.emplace_back("suite_text", suite::suite_text(setup.suite));
+  }
+  for (const auto& [name, value] : entries) {
+    ledger.append(ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
+  }
+}
+
+}  // namespace
+
+RunSession::RunSession(const RunFloor& floor, std::size_t campaign, std::string directory)
+    : floor_(floor), campaign_(campaign), directory_(std::move(directory)) {}
+
+base::Status RunSession::open_ledger() {
+  TRY_ASSIGN(ledger_,
+             ledger::Ledger::open(directory_, {}, [this](base::Result<ledger::Sequence> outcome) {
+               if (engine_ != nullptr) {
+                 engine_->committed(std::move(outcome));
+               }
+             }));
+  return {};
+}
+
+base::Status RunSession::open(const engine::EngineOptions& options) {
+  const engine::RunContext context = floor_.set->context(campaign_);
+  TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
+  TRY_ASSIGN(auto history, engine::read_history(context, *reader_, options.retry_losses));
+  TRY_ASSIGN(log_,
+             base::Log::open({.path = (std::filesystem::path(directory_) / "log.jsonl").string()},
+                             floor_.set->scrubber));
+  engine_ = std::make_unique<engine::Engine>(context,
+                                             engine::EngineParts{.loop = floor_.loop,
+                                                                 .dispatcher = floor_.dispatcher,
+                                                                 .transport = floor_.transport,
+                                                                 .ledger = ledger_.get(),
+                                                                 .reader = reader_.get(),
+                                                                 .log = log_.get(),
+                                                                 .scrubber = &floor_.set->scrubber},
+                                             options,
+                                             std::move(history));
+  append_manifest(*ledger_, setup(), floor_.set->topology);
+  listen();
+  return {};
+}
+
+void RunSession::start(std::function<void()> on_end) {
+  engine_->start([this, on_end = std::move(on_end)](engine::RunResult ended) {
+    result_ = std::move(ended);
+    on_end();
+  });
+}
+
+engine::RunResult RunSession::result() const {
+  return result_.value_or(
+      engine::RunResult{.end = engine::RunEnd::failed, .message = "the loop ended early"});
+}
+
+/// A run without its socket cannot be steered, but it can go on.
+void RunSession::listen() {
+  auto control = monitor::ControlServer::listen(
+      *floor_.loop,
+      directory_,
+      {.status = [this] { return engine_->status(); },
+       .control =
+           [this](const engine::ControlCommand& command) { return engine_->control(command); }});
+  if (control.has_value()) {
+    control_ = std::move(*control);
+    return;
+  }
+  log_->warning("no_control_socket", {{"message", control.error().message}});
+  fmt::print(stderr, "sortie: this run cannot be controlled: {}\n", control.error().message);
+}
+
+}  // namespace sortie::app

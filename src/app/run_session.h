@@ -1,0 +1,85 @@
+#pragma once
+
+#include "sortie/aio/loop.h"
+#include "sortie/analysis/summary.h"
+#include "sortie/app/campaign_setup.h"
+#include "sortie/base/error.h"
+#include "sortie/base/log.h"
+#include "sortie/base/time.h"
+#include "sortie/engine/dispatcher.h"
+#include "sortie/engine/engine.h"
+#include "sortie/ledger/ledger.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/monitor/control_server.h"
+#include "sortie/wire/transport.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace sortie::app {
+
+/// What the campaigns of a process have in common. Everything outlives the sessions.
+struct RunFloor {
+  const CampaignSet* set = nullptr;
+  aio::Loop* loop = nullptr;
+  wire::Transport* transport = nullptr;
+  engine::Dispatcher* dispatcher = nullptr;
+};
+
+/// One campaign's run in this process: owns its ledger, log, engine and control socket.
+class RunSession {
+ public:
+  /// `campaign`: in the set.
+  RunSession(const RunFloor& floor, std::size_t campaign, std::string directory);
+
+  /// Takes the run's lock. The rest comes after the locks of the keys: who starts a run twice is
+  /// told so.
+  [[nodiscard]] base::Status open_ledger();
+
+  /// `options` without what the dispatcher decides.
+  [[nodiscard]] base::Status open(const engine::EngineOptions& options);
+
+  /// `on_end` is called once, on the loop.
+  void start(std::function<void()> on_end);
+
+  void request_stop() { engine_->request_stop(); }
+
+  /// What has arrived is committed; nothing else is waited for.
+  void save() { static_cast<void>(ledger_->flush()); }
+
+  /// After the loop: nobody can ask any more.
+  void stop_listening() { control_.reset(); }
+
+  [[nodiscard]] engine::RunResult result() const;
+
+  [[nodiscard]] engine::RunStatus status() const { return engine_->status(); }
+
+  [[nodiscard]] base::Result<analysis::Summary> summary() { return analysis::summarize(*reader_); }
+
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+
+  [[nodiscard]] const std::string& name() const { return setup().campaign.name; }
+
+  [[nodiscard]] base::Log& log() { return *log_; }
+
+ private:
+  [[nodiscard]] const CampaignSetup& setup() const { return *floor_.set->campaigns[campaign_]; }
+
+  void listen();
+
+  RunFloor floor_;
+  std::size_t campaign_ = 0;
+  std::string directory_;
+  std::optional<engine::RunResult> result_;
+  std::unique_ptr<ledger::Reader> reader_;
+  std::unique_ptr<base::Log> log_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<monitor::ControlServer> control_;
+  // Declared last: its writer thread, which calls the engine, ends first.
+  std::unique_ptr<ledger::Ledger> ledger_;
+};
+
+}  // namespace sortie::app
