@@ -255,11 +255,12 @@ class Merger {
     for (std::size_t i = 0; i < topologies.size(); ++i) {
       for (std::size_t m = 0; m < topologies[i]->models.size(); ++m) {
         const std::size_t model = merged_.places[i].models[m];
-        if (!first[model]) {
+        const std::optional<std::size_t> known = first[model];
+        if (!known) {
           first[model] = i;
           continue;
         }
-        const std::size_t before = *first[model];
+        const std::size_t before = *known;
         const std::size_t other =
             only_in(routes_[before], routes_[i], model)
                 .value_or(
