@@ -155,10 +155,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   CHECK(found != in_flight_.end());
   const sched::Ticket ticket = found->second;
   in_flight_.erase(found);
-  last_life_ = now();
   OpenTrial& open = trial(ticket);
   floor_.landed(open.model);
-  floor_.heard(open.model);
   const base::Duration duration = completion.ended_at - completion.sent_at;
   open.request_time += duration;
 
@@ -168,16 +166,28 @@ void Engine::Core::take_completion(wire::Completion completion) {
   end.first_byte_us = microseconds(completion.first_byte_at - completion.sent_at);
   end.duration_us = microseconds(duration);
   if (!completion.outcome.has_value()) {
-    take_failure(ticket, provider::signal_of(completion.outcome.error()), std::move(end));
+    quota::Signal signal = provider::signal_of(completion.outcome.error());
+    hear(open.model, signal.kind);
+    take_failure(ticket, std::move(signal), std::move(end));
     return;
   }
   end.status = completion.outcome->status;
   const RouteState& route = routes_[open.assignment.route];
   auto decoded = route.dialect->decode(*completion.outcome);
+  hear(open.model, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
   if (decoded.has_value()) {
     take_answer(ticket, std::move(*decoded), std::move(end));
   } else {
     take_failure(ticket, std::move(decoded).error(), std::move(end));
+  }
+}
+
+/// A request ended, well or as `failure`: a sign of life, unless nothing was reached or all that
+/// came back is that the server is down.
+void Engine::Core::hear(std::size_t model, std::optional<quota::SignalClass> failure) {
+  if (failure != quota::SignalClass::not_processed && failure != quota::SignalClass::transient) {
+    last_life_ = now();
+    floor_.heard(model);
   }
 }
 

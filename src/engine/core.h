@@ -156,7 +156,7 @@ class Engine::Core final : public wire::CompletionSink {
 
   void take_commits();
   void check_patience();
-  [[nodiscard]] bool waits_for_others() const;
+  [[nodiscard]] bool is_under_way() const;
   /// Turns that wait in the scheduler.
   [[nodiscard]] std::size_t waiting() const;
   void check_end();
@@ -251,6 +251,7 @@ class Engine::Core final : public wire::CompletionSink {
   void depart(sched::Ticket ticket, std::optional<base::Instant> granted);
   void send(sched::Ticket ticket);
   void take_completion(wire::Completion completion);
+  void hear(std::size_t model, std::optional<quota::SignalClass> failure);
   void take_answer(sched::Ticket ticket, provider::Decoded decoded, ledger::AttemptEndRecord end);
   void count_answer(const OpenTrial& open, double input, double output);
   void take_wrong_model(sched::Ticket ticket,

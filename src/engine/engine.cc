@@ -235,18 +235,21 @@ std::optional<base::Instant> Engine::Core::next_check() const {
     return std::nullopt;
   }
   std::optional<base::Instant> next = next_deadline_check();
-  if (open_count_ > 0 && in_flight_.empty() && !is_paused()) {
+  if (open_count_ > 0 && !is_paused() && !is_under_way()) {
     const base::Instant patience = last_life_ + options_.patience;
     next = next.has_value() ? std::min(*next, patience) : patience;
   }
   return next;
 }
 
-/// Ends the run when for `patience` nothing was in flight and nothing could be sent.
+/// Ends the run when for `patience` no server was heard of and nothing is on its way. A request
+/// that reaches nothing is no life, or a dead address would be asked for ever.
 void Engine::Core::check_patience() {
-  if (open_count_ == 0 || is_paused() || !in_flight_.empty() || departing_ > 0 ||
-      !attempts_committing_.empty() || !turns_committing_.empty() || waits_for_others()) {
+  if (open_count_ == 0 || is_paused() || may_be_funded_later()) {
     last_life_ = now();
+    return;
+  }
+  if (is_under_way()) {
     return;
   }
   for (std::size_t model = 0; model < models_.size(); ++model) {
@@ -265,14 +268,18 @@ void Engine::Core::check_patience() {
   stop_in_flight();
 }
 
-/// Other campaigns use what its open trials wait for: a route, or the budget of all.
-bool Engine::Core::waits_for_others() const {
+/// Requests are on their way, its own or those of other campaigns to what its open trials wait for.
+bool Engine::Core::is_under_way() const {
+  if (!in_flight_.empty() || departing_ > 0 || !attempts_committing_.empty() ||
+      !turns_committing_.empty()) {
+    return true;
+  }
   for (std::size_t model = 0; model < models_.size(); ++model) {
     if (models_[model].progress.running > 0 && floor_.is_under_way(model)) {
       return true;
     }
   }
-  return may_be_funded_later();
+  return false;
 }
 
 std::size_t Engine::Core::waiting() const {

@@ -377,6 +377,7 @@ TEST(Campaigns, give_up_a_dead_route_each_for_itself) {
   EXPECT_EQ(outcomes[1].end, RunEnd::complete) << outcomes[1].message;
   EXPECT_LE(base::seconds(outcomes[1].elapsed), 1.1 * turns(world, 1) / kPerSecond)
       << "not held up";
+  EXPECT_LT(outcomes[0].elapsed, outcomes[1].elapsed);
 }
 
 }  // namespace

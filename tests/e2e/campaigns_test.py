@@ -101,12 +101,11 @@ class Campaigns(SortieTest):
         self.check_both()
 
     def test_each_is_steered_by_itself_and_limits_hold_for_both(self):
-        self.two(instances=6, second=20)
+        self.two(instances=6, second=60)
         process = self.start_both("--quiet")
         refused = self.sortie("run", "other.yaml", "--dir", "runs/third", "--quiet", check=3)
         self.assertIn("sortie run A B", refused.stderr)
         self.assertIn("runs/test and runs/other", refused.stderr)
-        self.sortie("control", "other", "drain", check=0)
         self.sortie("control", "test", "pause", check=0)
         self.wait_for(process, lambda: self.live("test")["in_flight"] == 0)
         paused, going = self.live("test"), self.live("other")
@@ -117,6 +116,7 @@ class Campaigns(SortieTest):
         self.sortie("control", "test", "limit", "pool/key-1", "requests=2400/min", "--reason", "more", check=0)
         self.assertEqual([limit["quota"] for limit in self.live("other")["limits"]], [2400])
         self.sortie("control", "test", "unlimit", "pool/key-1", check=0)
+        self.sortie("control", "other", "drain", check=0)
         self.sortie("control", "test", "resume", check=0)
         text = process.communicate(timeout=120)[0]
         self.assertEqual(process.returncode, 1, text)  # the worst: the drained one
