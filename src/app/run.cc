@@ -170,7 +170,8 @@ class RunGroup {
   void run() {
     aio::Loop::Work work(*loop_);
     monitor::Terminal terminal(*loop_, stderr, [this] { return statuses(); });
-    const aio::SignalWatch signals(*loop_, [this](int count) {
+    // Until all is closed: a second Ctrl-C at the very end must not take the exit code away.
+    signals_.emplace(*loop_, [this](int count) {
       for (const auto& session : sessions_) {
         count == 1 ? session->request_stop() : session->save();
       }
@@ -247,6 +248,7 @@ class RunGroup {
   const RunOptions& options_;
   std::unique_ptr<CampaignSet> set_;
   std::unique_ptr<aio::Loop> loop_;
+  std::optional<aio::SignalWatch> signals_;  // outlives what is closed at the end
   std::vector<ledger::FileLock> key_locks_;
   std::unique_ptr<wire::Transport> transport_;
   std::unique_ptr<engine::Dispatcher> dispatcher_;

@@ -176,8 +176,8 @@ void Campaign::depart(std::uint32_t flight, std::optional<base::Instant> granted
     return;
   }
   of.departed = now_;
-  of.silence = policy_.silence(of.assignment)
-                   .value_or(base::from_seconds(instance_.scenario.stall_seconds));
+  of.silence =
+      policy_.silence(of.assignment).value_or(base::from_seconds(instance_.scenario.stall_seconds));
   referee_.departed(of.attempt, now_);
   schedule(now_ + judge_.delay(of.attempt, /*to_server=*/true), What::arrives, flight);
 }

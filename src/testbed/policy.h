@@ -71,6 +71,7 @@ class Policy {
       const sched::Assignment& /*assignment*/) const {
     return std::nullopt;
   }
+
   virtual sched::FailureVerdict failed(const sched::Assignment& assignment,
                                        const quota::Signal& signal,
                                        base::Instant now) = 0;
