@@ -159,9 +159,10 @@ void Engine::Core::report_speed() {
     parts_.log->warning("no_bound", {{"message", report.error().message}});
     return;
   }
-  if (report->has_value()) {
-    note_event("run_speed", name(), json::to_text(to_json(**report)));
-    counters_.speed = std::move(*report);
+  std::optional<SpeedReport> speed = *std::move(report);
+  if (speed.has_value()) {
+    note_event("run_speed", name(), json::to_text(to_json(*speed)));
+    counters_.speed = std::move(speed);
   }
 }
 
