@@ -297,7 +297,8 @@ void add_run(CLI::App& root, Action& action) {
   command
       ->add_option("--patience",
                    options->patience_minutes,
-                   "Minutes without a usable route before the run gives up")
+                   "Minutes without a sign of life from any route before the run gives up; failed "
+                   "connections and server errors are none")
       ->capture_default_str();
   command->add_flag("--new", options->fresh, "Start a new run directory beside an existing one");
   command->add_flag(
