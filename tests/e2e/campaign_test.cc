@@ -247,6 +247,8 @@ TEST(Campaign, an_empty_world_ends_when_patience_does) {
               "version: 1\nseed: 3\nproviders:\n" + provider(1001, kOneKey, ""));
   const auto outcome = world.run();
   EXPECT_EQ(outcome.end, engine::RunEnd::with_losses);
+  EXPECT_GE(outcome.elapsed, std::chrono::minutes(15));  // the default
+  EXPECT_LE(outcome.elapsed, std::chrono::minutes(16));
   EXPECT_EQ(world.count("SELECT count(*) FROM turn"), 0);
   EXPECT_EQ(world.count("SELECT count(*) FROM score"), 0);
 }

@@ -7,6 +7,7 @@
 #include "sortie/base/log.h"
 #include "sortie/base/scrubber.h"
 #include "sortie/dialogue/rules.h"
+#include "sortie/engine/control.h"
 #include "sortie/engine/dispatcher.h"
 #include "sortie/engine/engine.h"
 #include "sortie/ledger/ledger.h"
@@ -40,6 +41,17 @@
 namespace sortie {
 
 namespace fs = std::filesystem;
+
+/// What a person asks of a running campaign.
+inline engine::ControlCommand command(engine::ControlAction action,
+                                      const std::string& target = {}) {
+  engine::ControlCommand result;
+  result.action = action;
+  result.target = target;
+  result.author = "ada (uid 7)";
+  result.reason = "test";
+  return result;
+}
 
 /// One world: files in memory, a ledger in a folder per campaign, providers that outlive restarts
 /// of the engines.

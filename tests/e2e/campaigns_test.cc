@@ -70,15 +70,6 @@ std::string campaign(const std::string& name,
       more);
 }
 
-engine::ControlCommand command(ControlAction action, const std::string& target = {}) {
-  engine::ControlCommand result;
-  result.action = action;
-  result.target = target;
-  result.author = "ada (uid 7)";
-  result.reason = "test";
-  return result;
-}
-
 /// No request above the declared limit, and none before its gate.
 void expect_no_rejection(World& world, std::size_t campaigns) {
   for (std::size_t i = 0; i < campaigns; ++i) {

@@ -61,15 +61,6 @@ std::size_t sent(World& world) {
   return world.provider(0).audit().entries().size();
 }
 
-engine::ControlCommand command(engine::ControlAction action, const std::string& target = {}) {
-  engine::ControlCommand result;
-  result.action = action;
-  result.target = target;
-  result.author = "ada (uid 7)";
-  result.reason = "test";
-  return result;
-}
-
 TEST(Budget, is_never_exceeded_over_stops_and_continuations_and_the_table_is_the_same) {
   World free(endpoints(kOneKey, ""), kCampaign, kProviders);
   ASSERT_EQ(free.run().end, engine::RunEnd::complete);
