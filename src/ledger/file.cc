@@ -9,10 +9,13 @@
 #include "sortie/ledger/wal.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <expected>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -90,6 +93,7 @@ base::Digest random_key() {
 base::Status fill_new(const std::string& path, base::WallTime now) {
   TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::create));
   TRY(connection.execute("PRAGMA synchronous = FULL"));
+  TRY(connection.reserve_page_checksums());
   TRY(connection.execute(schema_sql()));
   const base::Digest key = random_key();
   TRY_ASSIGN(
@@ -159,6 +163,19 @@ base::Error named(base::Error error, const std::string& path) {
   return base::with_context(std::move(error), path);
 }
 
+/// Copies the log that a killed run left into the file and empties it: torn ends of it and pages
+/// torn while it was being copied are then history. A reader in the middle of a snapshot may
+/// prevent it; then the log is copied later.
+base::Status take_in_log(Connection& connection, const std::string& path) {
+  if (size_of(path + "-wal") == 0) {
+    return {};
+  }
+  connection.wait_for_others(std::chrono::milliseconds(0));
+  auto copied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  connection.wait_for_others(kPatience);
+  return copied || copied.error().code == base::ErrorCode::locked ? base::Status() : copied;
+}
+
 base::Status prepare_writer(Connection& connection, const std::string& path) {
   TRY_ASSIGN(const std::int64_t version, check_identity(connection));
   TRY(check_whole(connection, path));
@@ -168,6 +185,7 @@ base::Status prepare_writer(Connection& connection, const std::string& path) {
                   "PRAGMA wal_autocheckpoint = {}; PRAGMA cache_size = -{};",
                   kCheckpointPages,
                   kWriterCacheKiB)));
+  TRY(take_in_log(connection, path));
   return migrate(connection, version);
 }
 
@@ -181,24 +199,41 @@ base::Status prepare_reader(Connection& connection) {
   return add_functions(connection);
 }
 
-/// A WAL that looks damaged may only be one that is being written. Whoever gets the lock knows that
-/// nobody writes.
+/// Holds a run's lock together with other readers while it lives: then nobody writes.
+class AtRest {
+ public:
+  /// Null: somebody writes.
+  [[nodiscard]] static std::unique_ptr<AtRest> hold(const std::string& run_directory) {
+    const std::string lock = run_directory + "/lock";
+    auto held = std::make_unique<AtRest>(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+    const bool at_rest =
+        held->descriptor_ < 0 || ::flock(held->descriptor_, LOCK_SH | LOCK_NB) == 0;
+    return at_rest ? std::move(held) : nullptr;
+  }
+
+  explicit AtRest(int descriptor) : descriptor_(descriptor) {}
+
+  ~AtRest() {
+    if (descriptor_ >= 0) {
+      ::close(descriptor_);
+    }
+  }
+
+  AtRest(const AtRest&) = delete;
+  AtRest& operator=(const AtRest&) = delete;
+
+ private:
+  int descriptor_;
+};
+
+/// A WAL that looks damaged may only be one that is being written.
 base::Status check_wal_at_rest(const std::string& run_directory) {
   const std::string path = ledger_path(run_directory);
-  if (check_wal(path + "-wal")) {
+  if (check_wal(path) || AtRest::hold(run_directory) == nullptr) {
     return {};
   }
-  const std::string lock = run_directory + "/lock";
-  const int descriptor = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool at_rest = descriptor < 0 || ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
-  base::Status status;
-  if (at_rest) {
-    status = check_wal(path + "-wal");
-  }
-  if (descriptor >= 0) {
-    ::close(descriptor);
-  }
-  return status;
+  // A writer that wrote then may have ended since.
+  return check_wal(path);
 }
 
 }  // namespace
@@ -232,7 +267,7 @@ base::Result<Connection> open_or_create(const std::string& run_directory, base::
     TRY(create(run_directory, now));
   }
   TRY(check_presence(path));
-  if (auto intact = check_wal(path + "-wal"); !intact) {
+  if (auto intact = check_wal(path); !intact) {
     return damaged(path, intact.error().message);
   }
   TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::read_write));
@@ -254,20 +289,33 @@ base::Result<Connection> open_to_read(const std::string& run_directory) {
   if (auto intact = check_wal_at_rest(run_directory); !intact) {
     return damaged(path, intact.error().message);
   }
-  for (const OpenMode mode : {OpenMode::read_only, OpenMode::immutable}) {
-    TRY_ASSIGN(Connection connection, Connection::open(path, mode));
-    auto ready = prepare_reader(connection);
-    if (ready) {
-      return connection;
-    }
-    // A ledger at rest in a directory that we cannot write: SQLite cannot make its shared memory
-    // there and needs none.
-    const bool at_rest = ready.error().code == base::ErrorCode::io && size_of(path + "-wal") == 0;
-    if (mode == OpenMode::immutable || !at_rest) {
-      return std::unexpected(named(std::move(ready).error(), path));
-    }
+  TRY_ASSIGN(Connection shared, Connection::open(path, OpenMode::read_only));
+  auto ready = prepare_reader(shared);
+  if (ready) {
+    return shared;
   }
-  std::unreachable();
+  // In a directory that we cannot write SQLite cannot make the shared memory that a log needs. A
+  // ledger at rest needs none.
+  const auto at_rest =
+      ready.error().code == base::ErrorCode::io ? AtRest::hold(run_directory) : nullptr;
+  if (at_rest == nullptr) {
+    return std::unexpected(named(std::move(ready).error(), path));
+  }
+  const bool has_log = size_of(path + "-wal") > 0;
+  TRY_ASSIGN(Connection alone,
+             Connection::open(path, has_log ? OpenMode::at_rest : OpenMode::immutable));
+  if (auto read = prepare_reader(alone); !read) {
+    return std::unexpected(named(std::move(read).error(), path));
+  }
+  return alone;
+}
+
+base::Result<std::optional<WalReport>> examine_log(const std::string& run_directory) {
+  const auto at_rest = AtRest::hold(run_directory);
+  if (at_rest == nullptr) {
+    return std::nullopt;
+  }
+  return examine_wal(ledger_path(run_directory));
 }
 
 }  // namespace sortie::ledger

@@ -3,7 +3,9 @@
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
 #include "sortie/ledger/sqlite.h"
+#include "sortie/ledger/wal.h"
 
+#include <optional>
 #include <string>
 
 // The ledger's file in its run directory. A ledger is made under another name and renamed when it
@@ -28,5 +30,8 @@ namespace sortie::ledger {
 /// of an older version stays as it is and shows NULL for what it does not have.
 /// Errors: not_found, integrity, io.
 [[nodiscard]] base::Result<Connection> open_to_read(const std::string& run_directory);
+
+/// What the write-ahead log looks like; nothing while it is being written. Errors: io.
+[[nodiscard]] base::Result<std::optional<WalReport>> examine_log(const std::string& run_directory);
 
 }  // namespace sortie::ledger

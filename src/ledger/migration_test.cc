@@ -1,5 +1,6 @@
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/ledger.h"
+#include "sortie/ledger/pages.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
 #include "sortie/ledger/schema.h"
@@ -26,9 +27,9 @@ namespace {
 /// trials scored by "pilot-scorer/1", the third by "pilot-scorer/0" as well, and a lost one.
 class OldLedger : public ::testing::Test {
  protected:
-  OldLedger() {
+  explicit OldLedger(const std::string& dump = "version_1.sql") {
     std::filesystem::create_directories(directory_.path());
-    std::ifstream file(SORTIE_TEST_DATA "/version_1.sql");
+    std::ifstream file(SORTIE_TEST_DATA "/" + dump);
     const std::string sql{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     EXPECT_FALSE(sql.empty());
     auto connection = Connection::open(ledger_path(directory_.path()), OpenMode::create);
@@ -79,6 +80,37 @@ constexpr const char* kOldColumns =
     "turns_not_understood, label, label_turn, empty, truncated, filtered, refused, context_full, "
     "checksum FROM score ORDER BY id";
 
+/// Version 2 as its program wrote it: the same trials with the columns of today.
+class Version2 : public OldLedger {
+ protected:
+  Version2() : OldLedger("version_2.sql") {}
+};
+
+TEST_F(Version2, is_read_as_it_is) {
+  const auto reader = open_reader(path());
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(count(*reader, "SELECT sum(retry_same) FROM trial_result"), 6);
+  EXPECT_EQ(failing(*reader), std::vector<std::string>());
+  EXPECT_EQ(version(), 2);
+}
+
+TEST_F(Version2, goes_on_as_it_is_without_page_checksums) {
+  const std::vector<std::string> before = rows(*open_reader(path()), kOldColumns);
+  const std::string mark = open_reader(path())->high_water_mark().value();
+  open_ledger(path());
+  EXPECT_EQ(version(), kSchemaVersion);
+  {
+    const auto reader = open_reader(path());
+    EXPECT_EQ(rows(*reader, kOldColumns), before);
+    EXPECT_EQ(reader->high_water_mark().value(), mark);
+  }
+  open_ledger(path())->append(trial_record(5));
+  const auto reader = open_reader(path());
+  EXPECT_EQ(count(*reader, "SELECT count(*) FROM trial"), 5);
+  EXPECT_EQ(failing(*reader), std::vector<std::string>());
+  EXPECT_FALSE(examine_pages(ledger_path(path()))->has_checksums);
+}
+
 TEST_F(OldLedger, is_read_as_it_is_and_shows_null_for_what_it_does_not_have) {
   const auto reader = open_reader(path());
   ASSERT_NE(reader, nullptr);
@@ -93,7 +125,7 @@ TEST_F(OldLedger, damage_is_found_before_the_migration_and_after_it) {
   Tamper(path()).against_triggers("UPDATE score SET progress = 0.5 WHERE id = 1");
   EXPECT_EQ(failing(*open_reader(path())).size(), 1U);
   open_ledger(path());
-  EXPECT_EQ(version(), 2);
+  EXPECT_EQ(version(), kSchemaVersion);
   EXPECT_EQ(failing(*open_reader(path())).size(), 1U);
 }
 
@@ -101,7 +133,7 @@ TEST_F(OldLedger, a_run_that_goes_on_migrates_it_and_every_old_row_stays_good) {
   const std::vector<std::string> before = rows(*open_reader(path()), kOldColumns);
   const std::string mark = open_reader(path())->high_water_mark().value();
   open_ledger(path());
-  EXPECT_EQ(version(), 2);
+  EXPECT_EQ(version(), kSchemaVersion);
   const auto reader = open_reader(path());
   EXPECT_EQ(rows(*reader, kOldColumns), before);
   EXPECT_EQ(reader->high_water_mark().value(), mark);

@@ -74,8 +74,10 @@ void read_row(const Statement& statement, std::vector<Cell>& row, std::vector<st
 }  // namespace
 
 struct Reader::State {
-  explicit State(Connection opened) : connection(std::move(opened)) {}
+  State(std::string read, Connection opened)
+      : run_directory(std::move(read)), connection(std::move(opened)) {}
 
+  std::string run_directory;
   Connection connection;
   Statement begin;
   Statement end;
@@ -89,7 +91,7 @@ Reader::~Reader() = default;
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& run_directory) {
   TRY_ASSIGN(Connection connection, open_to_read(run_directory));
-  auto state = std::make_unique<State>(std::move(connection));
+  auto state = std::make_unique<State>(run_directory, std::move(connection));
   TRY_ASSIGN(state->begin, state->connection.prepare("BEGIN"));
   TRY_ASSIGN(state->end, state->connection.prepare("COMMIT"));
   TRY_ASSIGN(state->mark, state->connection.prepare("SELECT facts, content FROM run"));
@@ -214,6 +216,10 @@ base::Result<std::optional<std::string>> Reader::manifest(std::string_view name)
     return false;
   }));
   return value;
+}
+
+const std::string& Reader::run_directory() const {
+  return state_->run_directory;
 }
 
 base::Result<std::string> Reader::high_water_mark() {

@@ -73,6 +73,8 @@ class Reader {
   /// A manifest entry of the newest generation that has it.
   [[nodiscard]] base::Result<std::optional<std::string>> manifest(std::string_view name);
 
+  [[nodiscard]] const std::string& run_directory() const;
+
   /// Newest durable sequence-like mark: changes with every commit of facts; equal marks mean equal
   /// content.
   [[nodiscard]] base::Result<std::string> high_water_mark();
@@ -87,13 +89,13 @@ class Reader {
 struct Check {
   std::string name;  // "attempts_one_end", …
   bool ok = true;
-  std::string detail;  // when not ok: how many, and an example
+  std::string
+      detail;  // when not ok: how many, and an example; else what is worth knowing, if anything
 };
 
-/// The invariants that can be proven from the ledger alone: unique keys, outcome
-/// arithmetic per cell, one end per attempt, every turn has an answered attempt of the same trial,
-/// turn and route, served model acceptable, contiguous turns, message checksums, SQLite's own
-/// integrity check, scores only for scored trials.
+/// What can be proven from the ledger alone: checksums of pages, log, rows and messages, SQLite's
+/// own integrity check, constraints and references, and the invariants that span tables (verify.cc
+/// lists them by name).
 [[nodiscard]] base::Result<std::vector<Check>> verify(Reader& reader);
 
 }  // namespace sortie::ledger

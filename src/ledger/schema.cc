@@ -17,8 +17,6 @@ namespace sortie::ledger {
 
 namespace {
 
-constexpr int kPageBytes = 4096;
-
 // One row. `facts` counts the stored rows, `content` is the sum modulo 2^64 of their checksums: a
 // row that is gone or was added by another program shows.
 constexpr std::string_view kRun = R"sql(
@@ -354,6 +352,18 @@ base::Result<std::string> score_from_version_1(Connection& connection, std::stri
       table);
 }
 
+/// The statements that give version 1's scores the table of today. It is made anew, so that a
+/// migrated ledger's schema is that of a new one to the byte. Views and triggers go first: renaming
+/// would change their text.
+base::Result<std::string> scores_of_version_1_anew(Connection& connection) {
+  TRY_ASSIGN(const std::string rows, score_from_version_1(connection, "score_of_version_1"));
+  return "DROP VIEW trial_result;DROP TRIGGER score_keeps_rows;DROP TRIGGER score_keeps_values;"
+         "ALTER TABLE score RENAME TO score_of_version_1;" +
+         score_table(kSchemaVersion) + "INSERT INTO score " + rows +
+         ";DROP TABLE score_of_version_1;" + trial_result_view(kSchemaVersion) +
+         append_only("score");
+}
+
 std::unexpected<base::Error> foreign(std::string message) {
   return base::failure(base::Remedy::bad_input, base::ErrorCode::integrity, std::move(message));
 }
@@ -408,15 +418,12 @@ base::Status migrate(Connection& connection, std::int64_t version) {
   if (version == kSchemaVersion) {
     return {};
   }
-  TRY_ASSIGN(const std::string rows, score_from_version_1(connection, "score_of_version_1"));
-  // The table is made anew, so that a migrated ledger's schema is that of a new one to the byte.
-  // Views and triggers go first: renaming would change their text.
-  const std::string sql =
-      "DROP VIEW trial_result;DROP TRIGGER score_keeps_rows;DROP TRIGGER score_keeps_values;"
-      "ALTER TABLE score RENAME TO score_of_version_1;" +
-      score_table(kSchemaVersion) + "INSERT INTO score " + rows +
-      ";DROP TABLE score_of_version_1;" + trial_result_view(kSchemaVersion) + append_only("score") +
-      fmt::format("PRAGMA user_version = {};", kSchemaVersion);
+  std::string sql;
+  if (version == 1) {
+    TRY_ASSIGN(sql, scores_of_version_1_anew(connection));
+  }
+  // Version 3 differs from 2 only in the pages of new files.
+  sql += fmt::format("PRAGMA user_version = {};", kSchemaVersion);
   TRY(connection.execute("BEGIN IMMEDIATE"));
   base::Status done = connection.execute(sql);
   if (done) {
@@ -429,7 +436,7 @@ base::Status migrate(Connection& connection, std::int64_t version) {
 }
 
 base::Status read_as_current(Connection& connection, std::int64_t version) {
-  if (version == kSchemaVersion) {
+  if (version > 1) {
     return {};
   }
   TRY_ASSIGN(const std::string rows, score_from_version_1(connection, "score"));

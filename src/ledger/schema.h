@@ -15,7 +15,9 @@ namespace sortie::ledger {
 /// PRAGMA application_id: "Srti".
 inline constexpr std::int64_t kApplicationId = 0x53727469;
 /// PRAGMA user_version.
-inline constexpr std::int64_t kSchemaVersion = 2;
+inline constexpr std::int64_t kSchemaVersion = 3;
+/// Of a ledger's file, in every version.
+inline constexpr int kPageBytes = 4096;
 /// The oldest version that is read, and migrated when a run goes on.
 inline constexpr std::int64_t kOldestSchemaVersion = 1;
 

@@ -3,7 +3,10 @@
 #include "sortie/base/error.h"
 #include "sortie/base/hash.h"
 #include "sortie/base/text.h"
+#include "sortie/ledger/page_checksum.h"
+#include "sortie/ledger/vfs.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +23,7 @@ namespace sortie::ledger {
 
 namespace {
 
-constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kBusyTimeoutMs = static_cast<int>(kPatience.count());
 
 struct Verdict {
   base::Remedy remedy;
@@ -30,6 +33,9 @@ struct Verdict {
 Verdict verdict(int code) {
   using base::ErrorCode;
   using base::Remedy;
+  if (code == SQLITE_IOERR_DATA) {
+    return {Remedy::fail_campaign, ErrorCode::integrity};
+  }
   switch (code & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -61,7 +67,11 @@ base::Error sqlite_error(sqlite3* handle, int code, std::string_view context) {
             .message = fmt::format("{}: a ledger is only read this way", context)};
   }
   std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
-  if ((code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN) {
+  if (code == SQLITE_IOERR_DATA) {
+    message = "a page of the file does not match its checksum";
+  }
+  if (((code & 0xFF) == SQLITE_IOERR && code != SQLITE_IOERR_DATA) ||
+      (code & 0xFF) == SQLITE_CANTOPEN) {
     const int system = handle != nullptr ? sqlite3_system_errno(handle) : 0;
     if (system != 0) {
       message += ": " + std::generic_category().message(system);
@@ -197,6 +207,7 @@ base::Digest Statement::digest(int column) const {
 base::Result<Connection> Connection::open(const std::string& path, OpenMode mode) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path;
+  const char* vfs = mode == OpenMode::at_rest ? page_vfs_at_rest() : page_vfs();
   switch (mode) {
     case OpenMode::create:
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -205,6 +216,7 @@ base::Result<Connection> Connection::open(const std::string& path, OpenMode mode
       flags |= SQLITE_OPEN_READWRITE;
       break;
     case OpenMode::read_only:
+    case OpenMode::at_rest:
       flags |= SQLITE_OPEN_READONLY;
       break;
     case OpenMode::immutable: {
@@ -223,13 +235,30 @@ base::Result<Connection> Connection::open(const std::string& path, OpenMode mode
   }
   sqlite3* handle = nullptr;
   // A connection is used by one thread at a time, so SQLite need not lock.
-  const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, vfs);
   Connection connection(handle);
   if (code != SQLITE_OK) {
     return std::unexpected(sqlite_error(handle, code, fmt::format("cannot open {}", path)));
   }
   sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  if (mode == OpenMode::at_rest) {
+    // The index of the log is then kept in this process's memory.
+    TRY(connection.execute("PRAGMA locking_mode = EXCLUSIVE"));
+  }
   return connection;
+}
+
+base::Status Connection::reserve_page_checksums() {
+  int bytes = kPageChecksumBytes;
+  const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+  if (code != SQLITE_OK) {
+    return std::unexpected(sqlite_error(handle_, code, "cannot reserve bytes for page checksums"));
+  }
+  return {};
+}
+
+void Connection::wait_for_others(std::chrono::milliseconds longest) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(longest.count()));
 }
 
 Connection::~Connection() {

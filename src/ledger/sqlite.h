@@ -3,6 +3,7 @@
 #include "sortie/base/error.h"
 #include "sortie/base/hash.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,7 +17,7 @@ struct sqlite3_stmt;
 namespace sortie::ledger {
 
 /// Turns an SQLite result code into what a caller can do: full and I/O end the campaign, a busy
-/// file may be tried later, constraint and corruption are integrity errors.
+/// file may be tried later, constraint, corruption and a wrong page checksum are integrity errors.
 [[nodiscard]] base::Error sqlite_error(sqlite3* handle, int code, std::string_view context);
 
 enum class ColumnType : std::uint8_t { null, integer, real, text, blob };
@@ -73,8 +74,12 @@ enum class OpenMode : std::uint8_t {
   create,      // the file is made if it is not there
   read_write,  // it must be there
   read_only,
-  immutable,  // read-only and nobody writes: no lock, no side files
+  immutable,  // read-only, nobody writes and there is no log: no lock, no side files
+  at_rest,    // read-only, nobody writes but there is a log: no lock, no shared memory
 };
+
+/// How long a connection waits for a lock of another one, unless told otherwise.
+inline constexpr std::chrono::milliseconds kPatience{10'000};
 
 class Connection {
  public:
@@ -84,6 +89,11 @@ class Connection {
   Connection& operator=(Connection&& other) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  /// Of a database that has no page yet, or is about to be vacuumed: its pages get checksums.
+  [[nodiscard]] base::Status reserve_page_checksums();
+
+  void wait_for_others(std::chrono::milliseconds longest);
 
   /// Runs statements that yield nothing of interest.
   [[nodiscard]] base::Status execute(const std::string& sql);

@@ -1,10 +1,16 @@
 #include "sortie/base/error.h"
+#include "sortie/ledger/file.h"
+#include "sortie/ledger/pages.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/schema.h"
+#include "sortie/ledger/wal.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +19,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace sortie::ledger {
 
@@ -77,6 +84,9 @@ class Finding {
     }
   }
 
+  /// Said if nothing else is found.
+  void note(std::string text) { check_.detail = std::move(text); }
+
   [[nodiscard]] Check close(const base::Status& status) {
     if (!status) {
       // A file too damaged to answer has not proven anything.
@@ -113,6 +123,54 @@ Check check_invariant(Reader& reader, const Invariant& invariant) {
     finding.add(text_of(row[0]));
     return true;
   }));
+}
+
+/// The list of damaged pages, and which of them a run that goes on would write anew.
+std::string list_pages(const std::vector<std::uint32_t>& pages,
+                       const std::vector<std::uint32_t>& in_log) {
+  constexpr std::size_t kNamed = 5;
+  std::string text = fmt::format(
+      "page {}", fmt::join(std::span(pages).first(std::min(pages.size(), kNamed)), ", "));
+  if (pages.size() > kNamed) {
+    text += fmt::format(" and {} more", pages.size() - kNamed);
+  }
+  if (std::ranges::includes(in_log, pages)) {
+    text += " (the log holds what belongs there: the next run writes it anew)";
+  }
+  return text;
+}
+
+/// What SQLite reads past: pages that the log covers, free ones, the file's end.
+Check check_pages(Reader& reader, const WalReport& log) {
+  Finding finding("pages_match_their_checksums");
+  const auto report = examine_pages(ledger_path(reader.run_directory()));
+  if (!report) {
+    return finding.close(std::unexpected(report.error()));
+  }
+  if (!report->damaged.empty()) {
+    finding.add(list_pages(report->damaged, log.pages));
+  }
+  if (report->left_bytes > 0) {
+    finding.add(fmt::format("the file ends within a page, {} bytes too late", report->left_bytes));
+  }
+  if (!report->has_checksums) {
+    finding.note("they have none: the ledger was begun by an older Sortie");
+  } else if (report->unsigned_pages > 0) {
+    finding.note(fmt::format("{} of {} have none: another program copied them out of the log",
+                             report->unsigned_pages,
+                             report->pages));
+  }
+  return finding.close({});
+}
+
+Check check_log(const std::optional<WalReport>& log) {
+  Finding finding("log_is_whole");
+  if (!log) {
+    finding.note("not examined: the run is being written");
+  } else if (!log->damage.empty()) {
+    finding.add(log->damage);
+  }
+  return finding.close({});
 }
 
 Check check_structure(Reader& reader) {
@@ -247,7 +305,10 @@ Check check_total(Reader& reader, const Total& total) {
 base::Result<std::vector<Check>> verify(Reader& reader) {
   const bool own_snapshot = !reader.in_snapshot();
   TRY(reader.begin());
+  TRY_ASSIGN(const auto log, examine_log(reader.run_directory()));
   std::vector<Check> checks;
+  checks.push_back(check_pages(reader, log.value_or(WalReport{})));
+  checks.push_back(check_log(log));
   checks.push_back(check_structure(reader));
   checks.push_back(check_constraints(reader));
   Total total;

@@ -87,9 +87,9 @@ class Wal : public testing::Test {
 };
 
 TEST_F(Wal, an_intact_missing_or_empty_log_is_fine) {
-  EXPECT_TRUE(check_wal(left_->file("ledger.db-wal")).has_value());
+  EXPECT_TRUE(check_wal(left_->file("ledger.db")).has_value());
   EXPECT_TRUE(check_wal(left_->file("no-such-file")).has_value());
-  spill(left_->file("empty"), "");
+  spill(left_->file("empty-wal"), "");
   EXPECT_TRUE(check_wal(left_->file("empty")).has_value());
   EXPECT_EQ(recovered(), kTrials);
 }
@@ -129,13 +129,15 @@ TEST_F(Wal, a_log_that_was_never_written_is_empty) {
 TEST_F(Wal, readers_do_not_mistake_a_log_being_written_for_a_damaged_one) {
   auto ledger = open_ledger(left_->path());
   ASSERT_NE(ledger, nullptr);
+  ledger->append(trial_record(kTrials + 1));
+  ASSERT_TRUE(ledger->flush().has_value());
   // As a reader may find it between two writes of a commit.
   std::string torn = slurp(left_->file("ledger.db-wal"));
   ASSERT_GT(torn.size(), 200U);
   const std::string good = torn;
   torn[60] = static_cast<char>(torn[60] ^ 1);
   spill(left_->file("ledger.db-wal"), torn);
-  EXPECT_FALSE(check_wal(left_->file("ledger.db-wal")).has_value());
+  EXPECT_FALSE(check_wal(left_->file("ledger.db")).has_value());
   EXPECT_TRUE(Reader::open(left_->path()).has_value())
       << "the writer's index, not the log's checksums, counts";
   spill(left_->file("ledger.db-wal"), good);

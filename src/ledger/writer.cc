@@ -11,6 +11,7 @@
 #include "sortie/ledger/sqlite.h"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -27,6 +28,9 @@
 namespace sortie::ledger {
 
 namespace {
+
+// How long the end of a run waits for readers, to leave one file.
+constexpr std::chrono::milliseconds kPatienceAtEnd{200};
 
 // Positions in kFactTables.
 constexpr std::size_t kManifest = 0;
@@ -579,6 +583,7 @@ RecordWriter::RecordWriter(std::unique_ptr<State> state) : state_(std::move(stat
 RecordWriter::~RecordWriter() {
   // So that a finished run is one file. A reader in the middle of a snapshot may prevent it; then
   // the next opening does it.
+  state_->connection.wait_for_others(kPatienceAtEnd);
   static_cast<void>(state_->connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").has_value());
 }
 
