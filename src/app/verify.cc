@@ -2,9 +2,11 @@
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/base/printable.h"
 #include "sortie/engine/records.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
+#include "sortie/ledger/repair.h"
 #include "sortie/score/score.h"
 
 #include <cstdint>
@@ -26,6 +28,8 @@ namespace {
 
 struct VerifyOptions {
   std::string run;
+  bool repair = false;
+  std::string out;
   bool json = false;
 };
 
@@ -34,6 +38,8 @@ constexpr std::string_view kComparedColumns =
     "success, clean, progress, level, order_score, tool_coverage, efficiency, label, label_turn, "
     "flawed_places, followed_places, retry_same, retry_arguments, retry_tool, retry_none, "
     "calls_per_answer";
+
+constexpr std::string_view kScoresFollow = "scores_follow_from_answers";
 
 using Values = std::vector<std::string>;
 
@@ -89,7 +95,7 @@ base::Result<std::map<std::int64_t, Values>> stored_scores(ledger::Reader& reade
 /// Plays every scored trial back and scores it again: the stored scores must follow from the stored
 /// answers.
 base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
-  ledger::Check check{.name = "scores_follow_from_answers", .ok = true, .detail = {}};
+  ledger::Check check{.name = std::string(kScoresFollow), .ok = true, .detail = {}};
   TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(reader));
   const dialogue::Rules rules(suite);
   TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite, rules));
@@ -119,10 +125,67 @@ base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   return check;
 }
 
+/// Damage that keeps the scores from being checked is a finding, not the end.
+ledger::Check scores_check(ledger::Reader& reader) {
+  auto check = check_scores(reader);
+  if (check.has_value()) {
+    return std::move(*check);
+  }
+  return {.name = std::string(kScoresFollow), .ok = false, .detail = check.error().message};
+}
+
+int show(const std::string& directory, const std::vector<ledger::Check>& checks, bool as_json) {
+  bool good = true;
+  json::Array rows;
+  std::string text;
+  for (const ledger::Check& check : checks) {
+    good = good && check.ok;
+    rows.push_back(json::Object{{"check", check.name}, {"ok", check.ok}, {"detail", check.detail}});
+    text += fmt::format("{:<6} {}{}{}\n",
+                        check.ok ? "ok" : "FAILED",
+                        check.name,
+                        check.detail.empty() ? "" : ": ",
+                        base::printable(check.detail));
+  }
+  if (as_json) {
+    print_json(json::Object{{"run", directory}, {"ok", good}, {"checks", std::move(rows)}});
+  } else {
+    print_text(text);
+  }
+  return good ? kDone : kRefused;
+}
+
+int repair(const VerifyOptions& options, const std::string& directory) {
+  const std::string out = options.out.empty() ? directory + ".repaired" : options.out;
+  const auto repaired = ledger::repair_to(directory, out);
+  if (!repaired.has_value()) {
+    return fail(repaired.error(), options.json);
+  }
+  const bool made = !repaired->damage.empty();
+  if (options.json) {
+    print_json(json::Object{{"run", directory},
+                            {"ok", true},
+                            {"repaired", made ? json::Value(out) : json::Value(nullptr)},
+                            {"damage", repaired->damage}});
+  } else if (made) {
+    print_text(
+        fmt::format("{}\nwrote {}: all whole commits, and every check holds. {} is as it was\n",
+                    base::printable(repaired->damage),
+                    out,
+                    directory));
+  } else {
+    print_text("nothing is torn: no copy was made\n");
+  }
+  return kDone;
+}
+
 int verify(const VerifyOptions& options) {
   const auto directory = run_directory(options.run);
   if (!directory.has_value()) {
     return fail(directory.error(), options.json);
+  }
+  if (options.repair) {
+    return repair(options, *directory);
   }
   const auto reader = ledger::Reader::open(*directory);
   if (!reader.has_value()) {
@@ -132,28 +195,8 @@ int verify(const VerifyOptions& options) {
   if (!checks.has_value()) {
     return fail(checks.error(), options.json);
   }
-  auto scores = check_scores(**reader);
-  if (!scores.has_value()) {
-    return fail(scores.error(), options.json);
-  }
-  checks->push_back(std::move(*scores));
-  bool good = true;
-  json::Array rows;
-  std::string text;
-  for (const ledger::Check& check : *checks) {
-    good = good && check.ok;
-    rows.push_back(json::Object{{"check", check.name}, {"ok", check.ok}, {"detail", check.detail}});
-    text += fmt::format("{:<6} {}{}\n",
-                        check.ok ? "ok" : "FAILED",
-                        check.name,
-                        check.ok ? "" : ": " + check.detail);
-  }
-  if (options.json) {
-    print_json(json::Object{{"run", *directory}, {"ok", good}, {"checks", std::move(rows)}});
-  } else {
-    print_text(text);
-  }
-  return good ? kDone : kRefused;
+  checks->push_back(scores_check(**reader));
+  return show(*directory, *checks, options.json);
 }
 
 }  // namespace
@@ -162,8 +205,17 @@ void add_verify(CLI::App& root, Action& action) {
   const auto options = std::make_shared<VerifyOptions>();  // owned by the callbacks below
   CLI::App* command = root.add_subcommand("verify", "Prove a run's integrity: one line per check");
   command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
+  CLI::Option* repair = command->add_flag(
+      "--repair",
+      options->repair,
+      "Copy the run up to its last whole commit, if a crash tore the end of its log");
+  command->add_option("--out", options->out, "Where the copy goes [RUN.repaired]")->needs(repair);
   command->add_flag("--json", options->json, "Print one JSON document");
-  command->footer("Example:  sortie verify quickstart\nExit code 3 when a check fails.");
+  command->footer(
+      "Example:  sortie verify quickstart\n"
+      "Exit code 3 when a check fails. A repair never changes RUN, and mends only torn ends: a "
+      "run\n"
+      "that goes on cuts them itself.");
   command->callback([&action, options] { action = [options] { return verify(*options); }; });
 }
 

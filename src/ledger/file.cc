@@ -38,10 +38,6 @@ namespace {
 // a second); a larger one only by verify().
 constexpr std::uintmax_t kCheckOnOpenBytes = 64UL * 1024 * 1024;
 
-// The WAL is copied into the file whenever it holds this many pages: rarely enough that a page
-// changed by many commits is copied once, often enough that readers search a small WAL.
-constexpr int kCheckpointPages = 16384;
-
 constexpr int kWriterCacheKiB = 64 * 1024;
 constexpr int kReaderCacheKiB = 16 * 1024;
 
@@ -176,14 +172,14 @@ base::Status take_in_log(Connection& connection, const std::string& path) {
   return copied || copied.error().code == base::ErrorCode::locked ? base::Status() : copied;
 }
 
-base::Status prepare_writer(Connection& connection, const std::string& path) {
+base::Status prepare_writer(Connection& connection, const std::string& path, int log_pages) {
   TRY_ASSIGN(const std::int64_t version, check_identity(connection));
   TRY(check_whole(connection, path));
   TRY(connection.execute(
       fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                   "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                   "PRAGMA wal_autocheckpoint = {}; PRAGMA cache_size = -{};",
-                  kCheckpointPages,
+                  log_pages,
                   kWriterCacheKiB)));
   TRY(take_in_log(connection, path));
   return migrate(connection, version);
@@ -258,7 +254,9 @@ base::Status make_run_directory(const std::string& run_directory) {
   return sync_directory(parent.string());
 }
 
-base::Result<Connection> open_or_create(const std::string& run_directory, base::WallTime now) {
+base::Result<Connection> open_or_create(const std::string& run_directory,
+                                        base::WallTime now,
+                                        int log_pages) {
   const std::string path = ledger_path(run_directory);
   if (!exists(path)) {
     if (size_of(path + "-wal") > 0) {
@@ -271,7 +269,7 @@ base::Result<Connection> open_or_create(const std::string& run_directory, base::
     return damaged(path, intact.error().message);
   }
   TRY_ASSIGN(Connection connection, Connection::open(path, OpenMode::read_write));
-  if (auto ready = prepare_writer(connection, path); !ready) {
+  if (auto ready = prepare_writer(connection, path, log_pages); !ready) {
     return std::unexpected(named(std::move(ready).error(), path));
   }
   return connection;

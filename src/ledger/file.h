@@ -21,10 +21,11 @@ namespace sortie::ledger {
 
 /// Opens the ledger for writing and proves that it is one, creating it if the directory holds none
 /// and migrating one of an older version.
-/// The caller holds the run's lock. Errors: integrity (says what was found and that nothing was
-/// changed), io.
+/// `log_pages` as in LedgerOptions. The caller holds the run's lock. Errors: integrity (says what
+/// was found and that nothing was changed), io.
 [[nodiscard]] base::Result<Connection> open_or_create(const std::string& run_directory,
-                                                      base::WallTime now);
+                                                      base::WallTime now,
+                                                      int log_pages);
 
 /// Opens an existing ledger for reading and proves that it is one. Never waits for the writer. One
 /// of an older version stays as it is and shows NULL for what it does not have.

@@ -46,6 +46,16 @@ std::size_t weight(const Record& record) {
   return bytes;
 }
 
+/// The disk's errors say what is safe and what to do.
+base::Error explained(base::Error error, const std::string& path) {
+  error = base::with_context(std::move(error), path);
+  if (error.code == base::ErrorCode::io) {
+    error.message +=
+        "; what was recorded is safe, nothing more is: mend it and give the same command again";
+  }
+  return error;
+}
+
 struct Queued {
   Record record;
   std::size_t bytes = 0;
@@ -55,11 +65,13 @@ struct Queued {
 }  // namespace
 
 struct Ledger::State {
-  State(RunLock held,
+  State(std::string written,
+        RunLock held,
         std::unique_ptr<RecordWriter> opened,
         const LedgerOptions& chosen,
         CommitListener told)
-      : lock(std::move(held)),
+      : path(std::move(written)),
+        lock(std::move(held)),
         writer(std::move(opened)),
         options(chosen),
         listener(std::move(told)),
@@ -75,6 +87,7 @@ struct Ledger::State {
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] base::Result<Sequence> result(Sequence wanted) const;
 
+  const std::string path;
   RunLock lock;  // ends after the writer
   std::unique_ptr<RecordWriter> writer;
   const LedgerOptions options;
@@ -146,6 +159,7 @@ void Ledger::State::commit_batch() {
   auto written = write_batch(batch);
   if (!written) {
     writer->roll_back();
+    written = std::unexpected(explained(std::move(written).error(), path));
     if (listener) {
       listener(std::unexpected(written.error()));
     }
@@ -201,10 +215,10 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& run_direct
   TRY(make_run_directory(run_directory));
   TRY(check_place(run_directory));
   TRY_ASSIGN(RunLock lock, RunLock::acquire(run_directory, now));
-  TRY_ASSIGN(Connection connection, open_or_create(run_directory, now));
+  TRY_ASSIGN(Connection connection, open_or_create(run_directory, now, options.log_pages));
   TRY_ASSIGN(auto writer, RecordWriter::open(std::move(connection)));
-  auto state =
-      std::make_unique<State>(std::move(lock), std::move(writer), options, std::move(listener));
+  auto state = std::make_unique<State>(
+      ledger_path(run_directory), std::move(lock), std::move(writer), options, std::move(listener));
   if (options.mode == CommitMode::threaded) {
     state->thread = std::thread(&State::write_until_stopped, state.get());
   }

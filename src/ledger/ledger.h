@@ -32,6 +32,10 @@ struct LedgerOptions {
   std::size_t queue_records_max =
       65536;  // append blocks the caller beyond this; inline_: commits on its thread
   std::size_t queue_bytes_max = 256UL * 1024 * 1024;  // likewise, for records with large contents
+  // The write-ahead log is copied into the file whenever it holds this many pages: rarely enough
+  // that a page changed by many commits is copied once, often enough that readers search a small
+  // log.
+  int log_pages = 16384;
 };
 
 class Ledger {

@@ -263,6 +263,67 @@ TEST(Reader, says_when_there_is_no_ledger) {
   EXPECT_FALSE(std::filesystem::exists(directory.path())) << "reading creates nothing";
 }
 
+/// What an unprivileged process counts in a directory that nobody can write; -1 when it cannot
+/// read.
+int turns_seen_without_privileges(const RunDirectory& directory) {
+  namespace fs = std::filesystem;
+  // The directory must be enterable for the unprivileged process below.
+  fs::permissions(fs::path(directory.path()).parent_path(), static_cast<fs::perms>(0755));
+  for (const auto& entry : fs::directory_iterator(directory.path())) {
+    fs::permissions(entry.path(), static_cast<fs::perms>(0444));
+  }
+  fs::permissions(directory.path(), static_cast<fs::perms>(0555));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool dropped = ::geteuid() != 0 || ::setuid(65534) == 0;
+    auto reader = Reader::open(directory.path());
+    const auto turns = reader ? (*reader)->count("SELECT count(*) FROM turn") : std::int64_t{-1};
+    ::_exit(dropped && turns && *turns >= 0 && failing(**reader).empty() ? static_cast<int>(*turns)
+                                                                         : 255);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  fs::permissions(directory.path(), static_cast<fs::perms>(0700));
+  return WEXITSTATUS(status) == 255 ? -1 : WEXITSTATUS(status);
+}
+
+/// Copies some files of a run that is being written, with ten turns, seven of them in its log.
+void copy_of_a_live_run(const RunDirectory& copy, const std::vector<std::string>& names) {
+  namespace fs = std::filesystem;
+  const RunDirectory original;
+  fill(original.path());
+  auto ledger = open_ledger(original.path());
+  for (TrialId id = 50; id < 57; ++id) {
+    ledger->append(trial_record(id));
+    ledger->append(attempt_record(id, id, 0));
+    ledger->append_together({end_record(id), turn_record(id, id, 0, "answer")});
+  }
+  ASSERT_TRUE(ledger->flush().has_value());
+  fs::create_directories(copy.path());
+  for (const std::string& name : names) {
+    fs::copy_file(original.file(name), copy.file(name));
+  }
+}
+
+TEST(Reader, reads_a_copy_with_its_log_in_a_directory_that_it_cannot_write) {
+  const RunDirectory copy;
+  copy_of_a_live_run(copy, {"ledger.db", "ledger.db-wal"});
+  EXPECT_EQ(turns_seen_without_privileges(copy), 17);
+}
+
+TEST(Reader, reads_a_copy_with_all_files_in_a_directory_that_it_cannot_write) {
+  const RunDirectory copy;
+  copy_of_a_live_run(copy, {"ledger.db", "ledger.db-wal", "ledger.db-shm", "lock"});
+  EXPECT_EQ(turns_seen_without_privileges(copy), 17);
+}
+
+TEST(Reader, reads_a_copy_of_the_file_alone_up_to_where_its_log_began) {
+  const RunDirectory copy;
+  copy_of_a_live_run(copy, {"ledger.db"});
+  EXPECT_EQ(count(*open_reader(copy.path()), "SELECT count(*) FROM turn"), 10);
+  EXPECT_EQ(turns_seen_without_privileges(copy), 10);
+}
+
 TEST(Reader, reads_an_archive_that_it_cannot_write) {
   const RunDirectory directory;
   fill(directory.path());

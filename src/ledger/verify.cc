@@ -32,10 +32,19 @@ struct Invariant {
 };
 
 // Each stands for a promise of the ledger that no constraint of the schema keeps.
-constexpr std::array<Invariant, 11> kInvariants = {{
+constexpr std::array<Invariant, 16> kInvariants = {{
     {"cells_hold_what_is_planned",
      "SELECT 'cell ' || lower(hex(cell)) || ': ' || begun || ' trials, ' || planned || ' planned' "
      "FROM cell_summary WHERE begun > planned"},
+    {"outcomes_add_up_in_every_cell",
+     "SELECT 'cell ' || lower(hex(s.cell)) || ': ' || s.begun || ' begun, ' || n.scored || ' "
+     "scored, "
+     "' || n.lost || ' lost, ' || n.open || ' open' FROM cell_summary s LEFT JOIN (SELECT cell, "
+     "sum(outcome IS 'scored') AS scored, sum(outcome IS NOT NULL AND outcome <> 'scored') AS "
+     "lost, "
+     "sum(outcome IS NULL) AS open FROM trial_state GROUP BY cell) n ON n.cell = s.cell WHERE "
+     "s.scored <> coalesce(n.scored, 0) OR s.infrastructure <> coalesce(n.lost, 0) OR s.begun <> "
+     "coalesce(n.scored + n.lost + n.open, 0)"},
     {"outcomes_end_with_the_scored_one",
      "SELECT 'trial ' || trial FROM outcome GROUP BY trial "
      "HAVING max(outcome = 'scored') AND max(id) <> min(id) FILTER (WHERE outcome = 'scored')"},
@@ -64,12 +73,46 @@ constexpr std::array<Invariant, 11> kInvariants = {{
      "of ' || "
      "e.served_model FROM turn t JOIN attempt_end e ON e.attempt = t.attempt "
      "WHERE e.served_model <> t.served_model"},
+    {"attempts_of_a_turn_are_contiguous",
+     "SELECT 'turn ' || turn || ' of trial ' || trial || ': ' || count(*) || ' attempts up to "
+     "number ' || max(number) FROM attempt GROUP BY trial, turn HAVING max(number) <> count(*) - 1 "
+     "OR count(DISTINCT number) <> count(*)"},
+    {"attempts_ask_turns_that_follow",
+     "SELECT 'attempt ' || a.id || ' asks turn ' || a.turn || ' of trial ' || a.trial FROM attempt "
+     "a WHERE a.turn > (SELECT count(*) FROM turn t WHERE t.trial = a.trial)"},
+    {"durations_are_possible",
+     "SELECT 'attempt ' || attempt || ': first byte after ' || first_byte_us || ' us, end after ' "
+     "|| duration_us || ' us' FROM attempt_end WHERE duration_us < 0 OR first_byte_us > "
+     "duration_us"},
+    {"specs_match_their_hashes",
+     "SELECT h.name || ' of generation ' || h.generation FROM manifest h LEFT JOIN manifest t ON "
+     "t.generation = h.generation AND t.name = replace(h.name, '_file_hash', '_text') WHERE h.name "
+     "LIKE '%\\_file\\_hash' ESCAPE '\\' AND lower(hex(content_digest('plain', "
+     "length(CAST(t.value AS BLOB)), CAST(t.value AS BLOB)))) IS NOT h.value"},
     {"calls_are_contiguous",
      "SELECT 'trial ' || trial || ': ' || count(*) || ' calls up to number ' || max(n) "
      "FROM call GROUP BY trial HAVING max(n) <> count(*) - 1"},
     {"messages_match_their_digests",
      "SELECT 'message ' || id FROM message WHERE content_digest(encoding, size, content) IS NOT "
      "digest"},
+}};
+
+// What is worth knowing and no damage: it is shown, and fails nothing.
+constexpr std::array<Invariant, 2> kNotes = {{
+    {"attempts_have_ends",
+     "SELECT 'attempt ' || a.id || ' is unknown: perhaps sent, perhaps billed' FROM attempt a "
+     "WHERE "
+     "NOT EXISTS (SELECT 1 FROM attempt_end e WHERE e.attempt = a.id)"},
+    // Wall clocks are set back, and differ between the machines that a run was continued on.
+    {"clocks_run_forwards",
+     "SELECT 'attempt ' || a.id || ' ended ' || (a.at - e.at) || ' us before it began' FROM "
+     "attempt "
+     "a JOIN attempt_end e ON e.attempt = a.id WHERE e.at < a.at "
+     "UNION ALL SELECT 'attempt ' || a.id || ' began before the ledger' FROM attempt a WHERE a.at "
+     "< "
+     "(SELECT created_at FROM run) "
+     "UNION ALL SELECT 'attempt ' || a.id || ' began more than an hour before the one before it' "
+     "FROM attempt a JOIN attempt b ON b.id = a.id - 1 WHERE a.at < b.at - 3600000000"},
 }};
 
 /// Gathers offences into a finding: how many, and the first.
@@ -317,6 +360,10 @@ base::Result<std::vector<Check>> verify(Reader& reader) {
   checks.push_back(check_references(reader));
   for (const Invariant& invariant : kInvariants) {
     checks.push_back(check_invariant(reader, invariant));
+  }
+  for (const Invariant& note : kNotes) {
+    checks.push_back(check_invariant(reader, note));
+    checks.back().ok = true;
   }
   if (own_snapshot) {
     reader.end();

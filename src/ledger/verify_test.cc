@@ -1,3 +1,4 @@
+#include "sortie/base/hash.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/tamper.h"
@@ -40,8 +41,21 @@ class Verify : public testing::Test {
 
   void forge(const std::string& sql) { Tamper(directory_.path()).forge(sql); }
 
-  void expect_only(const std::string& name) {
-    EXPECT_EQ(found(), std::vector<std::string>{name}) << details_;
+  template <class... Names>
+  void expect_only(const Names&... names) {
+    EXPECT_EQ(found(), (std::vector<std::string>{names...})) << details_;
+  }
+
+  /// What a check that holds says besides.
+  std::string note(const std::string& name) {
+    auto reader = open_reader(directory_.path());
+    for (const Check& check : verify(*reader).value()) {
+      if (check.name == name) {
+        EXPECT_TRUE(check.ok);
+        return check.detail;
+      }
+    }
+    return "no such check";
   }
 
   RunDirectory directory_;
@@ -123,7 +137,7 @@ TEST_F(Verify, finds_a_gap_in_the_turns) {
   forge(
       "UPDATE turn SET turn = 7 WHERE trial = 3 AND turn = 0;"
       "UPDATE attempt SET turn = 7 WHERE trial = 3 AND turn = 0");
-  expect_only("turns_are_contiguous");
+  expect_only("turns_are_contiguous", "attempts_ask_turns_that_follow");
 }
 
 TEST_F(Verify, finds_an_answer_that_was_paid_and_is_no_turn) {
@@ -137,7 +151,7 @@ TEST_F(Verify, finds_a_turn_of_another_route_than_its_attempt) {
 }
 
 TEST_F(Verify, finds_a_turn_whose_attempt_belongs_to_another_trial) {
-  forge("UPDATE attempt SET trial = 4 WHERE id = 5");
+  forge("UPDATE attempt SET trial = 4, number = 1 WHERE id = 5");
   expect_only("turns_belong_to_their_attempts");
 }
 
@@ -154,6 +168,52 @@ TEST_F(Verify, finds_a_turn_whose_attempt_has_no_end) {
 TEST_F(Verify, finds_a_turn_that_names_another_model_than_answered) {
   forge("UPDATE turn SET served_model = 'gpt-x' WHERE attempt = 5");
   expect_only("turns_name_the_model_that_answered");
+}
+
+TEST_F(Verify, finds_a_gap_in_the_attempts_of_a_turn) {
+  forge("UPDATE attempt SET number = 2 WHERE id = 5");
+  expect_only("attempts_of_a_turn_are_contiguous");
+}
+
+TEST_F(Verify, finds_a_question_before_the_answer_to_the_one_before) {
+  forge(
+      "INSERT INTO attempt SELECT 100, trial, 5, 0, route, requested_model, api_name, at, request, "
+      "reserved_input, reserved_output, reserved_cost, 0 FROM attempt WHERE id = 5");
+  expect_only("attempts_ask_turns_that_follow");
+}
+
+TEST_F(Verify, finds_durations_that_cannot_be) {
+  forge("UPDATE attempt_end SET first_byte_us = duration_us + 1 WHERE attempt = 5");
+  expect_only("durations_are_possible");
+}
+
+TEST_F(Verify, finds_a_spec_that_is_not_what_its_hash_says) {
+  const std::string text = "name: a";
+  {
+    auto ledger = open_ledger(directory_.path());
+    ledger->append(ManifestRecord{.generation = 2, .name = "campaign_text", .value = text});
+    ledger->append(ManifestRecord{
+        .generation = 2, .name = "campaign_file_hash", .value = base::digest_of(text).hex()});
+  }
+  expect_only();
+  forge("UPDATE manifest SET value = 'name: b' WHERE name = 'campaign_text'");
+  expect_only("specs_match_their_hashes");
+}
+
+TEST_F(Verify, shows_attempts_that_nobody_knows_the_end_of) {
+  EXPECT_EQ(note("attempts_have_ends"), "");
+  {
+    auto ledger = open_ledger(directory_.path());
+    ledger->append(trial_record(7));
+    ledger->append(attempt_record(100, 7, 0));
+  }
+  EXPECT_NE(note("attempts_have_ends").find("attempt 100 is unknown"), std::string::npos);
+}
+
+TEST_F(Verify, shows_clocks_that_were_set_back) {
+  forge("UPDATE attempt_end SET at = at - 100000 WHERE attempt = 5");
+  EXPECT_NE(note("clocks_run_forwards").find("99995 us before it began"), std::string::npos)
+      << note("clocks_run_forwards");
 }
 
 TEST_F(Verify, finds_a_gap_in_the_calls) {

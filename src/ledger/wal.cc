@@ -212,6 +212,10 @@ WalReport examine_frames(std::ifstream& file, const Header& header) {
   if (first_bad != 0) {
     note_torn(first_bad, commits_behind, report);
   }
+  if (report.committed > 0) {
+    report.committed_bytes =
+        kHeaderBytes + report.committed * (kFrameHeaderBytes + header.page_bytes);
+  }
   std::ranges::sort(report.pages);
   const auto repeated = std::ranges::unique(report.pages);
   report.pages.erase(repeated.begin(), repeated.end());

@@ -20,6 +20,7 @@ struct WalReport {
   std::string damage;                  // what does not fit, and where; empty: nothing
   std::uint64_t frames = 0;            // valid, from the start of the log
   std::uint64_t committed = 0;         // of them, up to the last commit
+  std::uint64_t committed_bytes = 0;   // the log's length up to there
   std::vector<std::uint32_t> pages{};  // page numbers in committed frames, ascending
 };
 
