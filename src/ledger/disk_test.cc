@@ -209,7 +209,7 @@ TEST_F(Disk, a_sync_that_fails_stops_cleanly) {
 }
 
 TEST_F(Disk, a_read_that_fails_stops_cleanly) {
-  expect_clean_stops(Fault::read_error, full_counts() ? 50 : 8, "disk I/O error");
+  expect_clean_stops(Fault::read_error, full_counts() ? 50 : 12, "disk I/O error");
 }
 
 TEST_F(Disk, a_file_that_cannot_be_opened_stops_cleanly) {

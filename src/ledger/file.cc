@@ -9,7 +9,9 @@
 #include "sortie/ledger/wal.h"
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <expected>
@@ -129,13 +131,30 @@ base::Status check_presence(const std::string& path) {
   return {};
 }
 
+/// What SQLite's check found. Where it could not read a page, that is what there is to say.
+base::Error found_by_check(std::string_view verdict) {
+  constexpr std::string_view kCode = "error code=";
+  int code = 0;
+  if (const std::size_t at = verdict.find(kCode); at != std::string_view::npos) {
+    const std::string_view digits = verdict.substr(at + kCode.size());
+    std::from_chars(digits.data(), digits.data() + digits.size(), code);
+  }
+  if (code != 0) {
+    return sqlite_error(nullptr, code, "a check of the whole file");
+  }
+  return {.remedy = base::Remedy::fail_campaign,
+          .code = base::ErrorCode::integrity,
+          .message = std::string(verdict)};
+}
+
 base::Status check_whole(Connection& connection, const std::string& path) {
   if (size_of(path + "-wal") == 0) {
     TRY_ASSIGN(const std::int64_t pages, connection.integer("PRAGMA page_count"));
     TRY_ASSIGN(const std::int64_t page_bytes, connection.integer("PRAGMA page_size"));
     if (size_of(path) <
         static_cast<std::uintmax_t>(pages) * static_cast<std::uintmax_t>(page_bytes)) {
-      return damaged(path, "the file is cut off");
+      return base::failure(
+          base::Remedy::fail_campaign, base::ErrorCode::integrity, "the file is cut off");
     }
   }
   if (size_of(path) > kCheckOnOpenBytes) {
@@ -145,7 +164,7 @@ base::Status check_whole(Connection& connection, const std::string& path) {
   TRY_ASSIGN(const bool row, check.step());
   const std::string_view verdict = row ? check.bytes(0) : "no answer";
   if (verdict != "ok") {
-    return damaged(path, verdict);
+    return std::unexpected(found_by_check(verdict));
   }
   return {};
 }

@@ -1,0 +1,278 @@
+// What the ledger takes in: turns with answers of 4 KB of prose, each an attempt, its end and a
+// turn, against bare inserts of the same answers into one table of SQLite with the same durability;
+// and how long a commit takes at 2,000 turns a second while eight readers read.
+//
+//   ledger_bench [DIRECTORY [TURNS]]     the directory is made on the disk to be measured
+
+#include "sortie/base/hash.h"
+#include "sortie/base/random.h"
+#include "sortie/ledger/ledger.h"
+#include "sortie/ledger/reader.h"
+#include "sortie/ledger/sqlite.h"
+
+#include "bench/common.h"
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace {
+
+using namespace sortie;  // a program of one file
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kAnswerBytes = 4096;
+constexpr std::int64_t kTurnsPerTrial = 10;
+constexpr int kReaders = 8;
+constexpr int kTurnsPerSecond = 2000;
+constexpr int kPacedSeconds = 5;
+
+constexpr std::array<std::string_view, 48> kWords = {
+    "the",     "file",    "is",     "read",    "and",     "then",   "a",       "table",
+    "of",      "results", "goes",   "to",      "handle",  "which",  "was",     "written",
+    "before",  "step",    "tool",   "call",    "with",    "json",   "path",    "output",
+    "error",   "because", "first",  "next",    "sorted",  "column", "values",  "merge",
+    "filter",  "check",   "it",     "has",     "been",    "done",   "so",      "that",
+    "network", "request", "parsed", "records", "missing", "plan",   "convert", "save"};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Prose that no other turn has.
+std::string answer_of(std::int64_t turn) {
+  const base::CounterRandom random(base::digest_of(fmt::format("answer {}", turn)));
+  std::string text;
+  text.reserve(kAnswerBytes + 32);
+  for (std::uint64_t i = 0; text.size() < kAnswerBytes; ++i) {
+    const std::uint64_t draw = random.bits(i);
+    text += kWords[draw % kWords.size()];
+    // A third of what models write is names and numbers.
+    text += draw % 3 == 0 ? fmt::format(" {} ", draw >> 52U) : std::string(" ");
+  }
+  return text;
+}
+
+std::vector<std::string> answers(std::int64_t first, std::int64_t count) {
+  std::vector<std::string> made;
+  for (std::int64_t i = 0; i < count; ++i) {
+    made.push_back(answer_of(first + i));
+  }
+  return made;
+}
+
+ledger::CellRecord cell() {
+  return {.id = base::digest_of("cell"),
+          .model = "bench",
+          .scenarios = "5.1",
+          .prompt = "optimal",
+          .flaw = "none",
+          .severity = "none",
+          .difficulty = "easy",
+          .protocol = "text",
+          .tool_success_rate = 0.8,
+          .max_turns = 30,
+          .planned = 100'000'000};
+}
+
+/// The records of a turn, in the engine's order: the attempt alone, its end and turn together.
+void append_turn(ledger::Ledger& ledger, std::int64_t n, std::string answer) {
+  const ledger::TrialId trial = n / kTurnsPerTrial + 1;
+  const std::int64_t turn = n % kTurnsPerTrial;
+  if (turn == 0) {
+    ledger.append(ledger::TrialRecord{.id = trial,
+                                      .key = base::digest_of(fmt::format("trial {}", trial)),
+                                      .cell = cell().id,
+                                      .task = "task",
+                                      .task_type = "basic_task",
+                                      .repeat = trial});
+  }
+  const chat::Usage usage{.input = 900, .output = 300};
+  const std::string route = "pool/key-1/bench";
+  ledger.append(ledger::AttemptRecord{.id = n + 1,
+                                      .trial = trial,
+                                      .turn = turn,
+                                      .route = route,
+                                      .requested_model = "bench",
+                                      .api_name = "bench",
+                                      .request = base::Digest{},
+                                      .reserved_input = 900,
+                                      .reserved_output = 400,
+                                      .reserved_cost = 50});
+  ledger.append_together({ledger::AttemptEndRecord{.attempt = n + 1,
+                                                   .cause = "answered",
+                                                   .status = 200,
+                                                   .served_model = "bench",
+                                                   .usage = usage,
+                                                   .cost = 40,
+                                                   .first_byte_us = 1,
+                                                   .duration_us = 2},
+                          ledger::TurnRecord{.trial = trial,
+                                             .turn = turn,
+                                             .attempt = n + 1,
+                                             .answer = std::move(answer),
+                                             .usage = usage,
+                                             .route = route,
+                                             .served_model = "bench",
+                                             .finish = "stop"}});
+}
+
+double bare_inserts(const std::string& path, const std::vector<std::string>& texts) {
+  auto connection = bench::must(ledger::Connection::open(path, ledger::OpenMode::create));
+  const auto run = [&](const std::string& sql) {
+    if (auto done = connection.execute(sql); !done) {
+      fmt::print(stderr, "{}\n", done.error().message);
+      std::exit(2);
+    }
+  };
+  run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16384;"
+      "CREATE TABLE answer (id INTEGER PRIMARY KEY, content BLOB NOT NULL)");
+  auto insert = bench::must(connection.prepare("INSERT INTO answer VALUES (NULL, ?1)"));
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i % 256 == 0) {
+      run(i == 0 ? "BEGIN" : "COMMIT; BEGIN");
+    }
+    insert.bind_blob(1, texts[i]);
+    if (!insert.run()) {
+      std::exit(2);
+    }
+  }
+  run("COMMIT");
+  return static_cast<double>(texts.size()) / seconds_since(start);
+}
+
+double ingestion(const std::string& path, const std::vector<std::string>& texts) {
+  auto ledger = bench::must(ledger::Ledger::open(path, {}, nullptr));
+  ledger->append(cell());
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    append_turn(*ledger, static_cast<std::int64_t>(i), texts[i]);
+  }
+  bench::must(ledger->flush());
+  const double elapsed = seconds_since(start);
+  const auto stats = ledger->stats();
+  fmt::print("  {} facts in {} commits, {:.0f} bytes per answer on disk\n",
+             stats.records,
+             stats.commits,
+             static_cast<double>(stats.bytes_compressed) / static_cast<double>(texts.size()));
+  return static_cast<double>(texts.size()) / elapsed;
+}
+
+/// When appended sequences became durable.
+class CommitTimes {
+ public:
+  void appended(ledger::Sequence sequence) {
+    const std::scoped_lock guard(mutex_);
+    waiting_.emplace_back(sequence, Clock::now());
+  }
+
+  void durable(ledger::Sequence sequence) {
+    const std::scoped_lock guard(mutex_);
+    std::size_t done = 0;
+    for (; done < waiting_.size() && waiting_[done].first <= sequence; ++done) {
+      milliseconds_.push_back(seconds_since(waiting_[done].second) * 1000);
+    }
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(done));
+  }
+
+  double quantile(double q) {
+    std::ranges::sort(milliseconds_);
+    return milliseconds_.empty() ? 0
+                                 : milliseconds_[static_cast<std::size_t>(
+                                       q * static_cast<double>(milliseconds_.size() - 1))];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::pair<ledger::Sequence, Clock::time_point>> waiting_;
+  std::vector<double> milliseconds_;
+};
+
+struct Reading {
+  std::atomic<std::uint64_t> done = 0;
+  std::atomic<std::uint64_t> failed = 0;
+};
+
+/// Opens the ledger anew each time and asks what status and reports ask.
+void read_until(const std::string& path, const std::atomic<bool>& stop, Reading& reading) {
+  while (!stop) {
+    auto reader = ledger::Reader::open(path);
+    const bool good = reader && (*reader)->begin() && (*reader)->count("SELECT facts FROM run") &&
+                      (*reader)->count("SELECT sum(cost) FROM attempt_full") &&
+                      (*reader)->count("SELECT sum(begun) FROM cell_summary");
+    ++(good ? reading.done : reading.failed);
+  }
+}
+
+void paced(const std::string& path) {
+  CommitTimes times;
+  auto ledger = bench::must(ledger::Ledger::open(path, {}, [&](base::Result<ledger::Sequence> n) {
+    if (n) {
+      times.durable(*n);
+    }
+  }));
+  ledger->append(cell());
+  bench::must(ledger->flush());
+  Reading reading;
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.emplace_back([&] { read_until(path, stop, reading); });
+  }
+  const auto texts = answers(0, std::int64_t{kTurnsPerSecond} * kPacedSeconds);
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::this_thread::sleep_until(start +
+                                  std::chrono::microseconds(i * 1'000'000 / kTurnsPerSecond));
+    const auto n = static_cast<std::int64_t>(i);
+    // Facts up to this one: the cell, a trial per ten turns, three of each turn.
+    times.appended(static_cast<ledger::Sequence>(1 + n / kTurnsPerTrial + 1 + 3 * (n + 1)));
+    append_turn(*ledger, n, texts[i]);
+  }
+  bench::must(ledger->flush());
+  const double rate = static_cast<double>(texts.size()) / seconds_since(start);
+  stop = true;
+  for (std::thread& reader : readers) {
+    reader.join();
+  }
+  fmt::print(
+      "with {} readers: {:.0f} turns/s, commit p50 {:.1f} ms, p99 {:.1f} ms; {} readings, {} "
+      "failed\n",
+      kReaders,
+      rate,
+      times.quantile(0.5),
+      times.quantile(0.99),
+      reading.done.load(),
+      reading.failed.load());
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::filesystem::path directory =
+      count > 1 ? arguments[1]
+                : (std::filesystem::temp_directory_path() / "sortie_ledger_bench").string();
+  const std::int64_t turns = count > 2 ? std::atoll(arguments[2]) : 100'000;
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  const auto texts = answers(0, turns);
+  const double bare = bare_inserts((directory / "bare.db").string(), texts);
+  fmt::print("bare inserts of {} answers of 4 KB: {:.0f} a second\n", turns, bare);
+  const double ours = ingestion((directory / "run").string(), texts);
+  fmt::print("ledger: {:.0f} turns/s, {:.2f} of bare inserts\n", ours, ours / bare);
+  paced((directory / "paced").string());
+  std::filesystem::remove_all(directory);
+}

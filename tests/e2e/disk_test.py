@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""A disk without room stops a run with a message and a code, loses nothing, and the same command goes on when there is room;
+eight readers beside a run never fail, and a second writer is refused."""
+import resource
+import signal
+import subprocess
+import threading
+import unittest
+
+from sortie_test import FULL, SORTIE, SortieTest
+
+STOPS = 20 if FULL else 4
+
+
+class Disk(SortieTest):
+    def run_with_room_for(self, file_bytes):
+        """`sortie run` that can make no file longer than this."""
+        def limit():
+            # As on a full disk the write fails; Python leaves SIGXFSZ ignored, as shells do not.
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+        return subprocess.run([SORTIE, "run", "campaign.yaml", "--quiet"], cwd=self.folder, env=self.environment,
+                              preexec_fn=limit, capture_output=True, text=True, timeout=120)
+
+    def test_a_full_disk_stops_a_run_cleanly_and_it_goes_on(self):
+        urls, _ = self.simulate(self.provider(latency=2))
+        self.campaign(urls[0], instances=2)
+        self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/calm", check=0)
+        calm = self.table("runs/calm")
+        held = 0
+        for stop in range(STOPS):
+            done = self.run_with_room_for(260_000 + 90_000 * stop)
+            self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+            self.assertIn("ledger.db", done.stderr)
+            self.assertRegex(done.stderr, "full|I/O error|File too large")
+            self.assertIn("give the same command again", done.stderr)
+            self.sortie("verify", "runs/test", check=0)
+            turns = self.query("SELECT count(*) FROM turn")[0][0]
+            self.assertGreaterEqual(turns, held)
+            held = turns
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        self.assertEqual(self.table(), calm)
+        self.sortie("verify", "runs/test", check=0)
+        answered = self.query("SELECT trial, turn, count(*) FROM attempt a JOIN attempt_end e ON e.attempt = a.id "
+                              "WHERE e.cause = 'answered' GROUP BY 1, 2 HAVING count(*) > 1")
+        self.assertEqual(answered, [], "a turn that the ledger held was asked again")
+
+    def test_eight_readers_beside_a_run_never_fail_and_a_second_writer_is_refused(self):
+        urls, _ = self.simulate(self.provider(latency=10))
+        self.campaign(urls[0], instances=8 if FULL else 3)
+        run = self.start_sortie("run", "campaign.yaml", "--quiet")
+        while not (self.folder / "runs/test/ledger.db").exists():
+            self.assertIsNone(run.poll())
+        commands = [["status", "runs/test", "--json"], ["report", "runs/test", "--json"],
+                    ["export", "runs/test", "--format", "jsonl", "--out", "out-{}"], ["verify", "runs/test", "--json"]]
+        failures, readings = [], []
+
+        def read(number):
+            command = [part.format(number) for part in commands[number % len(commands)]]
+            while run.poll() is None:
+                done = self.sortie(*command)
+                readings.append(number)
+                if done.returncode != 0:
+                    failures.append((command, done.returncode, done.stdout[-500:], done.stderr))
+        readers = [threading.Thread(target=read, args=(number,)) for number in range(8)]
+        for reader in readers:
+            reader.start()
+        second = self.sortie("run", "campaign.yaml", "--quiet")
+        still_running = run.poll() is None
+        for reader in readers:
+            reader.join()
+        self.assertEqual(run.returncode, 0)
+        self.assertEqual(failures, [])
+        self.assertGreaterEqual(len(readings), 8)
+        if still_running:
+            self.assertEqual(second.returncode, 3)
+            self.assertIn(f"pid {run.pid}", second.stderr)
+        self.sortie("verify", "runs/test", check=0)
+
+
+if __name__ == "__main__":
+    unittest.main()
