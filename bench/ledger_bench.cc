@@ -107,13 +107,17 @@ void append_turn(ledger::Ledger& ledger, std::int64_t n, std::string answer) {
                                       .route = route,
                                       .requested_model = "bench",
                                       .api_name = "bench",
+                                      .at = {},
                                       .request = base::Digest{},
                                       .reserved_input = 900,
                                       .reserved_output = 400,
                                       .reserved_cost = 50});
   ledger.append_together({ledger::AttemptEndRecord{.attempt = n + 1,
+                                                   .at = {},
                                                    .cause = "answered",
                                                    .status = 200,
+                                                   .code = {},
+                                                   .message = {},
                                                    .served_model = "bench",
                                                    .usage = usage,
                                                    .cost = 40,
@@ -126,7 +130,8 @@ void append_turn(ledger::Ledger& ledger, std::int64_t n, std::string answer) {
                                              .usage = usage,
                                              .route = route,
                                              .served_model = "bench",
-                                             .finish = "stop"}});
+                                             .finish = "stop",
+                                             .fingerprint = {}}});
 }
 
 double bare_inserts(const std::string& path, const std::vector<std::string>& texts) {

@@ -46,16 +46,6 @@ std::size_t weight(const Record& record) {
   return bytes;
 }
 
-/// The disk's errors say what is safe and what to do.
-base::Error explained(base::Error error, const std::string& path) {
-  error = base::with_context(std::move(error), path);
-  if (error.code == base::ErrorCode::io) {
-    error.message +=
-        "; what was recorded is safe, nothing more is: mend it and give the same command again";
-  }
-  return error;
-}
-
 struct Queued {
   Record record;
   std::size_t bytes = 0;
@@ -159,7 +149,7 @@ void Ledger::State::commit_batch() {
   auto written = write_batch(batch);
   if (!written) {
     writer->roll_back();
-    written = std::unexpected(explained(std::move(written).error(), path));
+    written = std::unexpected(base::with_context(std::move(written).error(), path));
     if (listener) {
       listener(std::unexpected(written.error()));
     }
