@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -49,6 +50,11 @@ constexpr std::array<std::string_view, 48> kWords = {
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Of all threads of this process: what is comparable while the machine is busy.
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 /// Prose that no other turn has.
@@ -134,6 +140,11 @@ void append_turn(ledger::Ledger& ledger, std::int64_t n, std::string answer) {
                                              .fingerprint = {}}});
 }
 
+void print_cpu(double seconds, std::size_t answers) {
+  fmt::print("  {:.1f} us of processor time per answer\n",
+             seconds * 1e6 / static_cast<double>(answers));
+}
+
 double bare_inserts(const std::string& path, const std::vector<std::string>& texts) {
   auto connection = bench::must(ledger::Connection::open(path, ledger::OpenMode::create));
   const auto run = [&](const std::string& sql) {
@@ -146,6 +157,7 @@ double bare_inserts(const std::string& path, const std::vector<std::string>& tex
       "CREATE TABLE answer (id INTEGER PRIMARY KEY, content BLOB NOT NULL)");
   auto insert = bench::must(connection.prepare("INSERT INTO answer VALUES (NULL, ?1)"));
   const auto start = Clock::now();
+  const double cpu_start = cpu_seconds();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (i % 256 == 0) {
       run(i == 0 ? "BEGIN" : "COMMIT; BEGIN");
@@ -156,6 +168,7 @@ double bare_inserts(const std::string& path, const std::vector<std::string>& tex
     }
   }
   run("COMMIT");
+  print_cpu(cpu_seconds() - cpu_start, texts.size());
   return static_cast<double>(texts.size()) / seconds_since(start);
 }
 
@@ -163,11 +176,13 @@ double ingestion(const std::string& path, const std::vector<std::string>& texts)
   auto ledger = bench::must(ledger::Ledger::open(path, {}, nullptr));
   ledger->append(cell());
   const auto start = Clock::now();
+  const double cpu_start = cpu_seconds();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     append_turn(*ledger, static_cast<std::int64_t>(i), texts[i]);
   }
   bench::must(ledger->flush());
   const double elapsed = seconds_since(start);
+  print_cpu(cpu_seconds() - cpu_start, texts.size());
   const auto stats = ledger->stats();
   fmt::print("  {} facts in {} commits, {:.0f} bytes per answer on disk\n",
              stats.records,
