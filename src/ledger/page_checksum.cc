@@ -42,7 +42,7 @@ constexpr std::size_t kReservedOffset = 20;
 PageState examine_page(Page page) {
   const Page stored = page.last(kPageChecksumBytes);
   if (std::ranges::all_of(stored, [](std::uint8_t byte) { return byte == 0; })) {
-    return PageState::unsigned_;
+    return PageState::bare;
   }
   const Stored expected = checksum_of(page.first(page.size() - kPageChecksumBytes));
   return std::ranges::equal(stored, expected) ? PageState::good : PageState::damaged;

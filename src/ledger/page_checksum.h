@@ -19,8 +19,7 @@ using MutablePage = std::span<std::uint8_t>;
 
 enum class PageState : std::uint8_t {
   good,
-  unsigned_,  // zeros stand where the checksum would: nobody wrote one. The plain name is a
-              // keyword. NOLINT(readability-identifier-naming)
+  bare,  // zeros stand where the checksum would: nobody wrote one
   damaged,
 };
 

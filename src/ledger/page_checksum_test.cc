@@ -45,8 +45,8 @@ TEST(PageChecksum, tells_pages_that_nobody_signed_from_damaged_ones) {
   std::vector<std::uint8_t> page = some_page(4096);
   EXPECT_EQ(examine_page(page), PageState::damaged);
   unsign_page(page);
-  EXPECT_EQ(examine_page(page), PageState::unsigned_);
-  EXPECT_EQ(examine_page(std::vector<std::uint8_t>(4096)), PageState::unsigned_);
+  EXPECT_EQ(examine_page(page), PageState::bare);
+  EXPECT_EQ(examine_page(std::vector<std::uint8_t>(4096)), PageState::bare);
 }
 
 TEST(PageChecksum, reads_the_header_of_a_database) {

@@ -55,7 +55,7 @@ base::Status examine(const RawFile& file, PageReport& report) {
     for (std::uint64_t i = 0; i < pages; ++i) {
       const auto state =
           examine_page(read.subspan(static_cast<std::size_t>(i) * kPageBytes, kPageBytes));
-      report.unsigned_pages += state == PageState::unsigned_ ? 1 : 0;
+      report.unsigned_pages += state == PageState::bare ? 1 : 0;
       if (state != PageState::damaged) {
         continue;
       }
