@@ -39,6 +39,14 @@ struct Functions {
   decltype(&duckdb_append_null) append_null = nullptr;
   decltype(&duckdb_append_int64) append_int64 = nullptr;
   decltype(&duckdb_append_double) append_double = nullptr;
+  decltype(&duckdb_fetch_chunk) fetch_chunk = nullptr;
+  decltype(&duckdb_destroy_data_chunk) destroy_data_chunk = nullptr;
+  decltype(&duckdb_data_chunk_get_size) data_chunk_get_size = nullptr;
+  decltype(&duckdb_data_chunk_get_vector) data_chunk_get_vector = nullptr;
+  decltype(&duckdb_vector_get_data) vector_get_data = nullptr;
+  decltype(&duckdb_vector_get_validity) vector_get_validity = nullptr;
+  decltype(&duckdb_column_count) column_count = nullptr;
+  decltype(&duckdb_column_type) column_type = nullptr;
   decltype(&duckdb_append_varchar_length) append_varchar_length = nullptr;
 };
 
@@ -85,6 +93,14 @@ bool find_all(void* library, Functions& f) {
          find(library, "duckdb_append_null", f.append_null) &&
          find(library, "duckdb_append_int64", f.append_int64) &&
          find(library, "duckdb_append_double", f.append_double) &&
+         find(library, "duckdb_fetch_chunk", f.fetch_chunk) &&
+         find(library, "duckdb_destroy_data_chunk", f.destroy_data_chunk) &&
+         find(library, "duckdb_data_chunk_get_size", f.data_chunk_get_size) &&
+         find(library, "duckdb_data_chunk_get_vector", f.data_chunk_get_vector) &&
+         find(library, "duckdb_vector_get_data", f.vector_get_data) &&
+         find(library, "duckdb_vector_get_validity", f.vector_get_validity) &&
+         find(library, "duckdb_column_count", f.column_count) &&
+         find(library, "duckdb_column_type", f.column_type) &&
          find(library, "duckdb_append_varchar_length", f.append_varchar_length);
 }
 
@@ -121,7 +137,8 @@ base::Result<std::unique_ptr<Duck>> Duck::open() {
   auto state = std::make_unique<State>();
   std::string tried;
   for (const std::string& path : candidates()) {
-    state->library.reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
+    // Kept loaded: opening it again would cost half a second each time.
+    state->library.reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
     if (state->library != nullptr && find_all(state->library.get(), state->functions)) {
       break;
     }
@@ -156,6 +173,96 @@ base::Status Duck::execute(const std::string& sql) {
   }
   state_->functions.destroy_result(&result);
   return status;
+}
+
+struct Duck::Cursor::State {
+  const Functions* functions = nullptr;
+  duckdb_result result{};
+  std::vector<duckdb_type> types;
+  std::vector<ledger::Cell> row;
+  duckdb_data_chunk chunk = nullptr;
+  idx_t size = 0;
+  idx_t position = 0;
+
+  void drop_chunk() {
+    if (chunk != nullptr) {
+      functions->destroy_data_chunk(&chunk);
+      chunk = nullptr;
+    }
+  }
+
+  [[nodiscard]] bool fetch() {
+    drop_chunk();
+    chunk = functions->fetch_chunk(result);
+    size = chunk == nullptr ? 0 : functions->data_chunk_get_size(chunk);
+    position = 0;
+    return size > 0;
+  }
+
+  [[nodiscard]] ledger::Cell cell(idx_t column) const {
+    duckdb_vector vector = functions->data_chunk_get_vector(chunk, column);
+    const std::uint64_t* validity = functions->vector_get_validity(vector);
+    constexpr idx_t kBits = 64;
+    if (validity != nullptr && ((validity[position / kBits] >> (position % kBits)) & 1U) == 0) {
+      return std::monostate();
+    }
+    void* data = functions->vector_get_data(vector);
+    switch (types[column]) {
+      case DUCKDB_TYPE_BOOLEAN:
+        return std::int64_t{static_cast<const bool*>(data)[position] ? 1 : 0};
+      case DUCKDB_TYPE_DOUBLE:
+        return static_cast<const double*>(data)[position];
+      case DUCKDB_TYPE_VARCHAR: {
+        const duckdb_string_t& text = static_cast<const duckdb_string_t*>(data)[position];
+        constexpr std::uint32_t kInlined = 12;
+        const std::uint32_t length = text.value.inlined.length;
+        return std::string_view(
+            length <= kInlined ? text.value.inlined.inlined : text.value.pointer.ptr, length);
+      }
+      default:
+        return static_cast<const std::int64_t*>(data)[position];
+    }
+  }
+};
+
+Duck::Cursor::Cursor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Duck::Cursor::~Cursor() {
+  state_->drop_chunk();
+  state_->functions->destroy_result(&state_->result);
+}
+
+const std::vector<ledger::Cell>* Duck::Cursor::next() {
+  if (state_->position == state_->size && !state_->fetch()) {
+    return nullptr;
+  }
+  for (idx_t column = 0; column < state_->row.size(); ++column) {
+    state_->row[column] = state_->cell(column);
+  }
+  ++state_->position;
+  return &state_->row;
+}
+
+base::Result<std::unique_ptr<Duck::Cursor>> Duck::query(const std::string& sql) {
+  auto cursor = std::make_unique<Cursor::State>();
+  cursor->functions = &state_->functions;
+  const bool done =
+      state_->functions.query(state_->connection, sql.c_str(), &cursor->result) == DuckDBSuccess;
+  std::unique_ptr<Cursor> owner(new Cursor(std::move(cursor)));
+  Cursor::State& state = *owner->state_;
+  if (!done) {
+    return duck_error(sql, state_->functions.result_error(&state.result));
+  }
+  state.row.resize(state_->functions.column_count(&state.result));
+  for (idx_t column = 0; column < state.row.size(); ++column) {
+    state.types.push_back(state_->functions.column_type(&state.result, column));
+    const duckdb_type type = state.types.back();
+    if (type != DUCKDB_TYPE_BIGINT && type != DUCKDB_TYPE_BOOLEAN && type != DUCKDB_TYPE_DOUBLE &&
+        type != DUCKDB_TYPE_VARCHAR) {
+      return duck_error(sql, "a column has a type that is not read here");
+    }
+  }
+  return owner;
 }
 
 base::Result<std::unique_ptr<Duck::Loader>> Duck::load(const std::string& table) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace sortie::analysis {
 
@@ -21,6 +22,27 @@ class Duck {
 
   /// Runs one or more statements without reading a result.
   [[nodiscard]] base::Status execute(const std::string& sql);
+
+  /// Reads a result row by row, in order. Columns are BIGINT, BOOLEAN (0 or 1), DOUBLE or VARCHAR;
+  /// texts are valid until the next row is asked for.
+  class Cursor {
+   public:
+    ~Cursor();
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+
+    /// The next row, nullptr after the last.
+    [[nodiscard]] const std::vector<ledger::Cell>* next();
+
+   private:
+    friend class Duck;
+    struct State;
+    explicit Cursor(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+  };
+
+  /// The database must outlive the cursor.
+  [[nodiscard]] base::Result<std::unique_ptr<Cursor>> query(const std::string& sql);
 
   /// Bulk loading of one table; rows have the table's columns in order.
   class Loader {

@@ -1,24 +1,29 @@
 #include "sortie/analysis/export.h"
 
+#include "sortie/analysis/cells.h"
 #include "sortie/analysis/duck.h"
+#include "sortie/analysis/files.h"
 #include "sortie/analysis/tables.h"
 #include "sortie/base/hash.h"
+#include "sortie/base/text.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace sortie::analysis {
 
@@ -26,9 +31,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string_view extension_of(ExportFormat format) {
-  return to_string(format);
-}
+constexpr std::string_view kManifestFile = "manifest.json";
 
 std::string_view copy_options(ExportFormat format) {
   switch (format) {
@@ -44,17 +47,198 @@ std::string_view copy_options(ExportFormat format) {
   return "";
 }
 
-void feed(base::FieldHasher& hasher, const ledger::Cell& cell) {
-  if (const auto* number = std::get_if<std::int64_t>(&cell)) {
-    hasher.field("i", *number);
-  } else if (const auto* real = std::get_if<double>(&cell)) {
-    hasher.field("d", json::number_text(*real));
-  } else if (const auto* text = std::get_if<std::string_view>(&cell)) {
-    hasher.field("t", *text);
-  } else {
-    hasher.field("n", std::string_view());
+std::size_t text_bytes(std::span<const ledger::Cell> row) {
+  std::size_t bytes = 0;
+  for (const ledger::Cell& cell : row) {
+    const auto* text = std::get_if<std::string_view>(&cell);
+    bytes += text == nullptr ? 0 : text->size();
   }
+  return bytes;
 }
+
+/// One table: gathers rows in DuckDB and writes them out whenever they are many.
+class TableWriter {
+ public:
+  TableWriter(Duck& duck, const ExportTable& table, const ExportOptions& options, fs::path folder)
+      : duck_(duck), table_(table), options_(options), folder_(std::move(folder)) {}
+
+  base::Result<ExportedTable> run(ledger::Reader& reader) {
+    TRY(begin_part());
+    base::Status appended;
+    TRY(reader.scan(table_.query, [&](std::span<const ledger::Cell> row) {
+      appended = add(row);
+      return appended.has_value();
+    }));
+    TRY(std::move(appended));
+    TRY(write_part());
+    out_.name = table_.name;
+    out_.content = hasher_.finish().hex();
+    return std::move(out_);
+  }
+
+ private:
+  base::Status begin_part() {
+    TRY(duck_.execute(fmt::format("CREATE TABLE {} ({})", table_.name, table_.columns)));
+    TRY_ASSIGN(loader_, duck_.load(std::string(table_.name)));
+    part_rows_ = 0;
+    part_bytes_ = 0;
+    return {};
+  }
+
+  base::Status add(std::span<const ledger::Cell> row) {
+    if (part_rows_ >= options_.file_rows_max || part_bytes_ >= options_.file_text_bytes_max) {
+      numbered_ = true;
+      TRY(write_part());
+      TRY(begin_part());
+    }
+    if (base::Status added = loader_->append(row); !added.has_value()) {
+      return std::unexpected(base::with_context(
+          std::move(added).error(), fmt::format("table {}, row {}", table_.name, out_.rows)));
+    }
+    feed_row(hasher_, row);
+    ++out_.rows;
+    ++part_rows_;
+    part_bytes_ += text_bytes(row);
+    return {};
+  }
+
+  base::Status write_part() {
+    TRY(loader_->finish());
+    loader_.reset();
+    const std::string number = numbered_ ? fmt::format("-{:05}", out_.files.size() + 1) : "";
+    const std::string file =
+        fmt::format("{}{}.{}", table_.name, number, to_string(options_.format));
+    const std::string path = (folder_ / file).string();
+    TRY(duck_.execute(fmt::format(
+        "COPY {} TO {} ({})", table_.name, sql_quoted(path), copy_options(options_.format))));
+    TRY(sync_path(path));
+    out_.files.push_back(file);
+    return duck_.execute(fmt::format("DROP TABLE {}", table_.name));
+  }
+
+  Duck& duck_;
+  const ExportTable& table_;
+  const ExportOptions& options_;
+  fs::path folder_;
+  std::unique_ptr<Duck::Loader> loader_;
+  base::FieldHasher hasher_{kContentDomain};
+  ExportedTable out_;
+  bool numbered_ = false;
+  std::uint64_t part_rows_ = 0;
+  std::size_t part_bytes_ = 0;
+};
+
+base::Result<std::string> run_key(ledger::Reader& reader) {
+  std::string key;
+  TRY(reader.scan("SELECT key FROM run", [&](std::span<const ledger::Cell> row) {
+    key = text_of(row[0]);
+    return false;
+  }));
+  return key;
+}
+
+base::Status write_tables(ledger::Reader& reader,
+                          const ExportOptions& options,
+                          const fs::path& folder,
+                          ExportManifest& manifest) {
+  TRY_ASSIGN(const auto duck, Duck::open());
+  TRY_ASSIGN(manifest.high_water_mark, reader.high_water_mark());
+  TRY_ASSIGN(manifest.run, run_key(reader));
+  for (const ExportTable& table : export_tables()) {
+    const bool wanted = options.tables.empty() ||
+                        std::ranges::find(options.tables, table.name) != options.tables.end();
+    if (wanted) {
+      TRY_ASSIGN(ExportedTable written, TableWriter(*duck, table, options, folder).run(reader));
+      manifest.tables.push_back(std::move(written));
+    }
+  }
+  return {};
+}
+
+base::Status check_tables(const std::vector<std::string>& tables) {
+  const std::vector<std::string> names = export_table_names();
+  for (const std::string& table : tables) {
+    if (std::ranges::find(names, table) == names.end()) {
+      return base::bad_input(fmt::format("there is no table '{}'{}; tables: {}",
+                                         table,
+                                         base::suggestion(table, names),
+                                         base::join(names, ", ")));
+    }
+  }
+  return {};
+}
+
+/// An export may replace an older one, and nothing else.
+base::Status check_replaceable(const std::string& directory) {
+  std::error_code error;
+  if (!fs::exists(directory, error)) {
+    return {};
+  }
+  std::set<std::string> ours{std::string(kManifestFile)};
+  if (const auto manifest = read_export_manifest(directory)) {
+    for (const ExportedTable& table : manifest->tables) {
+      ours.insert(table.files.begin(), table.files.end());
+    }
+  }
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!ours.contains(name)) {
+      return base::failure(base::Remedy::bad_input,
+                           base::ErrorCode::refused,
+                           fmt::format("{} holds '{}', which is not of an export: an export "
+                                       "replaces the whole folder; name a new one with -o",
+                                       directory,
+                                       name));
+    }
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot read the folder {}", directory), error.value());
+  }
+  return {};
+}
+
+base::Result<ExportedTable> table_from(const json::Value& value) {
+  ExportedTable table;
+  const auto name = json::get_string(value, "name");
+  const auto rows = json::get_int(value, "rows");
+  const auto content = json::get_string(value, "content");
+  const json::Array* files = json::get_array(value, "files");
+  if (!name || !rows || *rows < 0 || !content || files == nullptr) {
+    return base::bad_input("a table lacks name, files, rows or content");
+  }
+  table.name = *name;
+  table.rows = static_cast<std::uint64_t>(*rows);
+  table.content = *content;
+  for (const json::Value& file : *files) {
+    const std::string text(file.is_string() ? json::view(file.as_string()) : "");
+    if (text.empty() || text.find('/') != std::string::npos) {
+      return base::bad_input(fmt::format("table {}: '{}' is no file name", table.name, text));
+    }
+    table.files.push_back(text);
+  }
+  return table;
+}
+
+base::Result<ExportManifest> manifest_from(const json::Value& value) {
+  ExportManifest manifest;
+  const auto format = json::get_string(value, "format");
+  const auto mark = json::get_string(value, "high_water_mark");
+  const json::Array* tables = json::get_array(value, "tables");
+  if (!format || !export_format_from(*format) || !mark || tables == nullptr) {
+    return base::bad_input("format, high_water_mark or tables are missing");
+  }
+  manifest.format = *format;
+  manifest.high_water_mark = *mark;
+  manifest.run = json::get_string(value, "run").value_or("");
+  for (const json::Value& table : *tables) {
+    TRY_ASSIGN(ExportedTable read, table_from(table));
+    manifest.tables.push_back(std::move(read));
+  }
+  return manifest;
+}
+
+}  // namespace
 
 std::string sql_quoted(std::string_view text) {
   std::string out = "'";
@@ -64,99 +248,19 @@ std::string sql_quoted(std::string_view text) {
   return out + "'";
 }
 
-base::Status sync_and_rename(const fs::path& from, const fs::path& to) {
-  const int file = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return base::io_error(fmt::format("cannot open {}", from.string()), errno);
+void feed_row(base::FieldHasher& hasher, std::span<const ledger::Cell> row) {
+  for (const ledger::Cell& cell : row) {
+    if (const auto* number = std::get_if<std::int64_t>(&cell)) {
+      hasher.field("i", *number);
+    } else if (const auto* real = std::get_if<double>(&cell)) {
+      hasher.field("d", json::number_text(*real));
+    } else if (const auto* text = std::get_if<std::string_view>(&cell)) {
+      hasher.field("t", *text);
+    } else {
+      hasher.field("n", std::string_view());
+    }
   }
-  const int synced = ::fsync(file);
-  const int sync_errno = errno;
-  ::close(file);
-  if (synced != 0) {
-    return base::io_error(fmt::format("cannot sync {}", from.string()), sync_errno);
-  }
-  std::error_code error;
-  fs::rename(from, to, error);
-  if (error) {
-    return base::io_error(fmt::format("cannot rename {} to {}", from.string(), to.string()),
-                          error.value());
-  }
-  return {};
 }
-
-fs::path temporary_for(const fs::path& path) {
-  return path.parent_path() / fmt::format(".{}.tmp-{}", path.filename().string(), ::getpid());
-}
-
-class Exporter {
- public:
-  Exporter(ledger::Reader& reader, fs::path directory, ExportFormat format)
-      : reader_(reader), directory_(std::move(directory)), format_(format) {}
-
-  base::Result<ExportManifest> run() {
-    std::error_code error;
-    fs::create_directories(directory_, error);
-    if (error) {
-      return base::io_error(fmt::format("cannot create {}", directory_.string()), error.value());
-    }
-    TRY_ASSIGN(duck_, Duck::open());
-    TRY(reader_.begin());
-    base::Status status = write_tables();
-    reader_.end();
-    if (!status.has_value()) {
-      return std::unexpected(std::move(status).error());
-    }
-    TRY(write_atomically((directory_ / "manifest.json").string(),
-                         json::to_pretty_text(to_json(manifest_))));
-    return std::move(manifest_);
-  }
-
- private:
-  base::Status write_tables() {
-    manifest_.format = to_string(format_);
-    TRY_ASSIGN(manifest_.high_water_mark, reader_.high_water_mark());
-    for (const ExportTable& table : export_tables()) {
-      TRY(write_table(table));
-    }
-    return {};
-  }
-
-  base::Status write_table(const ExportTable& table) {
-    TRY(duck_->execute(fmt::format("CREATE TABLE {} ({})", table.name, table.columns)));
-    TRY_ASSIGN(const auto loader, duck_->load(std::string(table.name)));
-    base::FieldHasher hasher("sortie.export.v1");
-    std::uint64_t rows = 0;
-    base::Status appended;
-    TRY(reader_.scan(table.query, [&](std::span<const ledger::Cell> row) {
-      appended = loader->append(row);
-      for (const ledger::Cell& cell : row) {
-        feed(hasher, cell);
-      }
-      ++rows;
-      return appended.has_value();
-    }));
-    TRY(std::move(appended));
-    TRY(loader->finish());
-    const fs::path path = directory_ / fmt::format("{}.{}", table.name, extension_of(format_));
-    const fs::path temporary = temporary_for(path);
-    TRY(duck_->execute(fmt::format(
-        "COPY {} TO {} ({})", table.name, sql_quoted(temporary.string()), copy_options(format_))));
-    TRY(sync_and_rename(temporary, path));
-    manifest_.tables.push_back({.name = std::string(table.name),
-                                .file = path.filename().string(),
-                                .rows = rows,
-                                .content = hasher.finish().hex()});
-    return duck_->execute(fmt::format("DROP TABLE {}", table.name));
-  }
-
-  ledger::Reader& reader_;
-  fs::path directory_;
-  ExportFormat format_;
-  std::unique_ptr<Duck> duck_;
-  ExportManifest manifest_;
-};
-
-}  // namespace
 
 std::string_view to_string(ExportFormat format) {
   switch (format) {
@@ -182,43 +286,67 @@ std::optional<ExportFormat> export_format_from(std::string_view name) {
   return std::nullopt;
 }
 
+const ExportedTable* ExportManifest::table(std::string_view name) const {
+  const auto found = std::ranges::find(tables, name, &ExportedTable::name);
+  return found == tables.end() ? nullptr : &*found;
+}
+
 json::Value to_json(const ExportManifest& manifest) {
   json::Array tables;
   for (const ExportedTable& table : manifest.tables) {
+    json::Array columns;
+    if (const ExportTable* known = export_table(table.name)) {
+      for (const ExportColumn& column : columns_of(*known)) {
+        columns.push_back(json::Object{{"name", column.name}, {"type", column.type}});
+      }
+    }
     tables.push_back(json::Object{{"name", table.name},
-                                  {"file", table.file},
+                                  {"files", json::Array(table.files.begin(), table.files.end())},
                                   {"rows", table.rows},
-                                  {"content", table.content}});
+                                  {"content", table.content},
+                                  {"columns", std::move(columns)}});
   }
   return json::Object{{"format", manifest.format},
+                      {"run", manifest.run},
                       {"high_water_mark", manifest.high_water_mark},
                       {"tables", std::move(tables)}};
 }
 
-base::Result<ExportManifest> export_run(ledger::Reader& reader,
-                                        const std::string& directory,
-                                        ExportFormat format) {
-  return Exporter(reader, directory, format).run();
+base::Result<ExportManifest> read_export_manifest(const std::string& directory) {
+  const fs::path path = fs::path(directory) / kManifestFile;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    return base::failure(base::Remedy::bad_input,
+                         base::ErrorCode::not_found,
+                         fmt::format("{} is no export: it holds no {}", directory, kManifestFile));
+  }
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  auto value = json::parse(text);
+  auto manifest = value.has_value() ? manifest_from(*value) : std::unexpected(value.error());
+  if (!manifest.has_value()) {
+    return base::failure(base::Remedy::bad_input,
+                         base::ErrorCode::integrity,
+                         fmt::format("{}: {}", path.string(), manifest.error().message));
+  }
+  return manifest;
 }
 
-base::Status write_atomically(const std::string& path, std::string_view text) {
-  const fs::path temporary = temporary_for(path);
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) {
-    return base::io_error(fmt::format("cannot create {}", temporary.string()), errno);
-  }
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
-      const int write_errno = errno;
-      ::close(file);
-      ::unlink(temporary.c_str());
-      return base::io_error(fmt::format("cannot write {}", temporary.string()), write_errno);
-    }
-    text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
-  }
-  ::close(file);
-  return sync_and_rename(temporary, path);
+base::Result<ExportManifest> export_run(ledger::Reader& reader,
+                                        const std::string& directory,
+                                        const ExportOptions& options) {
+  TRY(check_tables(options.tables));
+  TRY(check_replaceable(directory));
+  TRY_ASSIGN(NewDirectory fresh, NewDirectory::beside(directory));
+  ExportManifest manifest;
+  manifest.format = to_string(options.format);
+  TRY(reader.begin());
+  base::Status written = write_tables(reader, options, fresh.path(), manifest);
+  reader.end();
+  TRY(std::move(written));
+  TRY(write_atomically((fs::path(fresh.path()) / kManifestFile).string(),
+                       json::to_pretty_text(to_json(manifest))));
+  TRY(fresh.take_place());
+  return manifest;
 }
 
 }  // namespace sortie::analysis

@@ -1,9 +1,11 @@
 #include "sortie/analysis/export.h"
 
+#include "sortie/analysis/files.h"
 #include "sortie/analysis/test_run.h"
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -31,7 +33,7 @@ class Export : public testing::Test {
   }
 
   ExportManifest exported(ExportFormat format) {
-    auto manifest = export_run(*run_.reader(), directory(format).string(), format);
+    auto manifest = export_run(*run_.reader(), directory(format).string(), {.format = format});
     EXPECT_TRUE(manifest.has_value()) << manifest.error().message;
     return std::move(manifest).value();
   }
@@ -82,6 +84,36 @@ TEST_F(Export, trials_carry_their_outcome) {
   const std::string csv = slurp(directory(ExportFormat::csv) / "trials.csv");
   EXPECT_NE(csv.find("simple-3"), std::string::npos);
   EXPECT_NE(csv.find("timeout"), std::string::npos);
+}
+
+TEST_F(Export, replaces_an_older_export_as_a_whole_and_nothing_else) {
+  const fs::path target = directory(ExportFormat::csv);
+  ASSERT_TRUE(export_run(*run_.reader(),
+                         target.string(),
+                         {.format = ExportFormat::csv, .tables = {}, .file_rows_max = 1})
+                  .has_value());
+  EXPECT_TRUE(fs::exists(target / "trials-00003.csv"));
+  EXPECT_FALSE(fs::exists(target / "trials.csv"));
+  exported(ExportFormat::csv);
+  EXPECT_FALSE(fs::exists(target / "trials-00003.csv"));
+  EXPECT_TRUE(fs::exists(target / "trials.csv"));
+
+  std::ofstream(target / "notes.txt") << "mine";
+  const auto refused = export_run(*run_.reader(), target.string(), {.format = ExportFormat::csv});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::ErrorCode::refused);
+  EXPECT_NE(refused.error().message.find("notes.txt"), std::string::npos);
+  EXPECT_EQ(slurp(target / "notes.txt"), "mine");
+  EXPECT_TRUE(fs::exists(target / "manifest.json"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(target.parent_path()), {}), 1);
+}
+
+TEST_F(Export, says_which_table_there_is_instead) {
+  const auto refused =
+      export_run(*run_.reader(), directory(ExportFormat::csv).string(), {.tables = {"trails"}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message.find("trials"), std::string::npos);
+  EXPECT_FALSE(fs::exists(directory(ExportFormat::csv)));
 }
 
 TEST(WriteAtomically, says_what_cannot_be_written) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace sortie::analysis {
 
@@ -13,7 +15,19 @@ struct ExportTable {
   std::string_view query;
 };
 
+struct ExportColumn {
+  std::string_view name;
+  std::string_view type;  // BIGINT, DOUBLE, BOOLEAN, VARCHAR
+};
+
 /// docs/reference/exports.md describes them.
 [[nodiscard]] std::span<const ExportTable> export_tables();
+
+/// nullptr: there is none of that name.
+[[nodiscard]] const ExportTable* export_table(std::string_view name);
+
+[[nodiscard]] std::vector<std::string> export_table_names();
+
+[[nodiscard]] std::vector<ExportColumn> columns_of(const ExportTable& table);
 
 }  // namespace sortie::analysis

@@ -1,4 +1,4 @@
-#include "sortie/analysis/export.h"
+#include "sortie/analysis/files.h"
 #include "sortie/app/command.h"
 
 #include <algorithm>

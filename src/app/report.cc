@@ -1,6 +1,6 @@
 #include "sortie/analysis/report.h"
 
-#include "sortie/analysis/export.h"
+#include "sortie/analysis/files.h"
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/app/command.h"

@@ -1,6 +1,6 @@
 #include "sortie/app/suite_files.h"
 
-#include "sortie/analysis/export.h"
+#include "sortie/analysis/files.h"
 #include "sortie/suite/catalog.h"
 #include "sortie/suite/generator.h"
 #include "sortie/suite/task_file.h"
