@@ -5,6 +5,7 @@
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/functions.h"
 #include "sortie/ledger/records.h"
+#include "sortie/ledger/rows.h"
 #include "sortie/ledger/sqlite.h"
 
 #include <array>
@@ -38,38 +39,6 @@ constexpr std::string_view kTurns =
 
 constexpr std::string_view kManifestEntry =
     "SELECT value FROM manifest WHERE name = ?1 ORDER BY generation DESC LIMIT 1";
-
-/// One row's cells. Digests are spelled into `hex`, which must live as long as the row is looked
-/// at.
-void read_row(const Statement& statement, std::vector<Cell>& row, std::vector<std::string>& hex) {
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const int column = static_cast<int>(i);
-    switch (statement.type(column)) {
-      case ColumnType::null:
-        row[i] = std::monostate();
-        break;
-      case ColumnType::integer:
-        row[i] = statement.integer(column);
-        break;
-      case ColumnType::real:
-        row[i] = statement.real(column);
-        break;
-      case ColumnType::text:
-        row[i] = statement.bytes(column);
-        break;
-      case ColumnType::blob: {
-        const std::string_view bytes = statement.bytes(column);
-        if (bytes.size() == sizeof(base::Digest::bytes)) {
-          hex[i] = statement.digest(column).hex();
-          row[i] = std::string_view(hex[i]);
-        } else {
-          row[i] = bytes;
-        }
-        break;
-      }
-    }
-  }
-}
 
 }  // namespace
 
