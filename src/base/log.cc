@@ -2,6 +2,9 @@
 
 #include "sortie/base/time.h"
 
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,7 +29,18 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
-std::string_view name_of(LogLevel level) {
+void append_fields(std::string& line, const json::Object& fields) {
+  for (const auto& field : fields) {
+    line.push_back(',');
+    json::append_quoted(line, field.key());
+    line.push_back(':');
+    line += json::to_text(field.value());
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
   switch (level) {
     case LogLevel::debug:
       return "debug";
@@ -40,11 +54,20 @@ std::string_view name_of(LogLevel level) {
   return "info";
 }
 
-}  // namespace
+std::optional<LogLevel> log_level_from(std::string_view name) {
+  for (const LogLevel level :
+       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+    if (to_string(level) == name) {
+      return level;
+    }
+  }
+  return std::nullopt;
+}
 
 struct Log::State {
   std::unique_ptr<spdlog::logger> logger;
   Scrubber scrubber;
+  json::Object context;
   LogLevel level = LogLevel::info;
   SystemClock clock;
 };
@@ -57,6 +80,7 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Scrubber
   std::unique_ptr<Log> log(new Log());
   log->state_->scrubber = scrubber;
   log->state_->level = options.level;
+  log->state_->context = options.context;
   if (options.path.empty()) {
     return log;
   }
@@ -72,7 +96,7 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Scrubber
                    fmt::format("cannot write the log {}: {}", options.path, error.what()));
   }
   log->state_->logger->set_level(to_spdlog(options.level));
-  log->state_->logger->flush_on(spdlog::level::info);
+  log->state_->logger->flush_on(to_spdlog(options.level));
   return log;
 }
 
@@ -87,15 +111,11 @@ void Log::write(LogLevel level, std::string_view event, const json::Object& fiel
   std::string line = "{\"time\":";
   json::append_quoted(line, to_iso8601(state_->clock.wall()));
   line += ",\"level\":";
-  json::append_quoted(line, name_of(level));
+  json::append_quoted(line, to_string(level));
   line += ",\"event\":";
   json::append_quoted(line, event);
-  for (const auto& field : fields) {
-    line.push_back(',');
-    json::append_quoted(line, field.key());
-    line.push_back(':');
-    line += json::to_text(field.value());
-  }
+  append_fields(line, state_->context);
+  append_fields(line, fields);
   line.push_back('}');
   const std::string clean = state_->scrubber.scrub(line);
   state_->logger->log(to_spdlog(level), spdlog::string_view_t(clean.data(), clean.size()));

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,9 +18,14 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 struct LogOptions {
   std::string path;  // JSON lines; empty: nothing is written
   LogLevel level = LogLevel::info;
+  json::Object context{};                           // fields of every line, such as the run's id
   std::size_t file_bytes_max = 64UL * 1024 * 1024;  // then the file is rotated
-  std::size_t files_max = 4;
+  std::size_t files_max = 4;  // older ones beside the one that is written; the oldest goes
 };
+
+/// "debug", "info", "warning", "error".
+[[nodiscard]] std::string_view to_string(LogLevel level);
+[[nodiscard]] std::optional<LogLevel> log_level_from(std::string_view name);
 
 /// Structured log: one JSON object a line with time, level, event and the given fields. Every line
 /// passes the scrubber. Bounded in size by rotation. Safe to use from several threads.

@@ -1,5 +1,6 @@
 #include "sortie/base/log.h"
 
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -37,6 +38,45 @@ TEST(Log, writes_one_json_object_a_line_without_secrets) {
   EXPECT_EQ(json::get_int(*line, "status"), 401);
   EXPECT_EQ(text.find("canary"), std::string::npos);
   EXPECT_EQ(text.find("below_the_level"), std::string::npos);
+}
+
+TEST(Log, every_line_carries_the_context_and_old_lines_go) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / "sortie_log_rotation";
+  std::filesystem::remove_all(folder);
+  {
+    auto log = Log::open({.path = (folder / "run.jsonl").string(),
+                          .level = LogLevel::debug,
+                          .context = {{"run", "r1"}},
+                          .file_bytes_max = 2000,
+                          .files_max = 2},
+                         {});
+    ASSERT_TRUE(log.has_value()) << log.error().message;
+    for (int i = 0; i < 200; ++i) {
+      (*log)->debug("line", {{"n", i}});
+    }
+  }
+  std::size_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    bytes += entry.file_size();
+  }
+  EXPECT_LE(bytes, 3U * 2000U);
+  std::ifstream in(folder / "run.jsonl");
+  std::string text;
+  std::string last;
+  while (std::getline(in, text)) {
+    const auto line = json::parse(text);
+    ASSERT_TRUE(line.has_value()) << text;
+    EXPECT_EQ(json::get_string(*line, "run"), "r1");
+    last = text;
+  }
+  EXPECT_NE(last.find("\"n\":199"), std::string::npos);
+}
+
+TEST(Log, levels_have_names) {
+  EXPECT_EQ(log_level_from("warning"), LogLevel::warning);
+  EXPECT_EQ(log_level_from("loud"), std::nullopt);
+  EXPECT_EQ(to_string(LogLevel::debug), "debug");
 }
 
 TEST(Log, says_which_file_cannot_be_written) {
