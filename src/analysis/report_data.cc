@@ -4,6 +4,7 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/diagnosis.h"
 #include "sortie/analysis/own_tables.h"
+#include "sortie/analysis/report_cache.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/base/json.h"
 #include "sortie/base/text.h"
@@ -220,7 +221,7 @@ base::Status add_review(ledger::Reader& reader, ReportData& data) {
   return {};
 }
 
-base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) {
+base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& options) {
   ReportData data;
   TRY_ASSIGN(const RunRows rows, read_rows(reader));
   TRY_ASSIGN(data.summary, summarize(reader, rows));
@@ -254,11 +255,35 @@ base::Result<ReportData> collect(ledger::Reader& reader, ReportOptions options) 
   return data;
 }
 
+base::Result<ReportData> collect_or_load(ledger::Reader& reader, const ReportOptions& options) {
+  std::int64_t facts = 0;
+  std::string key;
+  TRY(reader.scan("SELECT facts, key FROM run", [&](std::span<const Cell> row) {
+    facts = int_of(row[0]);
+    key = text_of(row[1]);
+    return false;
+  }));
+  if (options.cache_directory.empty() || facts < options.cached_facts_min) {
+    return collect(reader, options);
+  }
+  TRY_ASSIGN(const std::string mark, reader.high_water_mark());
+  const base::Digest stamp = report_stamp(
+      fmt::format("tables {}, agents {}", options.tables, options.scripted_agents), key, mark);
+  if (auto known = load_report(options.cache_directory, stamp)) {
+    return std::move(*known);
+  }
+  auto data = collect(reader, options);
+  if (data.has_value()) {
+    store_report(options.cache_directory, stamp, *data);
+  }
+  return data;
+}
+
 }  // namespace
 
 base::Result<ReportData> collect_report(ledger::Reader& reader, ReportOptions options) {
   TRY(reader.begin());
-  auto data = collect(reader, options);
+  auto data = collect_or_load(reader, options);
   reader.end();
   return data;
 }

@@ -69,6 +69,8 @@ struct ReportOptions {
   bool tables = true;  // of the scenarios, and the diagnoses of cells
   bool scripted_agents =
       false;  // play them over the same trials, for rows of the scenarios' tables
+  std::string cache_directory{};  // RUN/cache: where what was summed is kept; empty: nowhere
+  std::int64_t cached_facts_min = 1'000'000;  // smaller ledgers are read anew
 };
 
 /// Reads within one snapshot of `reader`.

@@ -4,6 +4,7 @@
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -83,10 +84,10 @@ class TestRun {
                                           .trial = trial_,
                                           .turn = 0,
                                           .number = 0,
-                                          .route = "e/k/m",
+                                          .route = route,
                                           .requested_model = "m",
                                           .api_name = api_name,
-                                          .at = {},
+                                          .at = base::WallTime(std::chrono::microseconds(at)),
                                           .request = base::digest_of("r"),
                                           .reserved_input = 10,
                                           .reserved_output = 10,
@@ -108,10 +109,10 @@ class TestRun {
                                        .attempt = attempt,
                                        .answer = answer,
                                        .usage = usage,
-                                       .route = "e/k/m",
+                                       .route = route,
                                        .served_model = served_model,
                                        .finish = "stop",
-                                       .fingerprint = {}});
+                                       .fingerprint = fingerprint});
     outcome("scored");
     ledger::ScoreRecord score;
     score.trial = trial_;
@@ -135,12 +136,12 @@ class TestRun {
   }
 
   /// A request of the last trial, over a route, that has not ended.
-  void unknown_attempt(const std::string& route, std::int64_t reserved_cost) {
+  void unknown_attempt(const std::string& over, std::int64_t reserved_cost) {
     ledger_->append(ledger::AttemptRecord{.id = next_attempt_++,
                                           .trial = trial_,
                                           .turn = 1,
                                           .number = 0,
-                                          .route = route,
+                                          .route = over,
                                           .requested_model = "m",
                                           .api_name = "m",
                                           .at = {},
@@ -168,6 +169,9 @@ class TestRun {
   std::int64_t rejected = 0;  // calls of the trials that follow
 
   // Of the answers that follow.
+  std::string route = "e/k/m";
+  std::int64_t at = 0;  // of the request, microseconds since 1970
+  std::string fingerprint;
   std::string api_name = "m";
   std::string served_model = "m";
   chat::Usage usage{.input = 7, .output = 3};
