@@ -36,6 +36,7 @@ void add_export(CLI::App& root, Action& action);
 void add_verify(CLI::App& root, Action& action);
 void add_simulate(CLI::App& root, Action& action);
 void add_score(CLI::App& root, Action& action);
+void add_sql(CLI::App& root, Action& action);
 void add_suite(CLI::App& root, Action& action);
 
 [[nodiscard]] int exit_code_of(const base::Error& error);

@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   sortie::app::add_show(root, action);
   sortie::app::add_report(root, action);
   sortie::app::add_export(root, action);
+  sortie::app::add_sql(root, action);
   sortie::app::add_verify(root, action);
   sortie::app::add_score(root, action);
   sortie::app::add_suite(root, action);

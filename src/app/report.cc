@@ -48,7 +48,10 @@ base::Result<std::string> write_report(const ReportOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   TRY_ASSIGN(analysis::ReportData data,
-             analysis::collect_report(*reader, {.scripted_agents = true}));
+             analysis::collect_report(
+                 *reader,
+                 {.scripted_agents = true,
+                  .cache_directory = (std::filesystem::path(directory) / "cache").string()}));
   std::string name = "report.html";
   if (!options.only.empty()) {
     TRY_ASSIGN(const std::string scenario, scenario_of(data, options.only));

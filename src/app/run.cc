@@ -44,6 +44,8 @@ struct RunOptions {
   bool share_key = false;
   bool quiet = false;
   bool json = false;
+  std::string log_level = "info";
+  std::string capture = "none";
 };
 
 /// "runs/name", or with --new the first of "runs/name-2", "runs/name-3", … that does not exist.
@@ -144,10 +146,13 @@ class RunGroup {
     transport_ = std::make_unique<http::CurlTransport>(*loop_, http::CurlTransport::Options{});
     dispatcher_ = std::make_unique<engine::Dispatcher>(
         set_->topology, *loop_, dispatcher_options(budgets.common));
-    const RunFloor floor{.set = set_.get(),
-                         .loop = loop_.get(),
-                         .transport = transport_.get(),
-                         .dispatcher = dispatcher_.get()};
+    const RunFloor floor{
+        .set = set_.get(),
+        .loop = loop_.get(),
+        .transport = transport_.get(),
+        .dispatcher = dispatcher_.get(),
+        .log_level = base::log_level_from(options_.log_level).value_or(base::LogLevel::info),
+        .capture = capture_from(options_.capture).value_or(Capture::none)};
     for (std::size_t i = 0; i < directories.size(); ++i) {
       sessions_.push_back(std::make_unique<RunSession>(floor, i, directories[i]));
       TRY(sessions_.back()->open_ledger());
@@ -306,6 +311,19 @@ void add_run(CLI::App& root, Action& action) {
   command->add_flag("--share-key",
                     options->share_key,
                     "Use keys that another process uses: give each a part of the limits");
+  command
+      ->add_option(
+          "--log-level",
+          options->log_level,
+          "What RUN/log/run.jsonl holds at least: debug (every request), info, warning, error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  command
+      ->add_option("--capture",
+                   options->capture,
+                   "Keep whole exchanges in RUN/capture, without secrets: none, failures, all")
+      ->check(CLI::IsMember({"none", "failures", "all"}))
+      ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No live view");
   command->add_flag("--json", options->json, "Print one JSON document at the end");
   command->footer(

@@ -1,5 +1,6 @@
 #include "sortie/app/run_session.h"
 
+#include "sortie/analysis/cells.h"
 #include "sortie/analysis/declared.h"
 #include "sortie/engine/history.h"
 #include "sortie/suite/suite_text.h"
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,13 +64,19 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
   const engine::RunContext context = floor_.set->context(campaign_);
   TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
   TRY_ASSIGN(auto history, engine::read_history(context, *reader_, options.retry_losses));
-  TRY_ASSIGN(log_,
-             base::Log::open({.path = (std::filesystem::path(directory_) / "log.jsonl").string()},
-                             floor_.set->scrubber));
+  TRY(open_log());
+  TRY_ASSIGN(recorder_,
+             ExchangeRecorder::over(
+                 *floor_.transport,
+                 *reader_,
+                 *log_,
+                 floor_.set->scrubber,
+                 {.capture = floor_.capture,
+                  .directory = (std::filesystem::path(directory_) / "capture").string()}));
   engine_ = std::make_unique<engine::Engine>(context,
                                              engine::EngineParts{.loop = floor_.loop,
                                                                  .dispatcher = floor_.dispatcher,
-                                                                 .transport = floor_.transport,
+                                                                 .transport = recorder_.get(),
                                                                  .ledger = ledger_.get(),
                                                                  .reader = reader_.get(),
                                                                  .log = log_.get(),
@@ -77,6 +85,22 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
                                              std::move(history));
   append_manifest(*ledger_, setup(), floor_.set->topology);
   listen();
+  return {};
+}
+
+/// Every line names the run and which start of it this is.
+base::Status RunSession::open_log() {
+  std::string run;
+  TRY(reader_->scan("SELECT key FROM run", [&](std::span<const ledger::Cell> row) {
+    run = analysis::text_of(row[0]);
+    return false;
+  }));
+  TRY_ASSIGN(
+      log_,
+      base::Log::open({.path = (std::filesystem::path(directory_) / "log" / "run.jsonl").string(),
+                       .level = floor_.log_level,
+                       .context = {{"run", run}, {"start", ledger_->next_generation()}}},
+                      floor_.set->scrubber));
   return {};
 }
 

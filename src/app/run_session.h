@@ -3,6 +3,7 @@
 #include "sortie/aio/loop.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/app/campaign_setup.h"
+#include "sortie/app/exchange_recorder.h"
 #include "sortie/base/error.h"
 #include "sortie/base/log.h"
 #include "sortie/base/time.h"
@@ -27,6 +28,8 @@ struct RunFloor {
   aio::Loop* loop = nullptr;
   wire::Transport* transport = nullptr;
   engine::Dispatcher* dispatcher = nullptr;
+  base::LogLevel log_level = base::LogLevel::info;
+  Capture capture = Capture::none;
 };
 
 /// One campaign's run in this process: owns its ledger, log, engine and control socket.
@@ -68,6 +71,7 @@ class RunSession {
  private:
   [[nodiscard]] const CampaignSetup& setup() const { return *floor_.set->campaigns[campaign_]; }
 
+  [[nodiscard]] base::Status open_log();
   void listen();
 
   RunFloor floor_;
@@ -76,6 +80,7 @@ class RunSession {
   std::optional<engine::RunResult> result_;
   std::unique_ptr<ledger::Reader> reader_;
   std::unique_ptr<base::Log> log_;
+  std::unique_ptr<ExchangeRecorder> recorder_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<monitor::ControlServer> control_;
   // Declared last: its writer thread, which calls the engine, ends first.

@@ -1,4 +1,5 @@
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/identity.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
@@ -7,7 +8,10 @@
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
 #include "sortie/ledger/repair.h"
+#include "sortie/provider/dialect.h"
 #include "sortie/score/score.h"
+#include "sortie/spec/load.h"
+#include "sortie/spec/model.h"
 
 #include <cstdint>
 #include <map>
@@ -40,6 +44,7 @@ constexpr std::string_view kComparedColumns =
     "calls_per_answer";
 
 constexpr std::string_view kScoresFollow = "scores_follow_from_answers";
+constexpr std::string_view kServedModels = "served_models_are_declared";
 
 using Values = std::vector<std::string>;
 
@@ -125,16 +130,54 @@ base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   return check;
 }
 
-/// Damage that keeps the scores from being checked is a finding, not the end.
-ledger::Check scores_check(ledger::Reader& reader) {
-  auto check = check_scores(reader);
+/// Every answer that counts came from a model that its route's declaration accepts, as the run's
+/// own endpoints file has it.
+base::Result<ledger::Check> check_served_models(ledger::Reader& reader) {
+  ledger::Check check{.name = std::string(kServedModels), .ok = true, .detail = {}};
+  TRY_ASSIGN(const auto text, reader.manifest("endpoints_text"));
+  if (!text.has_value()) {
+    return check;  // declared nowhere
+  }
+  TRY_ASSIGN(const spec::Topology topology, spec::parse_endpoints(*text, "the run's endpoints"));
+  std::map<std::string, const spec::Route*> routes;
+  for (const spec::Route& route : topology.routes) {
+    routes.emplace(route.name, &route);
+  }
+  TRY(reader.scan(
+      "SELECT t.route, a.api_name, t.served_model, count(*) FROM turn AS t JOIN attempt AS a ON "
+      "a.id = t.attempt GROUP BY 1, 2, 3",
+      [&](std::span<const ledger::Cell> row) {
+        // A route that an earlier start had and the latest file lacks declares what is the default.
+        const auto route = routes.find(analysis::text_of(row[0]));
+        const std::vector<std::string> declared =
+            route == routes.end() ? std::vector<std::string>() : route->second->served_as;
+        const std::string served = analysis::text_of(row[2]);
+        if (check.ok &&
+            !provider::accepts_served_model(analysis::text_of(row[1]), declared, served)) {
+          check.ok = false;
+          check.detail = fmt::format("{} turns of {} were served by '{}'",
+                                     analysis::int_of(row[3]),
+                                     analysis::text_of(row[0]),
+                                     served);
+        }
+        return true;
+      }));
+  return check;
+}
+
+/// Damage that keeps something from being checked is a finding, not the end.
+ledger::Check finding(std::string_view name, base::Result<ledger::Check> check) {
   if (check.has_value()) {
     return std::move(*check);
   }
-  return {.name = std::string(kScoresFollow), .ok = false, .detail = check.error().message};
+  return {.name = std::string(name), .ok = false, .detail = check.error().message};
 }
 
-int show(const std::string& directory, const std::vector<ledger::Check>& checks, bool as_json) {
+/// `identity` is an error where the ledger is too damaged to be asked; a check says so then.
+int show(const std::string& directory,
+         const std::vector<ledger::Check>& checks,
+         const base::Result<analysis::Identity>& identity,
+         bool as_json) {
   bool good = true;
   json::Array rows;
   std::string text;
@@ -148,9 +191,18 @@ int show(const std::string& directory, const std::vector<ledger::Check>& checks,
                         base::printable(check.detail));
   }
   if (as_json) {
-    print_json(json::Object{{"run", directory}, {"ok", good}, {"checks", std::move(rows)}});
+    print_json(json::Object{
+        {"run", directory},
+        {"ok", good},
+        {"checks", std::move(rows)},
+        {"identity",
+         identity.has_value() ? json::Value(analysis::to_json(*identity)) : json::Value(nullptr)}});
   } else {
     print_text(text);
+    if (identity.has_value()) {
+      print_text("\nWho answered (hints are no verdicts and change no exit code)\n" +
+                 analysis::to_text(*identity));
+    }
   }
   return good ? kDone : kRefused;
 }
@@ -195,15 +247,17 @@ int verify(const VerifyOptions& options) {
   if (!checks.has_value()) {
     return fail(checks.error(), options.json);
   }
-  checks->push_back(scores_check(**reader));
-  return show(*directory, *checks, options.json);
+  checks->push_back(finding(kServedModels, check_served_models(**reader)));
+  checks->push_back(finding(kScoresFollow, check_scores(**reader)));
+  return show(*directory, *checks, analysis::read_identity(**reader), options.json);
 }
 
 }  // namespace
 
 void add_verify(CLI::App& root, Action& action) {
   const auto options = std::make_shared<VerifyOptions>();  // owned by the callbacks below
-  CLI::App* command = root.add_subcommand("verify", "Prove a run's integrity: one line per check");
+  CLI::App* command = root.add_subcommand(
+      "verify", "Prove a run's integrity, one line per check, and audit who answered");
   command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
   CLI::Option* repair = command->add_flag(
       "--repair",
