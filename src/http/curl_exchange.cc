@@ -30,6 +30,21 @@ namespace {
 constexpr std::size_t kReserveMax = 1024UL * 1024;
 constexpr long kKeepAliveSeconds = 30;
 
+/// Where libcurl looks for authorities unless it is told; a handle that was told once has to be
+/// told again.
+struct SystemAuthorities {
+  const char* file = nullptr;
+  const char* path = nullptr;
+};
+
+const SystemAuthorities& system_authorities() {
+  static const SystemAuthorities kFound = [] {
+    const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
+    return SystemAuthorities{.file = info->cainfo, .path = info->capath};
+  }();
+  return kFound;
+}
+
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
   CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
@@ -47,14 +62,14 @@ bool is_field_value(std::string_view value) {
   return value.find_first_of("\r\n\0"sv) == std::string_view::npos;
 }
 
-std::optional<base::Instant> limit(base::Instant from, base::Duration length) {
-  return length > base::Duration::zero() ? std::optional(from + length) : std::nullopt;
-}
+/// What libcurl's trace says when a peer did not work on a request (RFC 9113 §8.7); its interface
+/// shows it nowhere else.
+constexpr std::string_view kRefusedTrace = "REFUSED_STREAM";
 
-void keep_earlier(std::optional<base::Instant>& kept, std::optional<base::Instant> other) {
-  if (other && (!kept || *other < *kept)) {
-    kept = other;
-  }
+bool may_be_http2(const wire::Url& url, const wire::Access& access) {
+  using HttpVersion = wire::Access::HttpVersion;
+  return access.http == HttpVersion::http2 ||
+         (access.http == HttpVersion::automatic && url.scheme == "https");
 }
 
 }  // namespace
@@ -64,7 +79,8 @@ Exchange::Exchange(aio::Loop& loop, const EasyDefaults& defaults)
       header_bytes_max_(defaults.header_bytes_max),
       owner_(defaults.owner),
       phase_changed_(defaults.phase_changed),
-      easy_(curl_easy_init()) {
+      easy_(curl_easy_init()),
+      ca_file_(defaults.ca_file) {
   CHECK(easy_ != nullptr);
   set_defaults(defaults);
 }
@@ -77,7 +93,6 @@ void Exchange::set_defaults(const EasyDefaults& defaults) {
   set(easy, CURLOPT_SHARE, defaults.share);
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   set(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -89,10 +104,6 @@ void Exchange::set_defaults(const EasyDefaults& defaults) {
   const auto idle = std::chrono::ceil<std::chrono::seconds>(defaults.idle_max);
   set(easy, CURLOPT_MAXAGE_CONN, static_cast<long>(idle.count()));
   set(easy, CURLOPT_USERAGENT, defaults.user_agent.c_str());
-  if (!defaults.ca_file.empty()) {
-    set(easy, CURLOPT_CAINFO, defaults.ca_file.c_str());
-    set(easy, CURLOPT_CAPATH, nullptr);
-  }
   if (!defaults.unix_path.empty()) {
     set(easy, CURLOPT_UNIX_SOCKET_PATH, defaults.unix_path.c_str());
   }
@@ -106,6 +117,8 @@ void Exchange::set_defaults(const EasyDefaults& defaults) {
   set(easy, CURLOPT_HEADERDATA, this);
   set(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_ready_to_send);
   set(easy, CURLOPT_PREREQDATA, this);
+  set(easy, CURLOPT_DEBUGFUNCTION, &Exchange::on_trace);
+  set(easy, CURLOPT_DEBUGDATA, this);
 }
 
 base::Status Exchange::prepare(wire::ExchangeId id,
@@ -114,17 +127,19 @@ base::Status Exchange::prepare(wire::ExchangeId id,
   id_ = id;
   sink_ = &sink;
   request_ = std::move(request);
-  phase_ = Phase::waiting;
+  patience_ = wire::Patience(request_.timeouts, loop_.now());
   sent_before_ = false;
   resend_refused_ = false;
+  peer_refused_ = false;
+  stopped_ = false;
+  body_bytes_ = 0;
   too_large_ = false;
   head_complete_ = false;
   header_bytes_ = 0;
   response_ = {};
   error_text_.front() = '\0';
-  started_at_ = loop_.now();
-  sent_at_ = started_at_;
-  first_byte_at_ = started_at_;
+  sent_at_ = loop_.now();
+  first_byte_at_ = sent_at_;
   TRY(set_url());
   TRY(set_headers());
   set_method();
@@ -133,21 +148,43 @@ base::Status Exchange::prepare(wire::ExchangeId id,
 }
 
 base::Status Exchange::set_url() {
-  if (request_.url == url_set_) {
+  if (request_.url == url_set_ && request_.access == access_set_) {
     return {};
   }
   TRY_ASSIGN(const wire::Url url, wire::parse_url(request_.url));
   origin_ = url.scheme + "://" + url.authority();
   set(easy(), CURLOPT_URL, url.to_string().c_str());
+  set_access(url);
   url_set_ = request_.url;
-  const bool loopback = wire::is_loopback(url.host);
-  if (loopback_set_ != loopback) {
-    // An empty name means no proxy whatever the environment says; a null pointer means what it
-    // says.
-    set(easy(), CURLOPT_PROXY, loopback ? "" : static_cast<const char*>(nullptr));
-    loopback_set_ = loopback;
-  }
+  access_set_ = request_.access;
   return {};
+}
+
+void Exchange::set_access(const wire::Url& url) {
+  const wire::Access access = request_.access != nullptr ? *request_.access : wire::Access();
+  const bool http2 = may_be_http2(url, access);
+  const auto version = !http2                  ? CURL_HTTP_VERSION_1_1
+                       : url.scheme == "https" ? CURL_HTTP_VERSION_2TLS
+                                               : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  set(easy(), CURLOPT_HTTP_VERSION, static_cast<long>(version));
+  // Rather share a connection that is being made than open one for each request.
+  set(easy(), CURLOPT_PIPEWAIT, http2 ? 1L : 0L);
+  set(easy(), CURLOPT_VERBOSE, http2 ? 1L : 0L);
+  const std::string& authorities = !access.ca_file.empty() ? access.ca_file : ca_file_;
+  if (!authorities.empty()) {
+    set(easy(), CURLOPT_CAINFO, authorities.c_str());
+    set(easy(), CURLOPT_CAPATH, nullptr);
+  } else {
+    set(easy(), CURLOPT_CAINFO, system_authorities().file);
+    set(easy(), CURLOPT_CAPATH, system_authorities().path);
+  }
+  // An empty name means no proxy whatever the environment says; a null pointer means what it says.
+  const bool direct =
+      access.proxy == "none" || (access.proxy.empty() && wire::is_loopback(url.host));
+  const char* proxy = direct ? "" : access.proxy.empty() ? nullptr : access.proxy.c_str();
+  set(easy(), CURLOPT_PROXY, proxy);
+  // What the environment excepts from its proxies is not excepted from one that is given.
+  set(easy(), CURLOPT_NOPROXY, access.proxy.empty() ? nullptr : "");
 }
 
 base::Status Exchange::set_headers() {
@@ -202,34 +239,40 @@ void Exchange::set_method() {
 }
 
 void Exchange::begin() {
-  phase_ = Phase::connecting;
-  slot_at_ = loop_.now();
-}
-
-void Exchange::enter(Phase phase) {
-  phase_ = phase;
-  phase_changed_(owner_, *this);
+  patience_.connecting(loop_.now());
 }
 
 int Exchange::on_ready_to_send(
     void* self, char* /*peer*/, char* /*local*/, int /*peer_port*/, int /*local_port*/) {
-  auto& exchange = *static_cast<Exchange*>(self);
-  if (exchange.sent_before_) {
-    // libcurl repeats a request when a reused connection breaks before an answer. Unless nothing of
-    // the first one was written, the peer may have worked on it, and whether to pay twice is not
-    // libcurl's decision.
+  return static_cast<Exchange*>(self)->ready_to_send();
+}
+
+int Exchange::ready_to_send() {
+  if (sent_before_) {
+    // libcurl repeats a request when a reused connection breaks before an answer, or when the peer
+    // refused it. Unless nothing of the first one was written, the peer may have worked on it, and
+    // whether and when to ask again is not libcurl's decision.
     long written = 0;
-    curl_easy_getinfo(exchange.easy(), CURLINFO_REQUEST_SIZE, &written);
+    curl_easy_getinfo(easy(), CURLINFO_REQUEST_SIZE, &written);
     if (written > 0) {
-      exchange.resend_refused_ = true;
+      resend_refused_ = true;
       return CURL_PREREQFUNC_ABORT;
     }
   }
-  exchange.sent_before_ = true;
-  exchange.sent_at_ = exchange.loop_.now();
-  exchange.first_byte_at_ = exchange.sent_at_;
-  exchange.enter(Phase::sent);
+  sent_before_ = true;
+  sent_at_ = loop_.now();
+  first_byte_at_ = sent_at_;
+  patience_.sent(sent_at_);
+  phase_changed_(owner_, *this);
   return CURL_PREREQFUNC_OK;
+}
+
+int Exchange::on_trace(
+    CURL* /*easy*/, curl_infotype type, char* data, std::size_t size, void* self) {
+  if (type == CURLINFO_TEXT && std::string_view(data, size).contains(kRefusedTrace)) {
+    static_cast<Exchange*>(self)->peer_refused_ = true;
+  }
+  return 0;
 }
 
 std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
@@ -241,20 +284,43 @@ std::size_t Exchange::on_header(char* data, std::size_t size, std::size_t count,
 }
 
 std::size_t Exchange::take_body(std::string_view piece) {
-  last_byte_at_ = loop_.now();
-  if (piece.size() > request_.answer_bytes_max - response_.body.size()) {
+  patience_.byte(loop_.now());
+  if (stopped_) {
+    return CURL_WRITEFUNC_ERROR;
+  }
+  if (piece.size() > request_.answer_bytes_max - body_bytes_) {
     too_large_ = true;
     return CURL_WRITEFUNC_ERROR;
+  }
+  body_bytes_ += piece.size();
+  if (request_.streamed && response_.status >= 200 && response_.status < 300) {
+    return hand_on(piece) ? piece.size() : CURL_WRITEFUNC_ERROR;
   }
   response_.body.append(piece);
   return piece.size();
 }
 
+/// False if nothing more is wanted.
+bool Exchange::hand_on(std::string_view piece) {
+  switch (sink_->received(id_, response_, piece)) {
+    case wire::Piece::life:
+      return true;
+    case wire::Piece::progress:
+      patience_.progressed(loop_.now());
+      return true;
+    case wire::Piece::stop:
+      stopped_ = true;
+      return false;
+  }
+  return true;
+}
+
 std::size_t Exchange::take_header(std::string_view line) {
-  last_byte_at_ = loop_.now();
-  if (phase_ != Phase::receiving) {
-    first_byte_at_ = last_byte_at_;
-    enter(Phase::receiving);
+  const bool first = phase() != Phase::receiving;
+  patience_.byte(loop_.now());
+  if (first) {
+    first_byte_at_ = loop_.now();
+    phase_changed_(owner_, *this);
   }
   header_bytes_ += line.size();
   if (header_bytes_ > header_bytes_max_) {
@@ -266,6 +332,9 @@ std::size_t Exchange::take_header(std::string_view line) {
     // Each interim answer (1xx) has a head of its own; the last one counts.
     response_.headers = {};
     head_complete_ = false;
+    long status = 0;
+    curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
   } else if (base::trim(line).empty()) {
     head_complete_ = true;
   } else if (colon != std::string_view::npos && colon > 0) {
@@ -281,49 +350,6 @@ std::size_t Exchange::take_header(std::string_view line) {
   return line.size();
 }
 
-std::optional<base::Instant> Exchange::next_limit() const {
-  const wire::Timeouts& limits = request_.timeouts;
-  std::optional<base::Instant> next = limit(started_at_, limits.total);
-  switch (phase_) {
-    case Phase::waiting:
-      break;
-    case Phase::connecting:
-      keep_earlier(next, limit(slot_at_, limits.connect));
-      break;
-    case Phase::sent:
-      keep_earlier(next, limit(sent_at_, limits.first_byte));
-      break;
-    case Phase::receiving:
-      keep_earlier(next, limit(last_byte_at_, limits.liveness));
-      break;
-  }
-  return next;
-}
-
-std::optional<wire::Failure> Exchange::passed_limit(base::Instant now) const {
-  using wire::FailureKind;
-  const wire::Timeouts& limits = request_.timeouts;
-  const auto passed = [now](base::Instant from, base::Duration length) {
-    return length > base::Duration::zero() && from + length <= now;
-  };
-  const auto failed = [](FailureKind kind, std::string_view what, base::Duration length) {
-    return wire::Failure{kind, fmt::format("{} within {}", what, base::human(length))};
-  };
-  if (phase_ == Phase::connecting && passed(slot_at_, limits.connect)) {
-    return failed(FailureKind::connect_timeout, "no connection to " + origin_, limits.connect);
-  }
-  if (phase_ == Phase::sent && passed(sent_at_, limits.first_byte)) {
-    return failed(FailureKind::first_byte_timeout, "no byte of an answer", limits.first_byte);
-  }
-  if (phase_ == Phase::receiving && passed(last_byte_at_, limits.liveness)) {
-    return failed(FailureKind::liveness_timeout, "no further byte of the answer", limits.liveness);
-  }
-  if (passed(started_at_, limits.total)) {
-    return failed(FailureKind::total_timeout, "not finished", limits.total);
-  }
-  return std::nullopt;
-}
-
 wire::Completion Exchange::finish(CURLcode code) {
   if (code != CURLE_OK) {
     return completion(std::unexpected(failure_of(code)));
@@ -332,9 +358,6 @@ wire::Completion Exchange::finish(CURLcode code) {
     return finish(
         wire::Failure{wire::FailureKind::broken, "the connection was lost in the answer's head"});
   }
-  long status = 0;
-  curl_easy_getinfo(easy(), CURLINFO_RESPONSE_CODE, &status);
-  response_.status = static_cast<int>(status);
   return completion(std::move(response_));
 }
 
@@ -350,6 +373,12 @@ wire::Completion Exchange::completion(std::expected<wire::Response, wire::Failur
 }
 
 wire::Failure Exchange::failure_of(CURLcode code) const {
+  if (stopped_) {
+    return {wire::FailureKind::cancelled, "stopped by its reader"};
+  }
+  if (peer_refused_) {
+    return {wire::FailureKind::refused, "the peer refused it unread (HTTP/2 REFUSED_STREAM)"};
+  }
   if (resend_refused_) {
     return {wire::FailureKind::reset, "the connection was lost before a byte of the answer"};
   }
@@ -378,14 +407,14 @@ wire::FailureKind Exchange::kind_of(CURLcode code) const {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      return phase_ == Phase::connecting ? FailureKind::tls : FailureKind::broken;
+      return phase() == Phase::connecting ? FailureKind::tls : FailureKind::broken;
     case CURLE_OPERATION_TIMEDOUT:
       // Ours come first; this is libcurl's own limit on connecting, where a request has none.
-      return phase_ == Phase::connecting ? FailureKind::connect_timeout : FailureKind::broken;
+      return phase() == Phase::connecting ? FailureKind::connect_timeout : FailureKind::broken;
     default:
       break;
   }
-  switch (phase_) {
+  switch (phase()) {
     case Phase::waiting:
     case Phase::connecting:
       return FailureKind::connect;

@@ -4,7 +4,9 @@
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
 #include "sortie/wire/message.h"
+#include "sortie/wire/patience.h"
 #include "sortie/wire/transport.h"
+#include "sortie/wire/url.h"
 
 #include <array>
 #include <cstddef>
@@ -45,12 +47,7 @@ struct EasyDefaults {
 /// after request: only what differs is set anew.
 class Exchange {
  public:
-  enum class Phase : std::uint8_t {
-    waiting,     // for a connection slot
-    connecting,  // name, TCP, TLS, proxy
-    sent,        // the request is being written or was; no byte of an answer
-    receiving,   // after the status line
-  };
+  using Phase = wire::Patience::Phase;
 
   Exchange(aio::Loop& loop, const EasyDefaults& defaults);
   Exchange(const Exchange&) = delete;
@@ -66,22 +63,27 @@ class Exchange {
   /// A connection slot was given to it: the connect limit starts.
   void begin();
 
+  /// Its reader hears of nothing more; from inside libcurl, where it cannot be ended yet.
+  void silence() { stopped_ = true; }
+
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
 
   [[nodiscard]] wire::ExchangeId id() const { return id_; }
 
   [[nodiscard]] wire::CompletionSink& sink() const { return *sink_; }
 
-  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Phase phase() const { return patience_.phase(); }
 
   /// "scheme://host:port": who shares connections.
   [[nodiscard]] const std::string& origin() const { return origin_; }
 
   /// When the next limit passes unless something happens first.
-  [[nodiscard]] std::optional<base::Instant> next_limit() const;
+  [[nodiscard]] std::optional<base::Instant> next_limit() const { return patience_.next_limit(); }
 
   /// The limit that has passed.
-  [[nodiscard]] std::optional<wire::Failure> passed_limit(base::Instant now) const;
+  [[nodiscard]] std::optional<wire::Failure> passed_limit(base::Instant now) const {
+    return patience_.passed(now, origin_);
+  }
 
   /// The completion after libcurl is done, and after we are; either frees what the request held.
   [[nodiscard]] wire::Completion finish(CURLcode code);
@@ -96,12 +98,15 @@ class Exchange {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static int on_ready_to_send(void* self, char* peer, char* local, int peer_port, int local_port);
+  static int on_trace(CURL* easy, curl_infotype type, char* data, std::size_t size, void* self);
 
+  int ready_to_send();
   std::size_t take_body(std::string_view piece);
+  bool hand_on(std::string_view piece);
   std::size_t take_header(std::string_view line);
   void set_defaults(const EasyDefaults& defaults);
-  void enter(Phase phase);
   base::Status set_url();
+  void set_access(const wire::Url& url);
   base::Status set_headers();
   void set_method();
   [[nodiscard]] wire::Failure failure_of(CURLcode code) const;
@@ -123,23 +128,24 @@ class Exchange {
   wire::CompletionSink* sink_ = nullptr;
   wire::Request request_;
   std::string origin_;
-  std::string url_set_;               // what CURLOPT_URL holds
-  std::optional<bool> loopback_set_;  // what CURLOPT_PROXY was set for
+  std::string url_set_;                             // what CURLOPT_URL holds
+  std::shared_ptr<const wire::Access> access_set_;  // of the last request: see wire::Request
+  std::string ca_file_;                             // where an access names none
+  wire::Patience patience_;
   std::string header_text_;
   std::vector<curl_slist> header_nodes_;
 
-  Phase phase_ = Phase::waiting;
   bool sent_before_ = false;     // a sending began before this one: libcurl tries again
   bool resend_refused_ = false;  // and we stopped it
+  bool peer_refused_ = false;    // HTTP/2: the peer said that it did not work on it
+  bool stopped_ = false;         // by who reads the stream
   bool too_large_ = false;
+  std::size_t body_bytes_ = 0;
   bool head_complete_ = false;  // libcurl takes a head that was cut off for a whole one
   std::size_t header_bytes_ = 0;
   wire::Response response_;
-  base::Instant started_at_;
-  base::Instant slot_at_;
   base::Instant sent_at_;
   base::Instant first_byte_at_;
-  base::Instant last_byte_at_;
 };
 
 }  // namespace sortie::http

@@ -102,6 +102,7 @@ class CurlTransport::Impl {
   void set_curl_timer(long timeout_ms);
   void arm_curl_timer();
   void kick();
+  void act(int descriptor, int mask);
 
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void enqueue(std::unique_ptr<Exchange> exchange);
@@ -133,6 +134,9 @@ class CurlTransport::Impl {
   Stats counters_;
   std::size_t dead_sockets_ = 0;
   bool alarm_set_ = false;
+  // libcurl is at work: from inside its callbacks, readers' included, exchanges neither begin nor
+  // end.
+  bool inside_curl_ = false;
 
   std::optional<base::Instant> curl_due_;
   std::optional<base::Instant> curl_timer_at_;
@@ -201,7 +205,9 @@ void CurlTransport::Impl::create_multi() {
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
-  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 50L);
+  curl_multi_setopt(multi,
+                    CURLMOPT_MAX_CONCURRENT_STREAMS,
+                    static_cast<long>(options_.streams_per_connection_max));
 }
 
 /// libcurl closes dead pooled connections only when it opens the next one. At rest there is no next
@@ -301,8 +307,7 @@ void CurlTransport::Impl::socket_ready(int descriptor, std::uint32_t events) {
   mask |= (events & (EPOLLIN | EPOLLRDHUP)) != 0 ? CURL_CSELECT_IN : 0;
   mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
   mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
-  int running = 0;
-  curl_multi_socket_action(multi_.get(), descriptor, mask, &running);
+  act(descriptor, mask);
 }
 
 void CurlTransport::Impl::idle_socket_ready(int descriptor, std::uint32_t events) {
@@ -395,9 +400,15 @@ void CurlTransport::Impl::arm_curl_timer() {
 }
 
 void CurlTransport::Impl::kick() {
-  int running = 0;
-  curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+  act(CURL_SOCKET_TIMEOUT, 0);
   drain();
+}
+
+void CurlTransport::Impl::act(int descriptor, int mask) {
+  int running = 0;
+  inside_curl_ = true;
+  curl_multi_socket_action(multi_.get(), descriptor, mask, &running);
+  inside_curl_ = false;
 }
 
 // --- Exchanges ---
@@ -450,6 +461,10 @@ void CurlTransport::Impl::launch_waiting() {
   if (waiting_ == 0) {
     return;
   }
+  if (inside_curl_) {
+    deliver_soon();
+    return;
+  }
   for (auto& [name, origin] : origins_) {
     while (!origin.waiting.empty() && busy_ < options_.connections_max &&
            origin.busy < options_.connections_per_host_max) {
@@ -500,7 +515,13 @@ void CurlTransport::Impl::limit_reached(wire::ExchangeId id) {
 
 void CurlTransport::Impl::cancel(wire::ExchangeId id) {
   const auto found = exchanges_.find(id);
-  if (found != exchanges_.end()) {
+  if (found == exchanges_.end()) {
+    return;
+  }
+  if (inside_curl_) {
+    found->second->silence();
+    loop_.post(guarded([this, id] { cancel(id); }));
+  } else {
     abort(*found->second, {wire::FailureKind::cancelled, "cancelled"});
   }
 }

@@ -14,18 +14,20 @@
 namespace sortie::http {
 
 /// HTTP over sockets: libcurl's multi interface on a real Loop. HTTP/2 where TLS negotiates it,
-/// else HTTP/1.1; certificates are verified; redirects are not followed; compressed answers arrive
-/// decoded (answer_bytes_max counts decoded bytes); proxies come from the environment, except for
-/// loopback hosts, which are always reached directly.
+/// else HTTP/1.1 (wire::Access says otherwise); certificates are verified; redirects are not
+/// followed; compressed answers arrive decoded (answer_bytes_max counts decoded bytes); proxies
+/// come from the environment, except for loopback hosts, which are reached directly, unless the
+/// request names one.
 ///
-/// A request is never sent twice, unless the first sending certainly did not reach the peer in
-/// whole: a connection that broke after that is a FailureKind::reset, and asking again is the
-/// caller's decision. Connections that the peer closed while idle are shut at once and never
-/// reused.
+/// A request is never sent twice, unless nothing of the first sending was written: a connection
+/// that broke after that is a FailureKind::reset, a request that the peer refused unread a
+/// FailureKind::refused, and asking again is the caller's decision. Connections that the peer
+/// closed while idle are shut at once and never reused.
 ///
 /// Time-outs (wire::Timeouts): `connect` runs from when the exchange is given a connection slot
 /// until the request can be written (name, TCP, TLS, proxy); `first_byte` from then until the
-/// status line is there; `liveness` between two pieces of the answer; `total` from start(), waiting
+/// status line is there; `liveness` between two pieces of the answer; `progress` from the sending
+/// between two pieces that the reader of a streamed answer calls so; `total` from start(), waiting
 /// for a slot included.
 class CurlTransport final : public wire::Transport {
  public:
@@ -33,6 +35,8 @@ class CurlTransport final : public wire::Transport {
     /// Exchanges beyond these wait in order of arrival, without a connection.
     std::size_t connections_per_host_max = 1024;
     std::size_t connections_max = 4096;
+    /// HTTP/2: further requests get a connection of their own.
+    std::size_t streams_per_connection_max = 64;
     /// Waiting exchanges; beyond, they fail with FailureKind::connect.
     std::size_t waiting_max = 100'000;
     /// Below half of the shortest idle limit known of a provider's front end (60 s).

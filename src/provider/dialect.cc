@@ -21,9 +21,11 @@ quota::SignalClass class_of(wire::FailureKind kind) {
     case wire::FailureKind::tls:
     case wire::FailureKind::connect_timeout:
     case wire::FailureKind::reset:
+    case wire::FailureKind::refused:
       return quota::SignalClass::not_processed;
     case wire::FailureKind::first_byte_timeout:
     case wire::FailureKind::liveness_timeout:
+    case wire::FailureKind::progress_timeout:
     case wire::FailureKind::total_timeout:
       return quota::SignalClass::stall;
     case wire::FailureKind::broken:

@@ -30,9 +30,15 @@ TEST(SignalOf, a_reset_before_the_answer_may_be_billed) {
   EXPECT_TRUE(of(FailureKind::reset).maybe_billed);
 }
 
+TEST(SignalOf, what_the_peer_refused_unread_is_not_billed) {
+  EXPECT_EQ(of(FailureKind::refused).kind, SignalClass::not_processed);
+  EXPECT_FALSE(of(FailureKind::refused).maybe_billed);
+}
+
 TEST(SignalOf, silence_is_a_stall_and_may_be_billed) {
   for (const FailureKind kind : {FailureKind::first_byte_timeout,
                                  FailureKind::liveness_timeout,
+                                 FailureKind::progress_timeout,
                                  FailureKind::total_timeout}) {
     EXPECT_EQ(of(kind).kind, SignalClass::stall);
     EXPECT_TRUE(of(kind).maybe_billed);

@@ -42,8 +42,12 @@ std::string_view to_string(FailureKind kind) {
       return "first_byte_timeout";
     case FailureKind::liveness_timeout:
       return "liveness_timeout";
+    case FailureKind::progress_timeout:
+      return "progress_timeout";
     case FailureKind::total_timeout:
       return "total_timeout";
+    case FailureKind::refused:
+      return "refused";
     case FailureKind::reset:
       return "reset";
     case FailureKind::broken:
@@ -63,11 +67,13 @@ bool certainly_not_processed(FailureKind kind) {
     case FailureKind::connect:
     case FailureKind::tls:
     case FailureKind::connect_timeout:
+    case FailureKind::refused:
     case FailureKind::invalid_request:
       return true;
     // A peer that closes without an answer may have read, worked and billed before it did.
     case FailureKind::first_byte_timeout:
     case FailureKind::liveness_timeout:
+    case FailureKind::progress_timeout:
     case FailureKind::total_timeout:
     case FailureKind::reset:
     case FailureKind::broken:

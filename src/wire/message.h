@@ -2,8 +2,10 @@
 
 #include "sortie/base/time.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,7 +55,25 @@ struct Timeouts {
   base::Duration first_byte =
       std::chrono::seconds(60);  // from sending to the first byte of the answer
   base::Duration liveness = std::chrono::seconds(60);  // between two bytes of the answer
+  /// From sending to the first piece that brings the answer forward, and between two of them
+  /// (CompletionSink::received says which do). An answer that is not streamed comes forward only by
+  /// its end.
+  base::Duration progress{};
   base::Duration total{};
+};
+
+/// How a request gets to its host.
+struct Access {
+  enum class HttpVersion : std::uint8_t {
+    automatic,  // HTTP/2 where TLS negotiates it, else HTTP/1.1
+    http1,
+    http2,  // also without TLS, by prior knowledge
+  };
+
+  HttpVersion http = HttpVersion::automatic;
+  std::string ca_file;  // PEM of the authorities to trust instead of the system's; empty: those
+  /// Proxy URL; "none": reached directly; empty: as the environment says, loopback directly.
+  std::string proxy;
 };
 
 struct Request {
@@ -63,6 +83,11 @@ struct Request {
   std::string body;
   Timeouts timeouts;
   std::size_t answer_bytes_max = 16UL * 1024 * 1024;
+  /// The body of a successful answer (2xx) goes to CompletionSink::received as it comes, and is not
+  /// kept for the completion.
+  bool streamed = false;
+  /// Shared by all requests of an endpoint; null: the defaults.
+  std::shared_ptr<const Access> access = nullptr;
 };
 
 struct Response {
@@ -79,11 +104,14 @@ enum class FailureKind : std::uint8_t {
   connect_timeout,     // no connection in time
   first_byte_timeout,  // sent, nothing came back in time
   liveness_timeout,    // the answer stopped coming
+  progress_timeout,    // bytes came, but nothing that brought the answer forward
   total_timeout,
-  reset,            // connection lost before a byte of the answer
-  broken,           // connection lost or framing violated after bytes of the answer
-  too_large,        // more than answer_bytes_max
-  cancelled,        // by us
+  refused,    // the peer said that it did not work on it (HTTP/2: REFUSED_STREAM, above GOAWAY's
+              // last)
+  reset,      // connection lost before a byte of the answer
+  broken,     // connection lost or framing violated after bytes of the answer
+  too_large,  // more than answer_bytes_max
+  cancelled,  // by us
   invalid_request,  // e.g. a URL that cannot be used; nothing was sent
 };
 

@@ -47,7 +47,7 @@ TEST(FailureKind, every_kind_has_a_name_of_its_own) {
   EXPECT_FALSE(names.contains("?"));
 }
 
-TEST(FailureKind, only_failures_before_the_first_byte_left_are_certainly_unprocessed) {
+TEST(FailureKind, only_what_never_left_or_was_refused_unread_is_certainly_unprocessed) {
   std::set<std::string_view> safe;
   for (int i = 0; i < kFailureKinds; ++i) {
     const auto kind = static_cast<FailureKind>(i);
@@ -56,7 +56,8 @@ TEST(FailureKind, only_failures_before_the_first_byte_left_are_certainly_unproce
     }
   }
   EXPECT_EQ(safe,
-            (std::set<std::string_view>{"connect", "tls", "connect_timeout", "invalid_request"}));
+            (std::set<std::string_view>{
+                "connect", "tls", "connect_timeout", "refused", "invalid_request"}));
 }
 
 }  // namespace
