@@ -90,6 +90,9 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
     request.timeouts.first_byte = limits.first_byte;
     request.timeouts.liveness = limits.liveness;
   }
+  // It comes forward only by its end, however many bytes drip in before.
+  request.timeouts.progress = request.timeouts.first_byte;
+  request.access = state.access;
   request.timeouts.total = std::max(base::Duration(std::chrono::milliseconds(1)),
                                     options_.trial_deadline - open.request_time);
   return request;

@@ -91,7 +91,8 @@ struct ModelState {
 struct RouteState {
   const provider::Dialect* dialect = nullptr;
   const base::Secret* key = nullptr;
-  std::optional<wire::Timeouts> timeouts;  // as declared
+  std::optional<wire::Timeouts> timeouts;      // as declared
+  std::shared_ptr<const wire::Access> access;  // shared with its requests
   bool simulated = false;
 };
 

@@ -64,12 +64,17 @@ Engine::Core::Core(const RunContext& context,
   const spec::Topology& topology = *context_.topology;
   CHECK(&floor_.topology() == &topology);
   place_ = floor_.join(*this, context_.campaign->cells.size(), history_.spent);
+  std::vector<std::shared_ptr<const wire::Access>> accesses;
+  for (const spec::Endpoint& endpoint : topology.endpoints) {
+    accesses.push_back(std::make_shared<const wire::Access>(endpoint.access));
+  }
   for (const spec::Route& route : topology.routes) {
     const spec::Endpoint& endpoint = topology.endpoints[route.endpoint];
     const base::Secret& key = (*context_.secrets)[route.endpoint][route.key];
     routes_.push_back({.dialect = provider::find_dialect(endpoint.dialect),
                        .key = key.empty() ? nullptr : &key,
                        .timeouts = timeouts_of(endpoint),
+                       .access = accesses[route.endpoint],
                        .simulated = endpoint.simulated});
     CHECK(routes_.back().dialect != nullptr);
   }

@@ -14,6 +14,7 @@
 #include "sortie/spec/reader.h"
 #include "sortie/spec/routes.h"
 #include "sortie/spec/secret_ref.h"
+#include "sortie/wire/message.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -83,6 +84,55 @@ std::string read_base_url(const Node& node, Problems& problems) {
     trimmed.remove_suffix(1);
   }
   return std::string(trimmed);
+}
+
+void read_http_version(const Node& node, wire::Access& access, Problems& problems) {
+  const std::string text = read_text(node, "http", problems).value_or("auto");
+  if (text == "auto") {
+    access.http = wire::Access::HttpVersion::automatic;
+  } else if (text == "http1") {
+    access.http = wire::Access::HttpVersion::http1;
+  } else if (text == "http2") {
+    access.http = wire::Access::HttpVersion::http2;
+  } else {
+    const std::vector<std::string> words = {"auto", "http1", "http2"};
+    report_unknown("HTTP version", {.text = text, .mark = node.mark}, words, problems);
+  }
+}
+
+void read_proxy(const Node& node, wire::Access& access, Problems& problems) {
+  const std::string text = read_text(node, "proxy", problems).value_or("none");
+  const std::size_t host = text.find("://");
+  const bool known = text == "none" || text.starts_with("http://") ||
+                     text.starts_with("https://") || text.starts_with("socks5h://");
+  if (!known || (text != "none" && text.size() == host + 3) ||
+      text.find_first_of(" \\\"<>^`{|}?#") != std::string::npos) {
+    problems.add(
+        node.mark,
+        "proxy: expected none, http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT");
+  } else if (text.contains('@')) {
+    problems.add(node.mark,
+                 "proxy: a user is not allowed in a file; leave proxy out and set HTTPS_PROXY in "
+                 "the environment");
+  } else {
+    access.proxy = text;
+  }
+}
+
+/// How the endpoint is reached.
+void read_access(Mapping& mapping,
+                 const std::string& file,
+                 Endpoint& endpoint,
+                 Problems& problems) {
+  if (const Node* http = mapping.get("http")) {
+    read_http_version(*http, endpoint.access, problems);
+  }
+  if (const auto authorities = mapping.text("ca_file")) {
+    endpoint.access.ca_file = resolve_path(*authorities, file);
+  }
+  if (const Node* proxy = mapping.get("proxy")) {
+    read_proxy(*proxy, endpoint.access, problems);
+  }
 }
 
 Key read_key(const NodeEntry& entry, Problems& problems) {
@@ -165,6 +215,7 @@ void read_endpoint(const NodeEntry& entry, Topology& topology, Problems& problem
   if (const Node* url = mapping.require("base_url")) {
     endpoint.base_url = read_base_url(*url, problems);
   }
+  read_access(mapping, topology.file, endpoint, problems);
   endpoint.simulated = mapping.boolean("simulated").value_or(false);
   if (const auto connections = mapping.integer("connections_max", 1, kConnectionsMax)) {
     endpoint.connections_max = static_cast<std::size_t>(*connections);

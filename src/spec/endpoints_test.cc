@@ -4,6 +4,7 @@
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
 #include "sortie/spec/test_samples.h"
+#include "sortie/wire/message.h"
 
 #include <cstdio>
 #include <string>
@@ -269,6 +270,33 @@ TEST(EndpointsFile, refuses_values_out_of_range) {
       endpoints_error(with_endpoint_lines("    first_byte_timeout: 60\n")),
       "e.yaml:9:25: first_byte_timeout: expected a time such as 250ms, 10s, 5m or 24h (at most "
       "240h), found \"60\"");
+}
+
+TEST(EndpointsFile, reads_how_an_endpoint_is_reached) {
+  const auto topology = parse_endpoints(
+      with_endpoint_lines(
+          "    http: http2\n    ca_file: ca/own.pem\n    proxy: http://proxy.example.com:3128\n"),
+      "conf/e.yaml");
+  ASSERT_TRUE(topology) << topology.error().message;
+  const wire::Access& access = topology->endpoints[0].access;
+  EXPECT_EQ(access.http, wire::Access::HttpVersion::http2);
+  EXPECT_EQ(access.ca_file, "conf/ca/own.pem");
+  EXPECT_EQ(access.proxy, "http://proxy.example.com:3128");
+  const auto plain = parse_endpoints(with_endpoint_lines(""), "e.yaml");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->endpoints[0].access.http, wire::Access::HttpVersion::automatic);
+  EXPECT_EQ(plain->endpoints[0].access.ca_file + plain->endpoints[0].access.proxy, "");
+}
+
+TEST(EndpointsFile, refuses_ways_that_lead_nowhere) {
+  EXPECT_EQ(endpoints_error(with_endpoint_lines("    http: http3\n")),
+            "e.yaml:9:11: unknown HTTP version 'http3'; did you mean 'http1'?");
+  EXPECT_EQ(endpoints_error(with_endpoint_lines("    proxy: proxy.example.com\n")),
+            "e.yaml:9:12: proxy: expected none, http://HOST:PORT, https://HOST:PORT or "
+            "socks5h://HOST:PORT");
+  EXPECT_EQ(endpoints_error(with_endpoint_lines("    proxy: http://me:word@proxy\n")),
+            "e.yaml:9:12: proxy: a user is not allowed in a file; leave proxy out and set "
+            "HTTPS_PROXY in the environment");
 }
 
 TEST(EndpointsFile, refuses_a_value_for_a_parameter_that_the_model_refuses) {

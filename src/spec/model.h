@@ -4,6 +4,7 @@
 #include "sortie/chat/message.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/quota/limit.h"
+#include "sortie/wire/message.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +68,7 @@ struct Endpoint {
   std::string base_url;  // without trailing slash
   bool simulated =
       false;  // receives X-Sortie-Attempt headers; its models are marked as simulated everywhere
+  wire::Access access;
   std::vector<Key> keys;
   std::size_t connections_max = 256;
   double first_byte_seconds =
