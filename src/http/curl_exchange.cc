@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <curl/curl.h>
@@ -62,14 +63,51 @@ bool is_field_value(std::string_view value) {
   return value.find_first_of("\r\n\0"sv) == std::string_view::npos;
 }
 
-/// What libcurl's trace says when a peer did not work on a request (RFC 9113 §8.7); its interface
-/// shows it nowhere else.
+// What libcurl's interface shows nowhere but in its trace, word for word.
+/// The peer did not work on a stream (RFC 9113 §8.7).
 constexpr std::string_view kRefusedTrace = "REFUSED_STREAM";
+/// What TLS negotiated, before the request is written.
+constexpr std::string_view kHttp2Trace = "server accepted h2";
+constexpr std::string_view kStreamTrace = "Using Stream ID: ";
+/// Of a GOAWAY frame: streams above were not worked on (RFC 9113 §6.8).
+constexpr std::string_view kLastStreamTrace = "last_stream=";
+/// An answer was complete while its request was still being written, which libcurl before 8.0 takes
+/// for an error.
+constexpr std::string_view kStreamClosedBegin = "stream ";
+constexpr std::string_view kStreamClosedEnd = " closed";
+
+std::optional<std::uint32_t> number_after(std::string_view text, std::string_view word) {
+  const std::size_t at = text.find(word);
+  std::uint32_t number = 0;
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const char* begin = text.data() + at + word.size();
+  return std::from_chars(begin, text.data() + text.size(), number).ec == std::errc()
+             ? std::optional(number)
+             : std::nullopt;
+}
+
+/// Before libcurl 8.0 a connection made by prior knowledge breaks when it is used again.
+bool shares_by_prior_knowledge() {
+  constexpr unsigned kVersion8 = 0x080000;
+  return curl_version_info(CURLVERSION_NOW)->version_num >= kVersion8;
+}
 
 bool may_be_http2(const wire::Url& url, const wire::Access& access) {
   using HttpVersion = wire::Access::HttpVersion;
   return access.http == HttpVersion::http2 ||
          (access.http == HttpVersion::automatic && url.scheme == "https");
+}
+
+Sharing sharing_of(const wire::Url& url, bool http2) {
+  if (!http2) {
+    return Sharing::none;
+  }
+  if (url.scheme == "https") {
+    return Sharing::unknown;
+  }
+  return shares_by_prior_knowledge() ? Sharing::streams : Sharing::none;
 }
 
 }  // namespace
@@ -79,6 +117,7 @@ Exchange::Exchange(aio::Loop& loop, const EasyDefaults& defaults)
       header_bytes_max_(defaults.header_bytes_max),
       owner_(defaults.owner),
       phase_changed_(defaults.phase_changed),
+      open_socket_(defaults.open_socket),
       easy_(curl_easy_init()),
       ca_file_(defaults.ca_file) {
   CHECK(easy_ != nullptr);
@@ -107,8 +146,8 @@ void Exchange::set_defaults(const EasyDefaults& defaults) {
   if (!defaults.unix_path.empty()) {
     set(easy, CURLOPT_UNIX_SOCKET_PATH, defaults.unix_path.c_str());
   }
-  set(easy, CURLOPT_OPENSOCKETFUNCTION, defaults.open_socket);
-  set(easy, CURLOPT_OPENSOCKETDATA, defaults.owner);
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &Exchange::on_open_socket);
+  set(easy, CURLOPT_OPENSOCKETDATA, this);
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, defaults.close_socket);
   set(easy, CURLOPT_CLOSESOCKETDATA, defaults.owner);
   set(easy, CURLOPT_WRITEFUNCTION, &Exchange::on_body);
@@ -131,6 +170,11 @@ base::Status Exchange::prepare(wire::ExchangeId id,
   sent_before_ = false;
   resend_refused_ = false;
   peer_refused_ = false;
+  closed_early_ = false;
+  stream_.reset();
+  stream_last_.reset();
+  negotiated_.reset();
+  sockets_new.clear();
   stopped_ = false;
   body_bytes_ = 0;
   too_large_ = false;
@@ -167,8 +211,10 @@ void Exchange::set_access(const wire::Url& url) {
                        : url.scheme == "https" ? CURL_HTTP_VERSION_2TLS
                                                : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   set(easy(), CURLOPT_HTTP_VERSION, static_cast<long>(version));
-  // Rather share a connection that is being made than open one for each request.
-  set(easy(), CURLOPT_PIPEWAIT, http2 ? 1L : 0L);
+  sharing_ = sharing_of(url, http2);
+  const bool alone = http2 && sharing_ == Sharing::none;
+  set(easy(), CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
+  set(easy(), CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
   set(easy(), CURLOPT_VERBOSE, http2 ? 1L : 0L);
   const std::string& authorities = !access.ca_file.empty() ? access.ca_file : ca_file_;
   if (!authorities.empty()) {
@@ -256,6 +302,10 @@ int Exchange::ready_to_send() {
     curl_easy_getinfo(easy(), CURLINFO_REQUEST_SIZE, &written);
     if (written > 0) {
       resend_refused_ = true;
+      // Of a stream that was refused on a connection used before libcurl says nothing; of a
+      // connection that is lost it does.
+      peer_refused_ =
+          peer_refused_ || (place->sharing == Sharing::streams && error_text_.front() == '\0');
       return CURL_PREREQFUNC_ABORT;
     }
   }
@@ -269,10 +319,38 @@ int Exchange::ready_to_send() {
 
 int Exchange::on_trace(
     CURL* /*easy*/, curl_infotype type, char* data, std::size_t size, void* self) {
-  if (type == CURLINFO_TEXT && std::string_view(data, size).contains(kRefusedTrace)) {
-    static_cast<Exchange*>(self)->peer_refused_ = true;
+  if (type != CURLINFO_TEXT) {
+    return 0;
   }
+  static_cast<Exchange*>(self)->take_trace({data, size});
   return 0;
+}
+
+void Exchange::take_trace(std::string_view text) {
+  if (text.contains(kRefusedTrace)) {
+    peer_refused_ = true;
+  } else if (text.contains(kHttp2Trace)) {
+    negotiated_ = Sharing::streams;
+  } else if (const auto stream = number_after(text, kStreamTrace)) {
+    stream_ = stream;
+  } else if (const auto last = number_after(text, kLastStreamTrace)) {
+    stream_last_ = last;
+  } else if (text.starts_with(kStreamClosedBegin) && base::trim(text).ends_with(kStreamClosedEnd)) {
+    closed_early_ = true;
+  }
+}
+
+bool Exchange::refused_unread() const {
+  return peer_refused_ ||
+         (phase() == Phase::sent && stream_ && stream_last_ && *stream_ > *stream_last_);
+}
+
+curl_socket_t Exchange::on_open_socket(void* self,
+                                       curlsocktype /*purpose*/,
+                                       curl_sockaddr* address) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  exchange.negotiated_ = Sharing::none;  // unless TLS says otherwise
+  return exchange.open_socket_(exchange.owner_, exchange, *address);
 }
 
 std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count, void* self) {
@@ -351,7 +429,8 @@ std::size_t Exchange::take_header(std::string_view line) {
 }
 
 wire::Completion Exchange::finish(CURLcode code) {
-  if (code != CURLE_OK) {
+  const bool whole = code == CURLE_OK || (code == CURLE_HTTP2_STREAM && closed_early_);
+  if (!whole) {
     return completion(std::unexpected(failure_of(code)));
   }
   if (!head_complete_) {
@@ -376,8 +455,8 @@ wire::Failure Exchange::failure_of(CURLcode code) const {
   if (stopped_) {
     return {wire::FailureKind::cancelled, "stopped by its reader"};
   }
-  if (peer_refused_) {
-    return {wire::FailureKind::refused, "the peer refused it unread (HTTP/2 REFUSED_STREAM)"};
+  if (refused_unread()) {
+    return {wire::FailureKind::refused, "the peer refused it unread (HTTP/2)"};
   }
   if (resend_refused_) {
     return {wire::FailureKind::reset, "the connection was lost before a byte of the answer"};

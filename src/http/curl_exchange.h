@@ -36,11 +36,31 @@ struct EasyDefaults {
   base::Duration idle_max{};
   std::size_t header_bytes_max = 0;
   void* owner = nullptr;  // the first argument of what follows
-  curl_opensocket_callback open_socket = nullptr;
+  curl_socket_t (*open_socket)(void* owner,
+                               Exchange& exchange,
+                               const curl_sockaddr& address) = nullptr;
   curl_closesocket_callback close_socket = nullptr;
   /// Called, from inside libcurl, when an exchange enters a phase in which its next limit may be
   /// earlier.
   void (*phase_changed)(void* owner, Exchange& exchange) = nullptr;
+};
+
+/// Whether the requests of an origin can share its connections.
+enum class Sharing : std::uint8_t {
+  none,     // HTTP/1.1, or a libcurl that cannot
+  unknown,  // TLS will negotiate it
+  streams,  // HTTP/2
+};
+
+/// Who shares connections, and who waits for one of them.
+struct Origin {
+  Sharing sharing = Sharing::none;
+  std::size_t busy = 0;        // exchanges that libcurl has
+  std::size_t connecting = 0;  // of these, without a connection yet
+  std::size_t sockets = 0;     // open
+  std::size_t usable = 0;      // of these, connections that take streams
+  std::size_t silent = 0;      // and those that will soon
+  std::list<Exchange*> waiting;
 };
 
 /// An easy handle with the request it carries and the answer it collects. Used again for request
@@ -89,7 +109,17 @@ class Exchange {
   [[nodiscard]] wire::Completion finish(CURLcode code);
   [[nodiscard]] wire::Completion finish(wire::Failure failure);
 
+  /// HTTP/1.1, or HTTP/2 for certain or perhaps.
+  [[nodiscard]] Sharing sharing() const { return sharing_; }
+
+  /// On a connection of its own, what TLS negotiated with it.
+  [[nodiscard]] std::optional<Sharing> negotiated() const { return negotiated_; }
+
   // Owned by the transport.
+  Origin* place = nullptr;
+  bool launched = false;         // libcurl has it
+  bool connecting = false;       // counted in its place
+  std::vector<int> sockets_new;  // opened for it
   std::list<Exchange*>::iterator queue_position;
   std::optional<aio::TimerId> limit_timer;
   base::Instant limit_timer_at;
@@ -98,8 +128,11 @@ class Exchange {
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static int on_ready_to_send(void* self, char* peer, char* local, int peer_port, int local_port);
+  static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_trace(CURL* easy, curl_infotype type, char* data, std::size_t size, void* self);
 
+  void take_trace(std::string_view text);
+  [[nodiscard]] bool refused_unread() const;
   int ready_to_send();
   std::size_t take_body(std::string_view piece);
   bool hand_on(std::string_view piece);
@@ -121,6 +154,7 @@ class Exchange {
   std::size_t header_bytes_max_;
   void* owner_;
   void (*phase_changed_)(void* owner, Exchange& exchange);
+  curl_socket_t (*open_socket_)(void* owner, Exchange& exchange, const curl_sockaddr& address);
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   std::unique_ptr<CURL, EasyDeleter> easy_;
 
@@ -132,13 +166,18 @@ class Exchange {
   std::shared_ptr<const wire::Access> access_set_;  // of the last request: see wire::Request
   std::string ca_file_;                             // where an access names none
   wire::Patience patience_;
+  Sharing sharing_ = Sharing::none;
+  std::optional<Sharing> negotiated_;
   std::string header_text_;
   std::vector<curl_slist> header_nodes_;
 
   bool sent_before_ = false;     // a sending began before this one: libcurl tries again
   bool resend_refused_ = false;  // and we stopped it
   bool peer_refused_ = false;    // HTTP/2: the peer said that it did not work on it
-  bool stopped_ = false;         // by who reads the stream
+  bool closed_early_ = false;    // HTTP/2: answered in whole before the request was sent in whole
+  std::optional<std::uint32_t> stream_;       // HTTP/2: its number
+  std::optional<std::uint32_t> stream_last_;  // HTTP/2: the last that a leaving peer answers
+  bool stopped_ = false;                      // by who reads the stream
   bool too_large_ = false;
   std::size_t body_bytes_ = 0;
   bool head_complete_ = false;  // libcurl takes a head that was cut off for a whole one

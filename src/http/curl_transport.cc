@@ -34,6 +34,8 @@ namespace {
 // An easy handle without a transfer holds a few KiB; more of them than this are given back.
 constexpr std::size_t kSpareExchangesMax = 512;
 constexpr std::size_t kOriginsRememberedMax = 256;
+// How long a new connection of HTTP/2 may keep its peer's settings back.
+constexpr base::Duration kSettingsPatience = std::chrono::seconds(1);
 constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP;
 
 void initialise_curl() {
@@ -64,18 +66,16 @@ class CurlTransport::Impl {
   [[nodiscard]] Stats stats() const;
 
  private:
-  /// Who shares connections, and who waits for one of them.
-  struct Origin {
-    std::size_t busy = 0;
-    std::list<Exchange*> waiting;
-  };
-
   struct Socket {
     bool ours =
         false;  // a connection, opened through open_socket; others are libcurl's inner affairs
     bool busy = false;
-    bool dead = false;  // shut down while idle; libcurl will find out and close it
+    bool dead = false;    // shut down while idle; libcurl will find out and close it
+    bool usable = false;  // counted in its origin
+    bool silent = false;  // connected, and no byte came yet
     base::Instant idle_since;
+    Origin* origin = nullptr;
+    std::uint64_t number = 0;  // of all that were opened
   };
 
   struct Delivery {
@@ -85,13 +85,17 @@ class CurlTransport::Impl {
 
   static int on_socket(CURL* easy, curl_socket_t descriptor, int what, void* self, void* unused);
   static int on_timer(CURLM* multi, long timeout_ms, void* self);
-  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static curl_socket_t open_socket(void* self, Exchange& exchange, const curl_sockaddr& address);
   static int close_socket(void* self, curl_socket_t descriptor);
   static void phase_changed(void* self, Exchange& exchange);
 
   void create_multi();
   void replace_dead_pool();
 
+  void connected(Exchange& exchange);
+  void heard_of(Socket& socket);
+  static void set_usable(Socket& socket, bool usable);
+  static bool end_silence(Socket& socket);
   void watch_socket(int descriptor, int what);
   void socket_ready(int descriptor, std::uint32_t events);
   void idle_socket_ready(int descriptor, std::uint32_t events);
@@ -106,6 +110,9 @@ class CurlTransport::Impl {
 
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void enqueue(std::unique_ptr<Exchange> exchange);
+  [[nodiscard]] bool has_slot(const Origin& origin, std::size_t ahead) const;
+  [[nodiscard]] bool holds(const Origin& origin) const;
+  void hold(Origin& origin);
   void launch(Exchange& exchange);
   void launch_waiting();
   void limit_reached(wire::ExchangeId id);
@@ -179,7 +186,7 @@ CurlTransport::Impl::Impl(aio::Loop& loop, Options options)
 
 CurlTransport::Impl::~Impl() {
   for (auto& [id, exchange] : exchanges_) {
-    if (exchange->phase() != Exchange::Phase::waiting) {
+    if (exchange->launched) {
       curl_multi_remove_handle(multi_.get(), exchange->easy());
     }
     if (const auto timer = exchange->limit_timer) {
@@ -232,17 +239,23 @@ CurlTransport::Impl::Socket& CurlTransport::Impl::socket(int descriptor) {
 }
 
 curl_socket_t CurlTransport::Impl::open_socket(void* self,
-                                               curlsocktype /*purpose*/,
-                                               curl_sockaddr* address) {
+                                               Exchange& exchange,
+                                               const curl_sockaddr& address) {
   auto& impl = *static_cast<Impl*>(self);
   const int descriptor =
-      ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+      ::socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
   if (descriptor < 0) {
     return CURL_SOCKET_BAD;
   }
-  impl.socket(descriptor) = {.ours = true, .busy = true, .dead = false, .idle_since = {}};
+  Socket& socket = impl.socket(descriptor);
+  socket = {};
+  socket.ours = true;
+  socket.busy = true;
+  socket.origin = exchange.place;
   ++impl.counters_.open_connections;
-  ++impl.counters_.connections_opened;
+  socket.number = ++impl.counters_.connections_opened;
+  ++socket.origin->sockets;
+  exchange.sockets_new.push_back(descriptor);
   return descriptor;
 }
 
@@ -254,9 +267,69 @@ int CurlTransport::Impl::close_socket(void* self, curl_socket_t descriptor) {
     --impl.counters_.open_connections;
     impl.counters_.idle_connections -= !socket.busy && !socket.dead ? 1 : 0;
     impl.dead_sockets_ -= socket.dead ? 1 : 0;
+    end_silence(socket);
+    set_usable(socket, false);
+    --socket.origin->sockets;
   }
   socket = {};
   return ::close(descriptor);
+}
+
+void CurlTransport::Impl::set_usable(Socket& socket, bool usable) {
+  if (std::exchange(socket.usable, usable) == usable) {
+    return;
+  }
+  if (usable) {
+    ++socket.origin->usable;
+  } else {
+    --socket.origin->usable;
+  }
+}
+
+bool CurlTransport::Impl::end_silence(Socket& socket) {
+  if (!std::exchange(socket.silent, false)) {
+    return false;
+  }
+  --socket.origin->silent;
+  return true;
+}
+
+/// A connection of HTTP/2 takes further streams once the peer has said how many, which are its
+/// first bytes; or, if they are long in coming, without.
+void CurlTransport::Impl::connected(Exchange& exchange) {
+  if (!std::exchange(exchange.connecting, false)) {
+    return;
+  }
+  Origin& origin = *exchange.place;
+  --origin.connecting;
+  if (exchange.sharing() == Sharing::unknown && exchange.negotiated().has_value()) {
+    origin.sharing = *exchange.negotiated();
+  }
+  for (const int descriptor : std::exchange(exchange.sockets_new, {})) {
+    Socket& entry = socket(descriptor);
+    if (entry.ours && !entry.silent && origin.sharing == Sharing::streams) {
+      entry.silent = true;
+      ++origin.silent;
+      loop_.at(loop_.now() + kSettingsPatience, guarded([this, descriptor, number = entry.number] {
+                 if (socket(descriptor).number == number) {
+                   heard_of(socket(descriptor));
+                 }
+               }));
+    }
+  }
+  if (!origin.waiting.empty()) {
+    deliver_soon();
+  }
+}
+
+void CurlTransport::Impl::heard_of(Socket& socket) {
+  if (!end_silence(socket)) {
+    return;
+  }
+  set_usable(socket, true);
+  if (!socket.origin->waiting.empty()) {
+    deliver_soon();
+  }
 }
 
 int CurlTransport::Impl::on_socket(
@@ -298,16 +371,21 @@ void CurlTransport::Impl::watch_socket(int descriptor, int what) {
 }
 
 void CurlTransport::Impl::socket_ready(int descriptor, std::uint32_t events) {
-  const Socket& entry = socket(descriptor);
+  Socket& entry = socket(descriptor);
   if (entry.ours && !entry.busy) {
     idle_socket_ready(descriptor, events);
     return;
   }
+  const bool heard = entry.silent && (events & EPOLLIN) != 0;
+  const std::uint64_t number = entry.number;
   int mask = 0;
   mask |= (events & (EPOLLIN | EPOLLRDHUP)) != 0 ? CURL_CSELECT_IN : 0;
   mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
   mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
   act(descriptor, mask);
+  if (heard && socket(descriptor).number == number) {
+    heard_of(socket(descriptor));
+  }
 }
 
 void CurlTransport::Impl::idle_socket_ready(int descriptor, std::uint32_t events) {
@@ -327,6 +405,8 @@ void CurlTransport::Impl::retire(int descriptor) {
   poll_.watch(descriptor, 0);
   ::shutdown(descriptor, SHUT_RDWR);
   entry.dead = true;
+  end_silence(entry);
+  set_usable(entry, false);
   ++dead_sockets_;
   --counters_.idle_connections;
 }
@@ -445,6 +525,11 @@ void CurlTransport::Impl::start(wire::ExchangeId id,
   const base::Status ready = started.prepare(id, std::move(request), sink);
   exchanges_.emplace(id, std::move(exchange));
   Origin& origin = origins_[started.origin()];
+  if (origin.sharing == Sharing::none && origin.sockets == 0) {
+    origin.sharing = started.sharing();
+  }
+  started.place = &origin;
+  started.launched = false;
   started.queue_position = origin.waiting.insert(origin.waiting.end(), &started);
   ++waiting_;
   if (!ready) {
@@ -466,26 +551,72 @@ void CurlTransport::Impl::launch_waiting() {
     return;
   }
   for (auto& [name, origin] : origins_) {
-    while (!origin.waiting.empty() && busy_ < options_.connections_max &&
-           origin.busy < options_.connections_per_host_max) {
+    while (!origin.waiting.empty() && has_slot(origin, 0)) {
+      if (holds(origin)) {
+        hold(origin);
+        break;
+      }
       Exchange& next = *origin.waiting.front();
       origin.waiting.pop_front();
       --waiting_;
-      ++origin.busy;
-      ++busy_;
       launch(next);
     }
   }
 }
 
+bool CurlTransport::Impl::has_slot(const Origin& origin, std::size_t ahead) const {
+  return busy_ + ahead < options_.connections_max &&
+         origin.busy + ahead < options_.connections_per_host_max;
+}
+
+/// Where streams share connections, one exchange at a time opens the next: libcurl would open one
+/// for each.
+bool CurlTransport::Impl::holds(const Origin& origin) const {
+  switch (origin.sharing) {
+    case Sharing::none:
+      return false;
+    case Sharing::unknown:
+      return origin.connecting > 0;
+    case Sharing::streams:
+      return origin.busy >= options_.streams_per_connection_max * origin.usable &&
+             origin.connecting + origin.silent > 0;
+  }
+  return false;
+}
+
+/// What is held waits for a connection as much as the one that opens it.
+void CurlTransport::Impl::hold(Origin& origin) {
+  std::size_t ahead = 0;
+  for (Exchange* exchange : origin.waiting) {
+    if (!has_slot(origin, ahead++)) {
+      return;
+    }
+    if (exchange->phase() == Exchange::Phase::waiting) {
+      exchange->begin();
+      arm_limit(*exchange);
+    }
+  }
+}
+
 void CurlTransport::Impl::launch(Exchange& exchange) {
-  exchange.begin();
-  arm_limit(exchange);
+  if (exchange.phase() == Exchange::Phase::waiting) {
+    exchange.begin();
+    arm_limit(exchange);
+  }
+  ++exchange.place->busy;
+  ++exchange.place->connecting;
+  exchange.connecting = true;
+  ++busy_;
+  exchange.launched = true;
   CHECK(curl_multi_add_handle(multi_.get(), exchange.easy()) == CURLM_OK);
 }
 
 void CurlTransport::Impl::phase_changed(void* self, Exchange& exchange) {
-  static_cast<Impl*>(self)->arm_limit(exchange);
+  auto& impl = *static_cast<Impl*>(self);
+  if (exchange.phase() == Exchange::Phase::sent) {
+    impl.connected(exchange);
+  }
+  impl.arm_limit(exchange);
 }
 
 /// A timer that is set earlier than needed is left alone, so that an exchange that goes well sets
@@ -537,19 +668,19 @@ void CurlTransport::Impl::settle(Exchange& exchange, wire::Completion completion
     loop_.cancel(*exchange.limit_timer);
     exchange.limit_timer.reset();
   }
-  const auto origin = origins_.find(exchange.origin());
-  CHECK(origin != origins_.end());
-  if (exchange.phase() == Exchange::Phase::waiting) {
-    origin->second.waiting.erase(exchange.queue_position);
+  Origin& origin = *exchange.place;
+  if (!exchange.launched) {
+    origin.waiting.erase(exchange.queue_position);
     --waiting_;
   } else {
     curl_multi_remove_handle(multi_.get(), exchange.easy());
-    --origin->second.busy;
+    origin.connecting -= std::exchange(exchange.connecting, false) ? 1 : 0;
+    --origin.busy;
     --busy_;
   }
-  if (origins_.size() > kOriginsRememberedMax && origin->second.busy == 0 &&
-      origin->second.waiting.empty()) {
-    origins_.erase(origin);
+  if (origins_.size() > kOriginsRememberedMax && origin.busy == 0 && origin.sockets == 0 &&
+      origin.waiting.empty()) {
+    origins_.erase(exchange.origin());
   }
   outbox_.push_back({std::move(completion), &exchange.sink()});
   const auto owned = exchanges_.find(exchange.id());

@@ -261,7 +261,7 @@ std::string talk(aio::Loop& loop, std::uint16_t port, std::string bytes) {
   return received;
 }
 
-std::size_t sockets_in_close_wait() {
+std::size_t sockets_in(TcpState state) {
   std::set<std::string> own;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code error;
@@ -270,6 +270,7 @@ std::size_t sockets_in_close_wait() {
       own.insert(link.substr(8, link.size() - 9));
     }
   }
+  const std::string wanted = fmt::format("{:02X}", static_cast<unsigned>(state));
   std::size_t count = 0;
   std::ifstream table("/proc/net/tcp");
   std::string line;
@@ -281,7 +282,7 @@ std::size_t sockets_in_close_wait() {
       word.push_back(next);
     }
     // sl local remote st tx:rx tr:tm retrnsmt uid timeout inode
-    if (word.size() > 9 && word[3] == "08" && own.contains(word[9])) {
+    if (word.size() > 9 && word[3] == wanted && own.contains(word[9])) {
       ++count;
     }
   }

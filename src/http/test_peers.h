@@ -130,7 +130,14 @@ std::string talk(std::uint16_t port, std::string_view bytes);
 /// The same on a thread while the loop runs.
 std::string talk(aio::Loop& loop, std::uint16_t port, std::string bytes);
 
-/// This process's TCP sockets in CLOSE_WAIT.
-[[nodiscard]] std::size_t sockets_in_close_wait();
+/// As /proc/net/tcp numbers them.
+enum class TcpState : std::uint8_t { established = 1, close_wait = 8 };
+
+/// This process's TCP sockets in a state.
+[[nodiscard]] std::size_t sockets_in(TcpState state);
+
+[[nodiscard]] inline std::size_t sockets_in_close_wait() {
+  return sockets_in(TcpState::close_wait);
+}
 
 }  // namespace sortie::http
