@@ -338,6 +338,24 @@ void Connection::begin(std::uint64_t number, wire::Response head) {
   send(head_of(head, std::nullopt), Then::more);
 }
 
+/// As HTTP/1.0 streams: without chunks, ended by the connection's end.
+void Connection::begin_without_head(std::uint64_t number) {
+  if (!serves(number)) {
+    return;
+  }
+  CHECK(state_ == State::answering);
+  state_ = State::streaming;
+  keep_alive_ = false;
+  is_http10_ = true;
+}
+
+void Connection::half_close(std::uint64_t number) {
+  if (serves(number)) {
+    state_ = State::writing;
+    send("", Then::drain);
+  }
+}
+
 void Connection::write(std::uint64_t number, std::string piece) {
   if (!serves(number) || piece.empty()) {
     return;
@@ -583,6 +601,18 @@ void ResponseSlot::end() {
 void ResponseSlot::close(Ending ending) {
   if (const auto connection = std::exchange(connection_, nullptr)) {
     connection->close(number_, ending);
+  }
+}
+
+void ResponseSlot::begin_without_head() {
+  if (connection_) {
+    connection_->begin_without_head(number_);
+  }
+}
+
+void ResponseSlot::half_close() {
+  if (const auto connection = std::exchange(connection_, nullptr)) {
+    connection->half_close(number_);
   }
 }
 

@@ -65,6 +65,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin(std::uint64_t number, wire::Response head);
   void write(std::uint64_t number, std::string piece);
   void end(std::uint64_t number);
+  void begin_without_head(std::uint64_t number);
+  void half_close(std::uint64_t number);
   void close(std::uint64_t number, Ending ending);
   void send_truncated(std::uint64_t number,
                       wire::Response response,

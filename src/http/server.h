@@ -55,8 +55,13 @@ class ResponseSlot {
   void write(std::string piece);
   void end();
 
+  /// Streams without a head: what is written are the bytes of the connection.
+  void begin_without_head();
+
   /// Faults. Each uses the slot up.
   void close(Ending ending = Ending::close);
+  /// FIN, and the client is read on from for a while.
+  void half_close();
   /// The head promises `response.body`, of which the first `body_bytes` are sent; then the
   /// connection ends.
   void send_truncated(wire::Response response,

@@ -102,6 +102,18 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
       return lost(Reply::Delivery::reset);
     case FaultKind::stall:
       return lost(Reply::Delivery::stall);
+    case FaultKind::fin:
+      return lost(Reply::Delivery::fin);
+    case FaultKind::half_close:
+      return lost(Reply::Delivery::half_close);
+    case FaultKind::head_stall:
+      return lost(Reply::Delivery::head_stall);
+    case FaultKind::drip:
+      return lost(Reply::Delivery::drip);
+    case FaultKind::comments:
+      return lost(Reply::Delivery::comments);
+    case FaultKind::slow_head:
+      return lost(Reply::Delivery::loris);
     case FaultKind::invalid_json:
       return garbled(json_response(200, R"({"id": "chatcmpl-1", "choices": [)"));
     case FaultKind::error_in_200:

@@ -13,12 +13,18 @@ namespace sortie::sim {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 18> kFaultNames = {{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 24> kFaultNames = {{
     {"http_500", FaultKind::http_500},
     {"http_502_html", FaultKind::http_502_html},
     {"http_503", FaultKind::http_503},
     {"reset", FaultKind::reset},
     {"stall", FaultKind::stall},
+    {"fin", FaultKind::fin},
+    {"half_close", FaultKind::half_close},
+    {"head_stall", FaultKind::head_stall},
+    {"drip", FaultKind::drip},
+    {"comments", FaultKind::comments},
+    {"slow_head", FaultKind::slow_head},
     {"truncated_body", FaultKind::truncated_body},
     {"invalid_json", FaultKind::invalid_json},
     {"error_in_200", FaultKind::error_in_200},

@@ -77,6 +77,12 @@ enum class FaultKind : std::uint8_t {
   http_503,            // overloaded
   reset,               // connection lost before a byte of the answer
   stall,               // never answers
+  fin,                 // the connection is closed in order, without an answer
+  half_close,          // the same for one direction; the provider reads on
+  head_stall,          // the head, then silence
+  drip,                // the head, then a byte now and then, for ever
+  comments,            // an event stream of comments, for ever
+  slow_head,           // the head itself comes byte by byte
   truncated_body,      // connection lost in the middle of the body
   invalid_json,        // 200 with a body that is not JSON
   error_in_200,        // 200 with an error object
@@ -109,6 +115,7 @@ struct FaultProfile {
   std::vector<std::string> keys;                         // only these; empty: all
   std::string served_as = "some-other-model";            // wrong_model only
   base::Duration retry_after = std::chrono::seconds(1);  // rate_limited only
+  base::Duration every = std::chrono::seconds(20);       // drip, comments, slow_head only
 };
 
 struct ProviderProfile {

@@ -285,6 +285,7 @@ FaultProfile read_fault(const Node& node,
   fault.keys = known_names(mapping, "keys", known.keys, problems);
   assign(fault.served_as, mapping.text("served_as"));
   assign(fault.retry_after, mapping.duration("retry_after"));
+  assign(fault.every, mapping.duration("every"));
   if (is_content_fault(fault.kind)) {
     for (const std::string_view key : {"from_request", "until_request", "keys"}) {
       if (mapping.get(key) != nullptr) {

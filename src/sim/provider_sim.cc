@@ -334,6 +334,7 @@ bool SimulatedProvider::deliver_fault(Exchange& exchange) {
   exchange.entry.decision = outcome->decision;
   exchange.entry.reason = to_string(fault.kind);
   exchange.reply.delivery = outcome->delivery;
+  exchange.reply.every = fault.every;
   exchange.reply.response = std::move(outcome->response);
   exchange.reply.delay = outcome->at_once ? kErrorDelay : exchange.latency;
   return true;

@@ -11,16 +11,23 @@ namespace sortie::sim {
 /// exactly once, unless id is 0.
 struct Reply {
   enum class Delivery : std::uint8_t {
-    answer,     // the response, complete
-    truncated,  // the first half of the response's body, then the connection is lost
-    reset,      // the connection is lost before a byte
-    stall,      // nothing, for as long as the client waits
+    answer,      // the response, complete
+    truncated,   // the first half of the response's body, then the connection is lost
+    reset,       // the connection is lost before a byte
+    stall,       // nothing, for as long as the client waits
+    fin,         // the connection is closed in order, without an answer
+    half_close,  // the server's side is closed without an answer; it reads on
+    head_stall,  // the head, then nothing
+    drip,        // the head, then a byte of the body every `every`, for ever
+    comments,    // the head of an event stream, then a comment every `every`, for ever
+    loris,       // the head itself, a byte every `every`
   };
 
   std::uint64_t id = 0;
   base::Duration delay{};  // from arrival to the last byte
   Delivery delivery = Delivery::answer;
   wire::Response response;
+  base::Duration every{};  // of what goes on for ever
 };
 
 }  // namespace sortie::sim

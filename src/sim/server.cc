@@ -112,8 +112,62 @@ void ProviderServer::deliver(std::uint64_t id) {
     case Reply::Delivery::stall:
       pending.slot.close(http::Ending::reset);
       break;
+    case Reply::Delivery::fin:
+      pending.slot.close(http::Ending::close);
+      break;
+    case Reply::Delivery::half_close:
+      pending.slot.half_close();
+      break;
+    case Reply::Delivery::head_stall:
+    case Reply::Delivery::drip:
+    case Reply::Delivery::comments:
+    case Reply::Delivery::loris:
+      torment(id, std::move(pending));
+      return;
   }
   provider_.finished(id, provider_now(), false);
+}
+
+/// Begins what only the client ends.
+void ProviderServer::torment(std::uint64_t id, Pending pending) {
+  wire::Response head{.status = 200, .headers = {}, .body = {}};
+  head.headers.add("content-type",
+                   pending.reply.delivery == Reply::Delivery::comments ? "text/event-stream"
+                                                                       : "application/json");
+  if (pending.reply.delivery == Reply::Delivery::loris) {
+    pending.slot.begin_without_head();
+  } else {
+    pending.slot.begin(std::move(head));
+  }
+  pending.slot.on_disconnect([this, id] { client_left(id); });
+  const bool goes_on = pending.reply.delivery != Reply::Delivery::head_stall;
+  pending_.insert_or_assign(id, std::move(pending));
+  if (goes_on) {
+    go_on(id, 0);
+  }
+}
+
+void ProviderServer::go_on(std::uint64_t id, std::size_t said) {
+  constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nX-Slow: ";
+  Pending& pending = pending_.at(id);
+  const auto wait = pending.reply.every;
+  pending.timer = loop_->at(loop_->now() + wait, [this, id, said, kHead] {
+    Pending& due = pending_.at(id);
+    if (!due.slot.connected()) {
+      client_left(id);
+      return;
+    }
+    if (due.reply.delivery == Reply::Delivery::comments) {
+      due.slot.write(": keep-alive\n\n");
+    } else if (due.reply.delivery == Reply::Delivery::loris && said < kHead.size()) {
+      due.slot.write(std::string(1, kHead[said]));
+    } else {
+      due.slot.write("x");
+    }
+    if (pending_.contains(id)) {
+      go_on(id, said + 1);
+    }
+  });
 }
 
 void ProviderServer::client_left(std::uint64_t id) {

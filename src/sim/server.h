@@ -59,6 +59,8 @@ class ProviderServer final : public http::Handler {
                  const suite::Suite& suite);
 
   void deliver(std::uint64_t id);
+  void torment(std::uint64_t id, Pending pending);
+  void go_on(std::uint64_t id, std::size_t said);
   void client_left(std::uint64_t id);
 
   /// Time as the provider sees it: zero when the server was made.

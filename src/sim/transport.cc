@@ -5,6 +5,7 @@
 #include "sortie/base/time.h"
 #include "sortie/sim/provider_sim.h"
 #include "sortie/sim/reply.h"
+#include "sortie/sim/torment.h"
 #include "sortie/wire/message.h"
 #include "sortie/wire/transport.h"
 #include "sortie/wire/url.h"
@@ -24,6 +25,9 @@ namespace {
 
 using base::Duration;
 using wire::FailureKind;
+
+// A century is as good as never.
+constexpr double kForeverSeconds = 3.0e9;
 
 /// When a client with these limits gives up on an answer that comes all at once after `delay`, if
 /// it does before that.
@@ -56,6 +60,13 @@ std::expected<wire::Response, wire::Failure> outcome_of(Reply& reply,
     case Reply::Delivery::stall:
       return std::unexpected(
           wire::Failure{.kind = FailureKind::reset, .message = "the connection was reset"});
+    case Reply::Delivery::fin:
+    case Reply::Delivery::half_close:
+    case Reply::Delivery::head_stall:
+    case Reply::Delivery::drip:
+    case Reply::Delivery::comments:
+    case Reply::Delivery::loris:
+      return std::unexpected(wire::Failure{.kind = FailureKind::broken, .message = "never ended"});
   }
   if (reply.response.body.size() > answer_bytes_max) {
     return std::unexpected(wire::Failure{
@@ -120,15 +131,23 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
   open.request = reply.id;
   const auto gives_up = patience(request.timeouts);
   const bool stalls = reply.delivery == Reply::Delivery::stall;
-  if (gives_up.has_value() && (stalls || gives_up->after < reply.delay)) {
+  if (gives_up.has_value() && !is_torment(reply.delivery) &&
+      (stalls || gives_up->after < reply.delay)) {
     open.hangs_up = true;
     open.completion.outcome = std::unexpected(
         wire::Failure{.kind = gives_up->kind,
                       .message = fmt::format("no answer in {}", base::human(gives_up->after))});
     return arm(std::move(open), gives_up->after);
   }
-  // Without any limit a stalled exchange ends only by cancel(); a century is as good as never.
-  constexpr double kForeverSeconds = 3.0e9;
+  if (is_torment(reply.delivery)) {
+    if (auto release = release_from(reply, request.timeouts, url->authority())) {
+      open.hangs_up = true;
+      open.completion.outcome = std::unexpected(std::move(release->failure));
+      return arm(std::move(open), release->after);
+    }
+    return arm(std::move(open), base::from_seconds(kForeverSeconds));
+  }
+  // Without any limit a stalled exchange ends only by cancel().
   const Duration delay = stalls ? base::from_seconds(kForeverSeconds) : reply.delay;
   open.completion.outcome = outcome_of(reply, request.answer_bytes_max);
   arm(std::move(open), delay);
