@@ -6,10 +6,12 @@
 #include "sortie/http/curl_transport.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/spec/load.h"
+#include "sortie/wire/scrub.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +28,7 @@ constexpr base::Duration kAnswerTime = std::chrono::seconds(60);
 
 struct CheckOptions {
   std::string endpoints;
+  bool pools = false;
   bool json = false;
 };
 
@@ -36,6 +39,11 @@ struct RouteCheck {
   bool good = false;
   std::string served;
   std::string problem;  // with what to do about it
+  // What the answer tells; nothing if it tells neither.
+  bool reachable = false;
+  std::optional<bool> key_valid;
+  std::optional<bool> deployment_exists;
+  std::optional<double> remaining_requests;
   std::optional<double> limit_requests;
   std::optional<double> limit_tokens;
   double latency_seconds = 0;
@@ -50,11 +58,18 @@ class Prober final : public wire::CompletionSink {
       : topology_(topology), secrets_(secrets), scrubber_(scrubber), loop_(aio::Loop::real()) {}
 
   std::vector<RouteCheck> run() {
+    std::vector<std::size_t> all(topology_.routes.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return ask(all);
+  }
+
+  /// One more question over each of these routes, at the same time.
+  std::vector<RouteCheck> ask(const std::vector<std::size_t>& routes) {
     http::CurlTransport transport(*loop_, http::CurlTransport::Options{});
     aio::Loop::Work work(*loop_);
-    results_.resize(topology_.routes.size());
-    waiting_ = results_.size();
-    for (std::size_t i = 0; i < results_.size(); ++i) {
+    results_.assign(topology_.routes.size(), {});
+    waiting_ = routes.size();
+    for (const std::size_t i : routes) {
       results_[i].route = topology_.routes[i].name;
       results_[i].model = topology_.models[topology_.routes[i].model].name;
       results_[i].simulated = topology_.models[topology_.routes[i].model].simulated;
@@ -99,6 +114,8 @@ class Prober final : public wire::CompletionSink {
                               .functions = nullptr,
                               .sampling = sampling,
                               .capability = &model.capability});
+    request.access =
+        std::make_shared<const wire::Access>(topology_.endpoints[route.endpoint].access);
     request.timeouts.first_byte = kAnswerTime;
     request.timeouts.total = kAnswerTime;
     return request;
@@ -111,9 +128,16 @@ class Prober final : public wire::CompletionSink {
       result.problem = scrubber_.scrub(provider::signal_of(completion.outcome.error()).message);
       return;
     }
-    auto decoded = dialect_of(i).decode(*completion.outcome);
+    auto decoded = dialect_of(i).decode(wire::scrubbed(*completion.outcome, scrubber_));
     if (!decoded.has_value()) {
       const quota::Signal& signal = decoded.error();
+      result.reachable = true;
+      if (signal.kind == quota::SignalClass::auth) {
+        result.key_valid = false;
+      } else if (signal.kind == quota::SignalClass::wrong_name) {
+        result.key_valid = true;
+        result.deployment_exists = false;
+      }
       result.problem = scrubber_.scrub(fmt::format("{} (HTTP {} {}): {}",
                                                    quota::to_string(signal.kind),
                                                    signal.status,
@@ -121,6 +145,10 @@ class Prober final : public wire::CompletionSink {
                                                    signal.message));
       return;
     }
+    result.reachable = true;
+    result.key_valid = true;
+    result.deployment_exists = true;
+    result.remaining_requests = decoded->hints.remaining_requests;
     result.served = decoded->answer.served_model;
     result.limit_requests = decoded->hints.limit_requests;
     result.limit_tokens = decoded->hints.limit_tokens;
@@ -140,11 +168,56 @@ class Prober final : public wire::CompletionSink {
   std::size_t waiting_ = 0;
 };
 
+/// Routes of one endpoint and name over different keys whose equal limits fall together when they
+/// are asked in turns: A, B, A, B leaves 9, 8, 7, 6 of one pool, and 9, 9, 8, 8 of two. Others who
+/// use the pool meanwhile, or a pool that fills up again, hide it: then nothing is claimed.
+std::vector<std::vector<std::string>> shared_pools(const spec::Topology& topology,
+                                                   const std::vector<RouteCheck>& checks,
+                                                   Prober& prober) {
+  std::vector<std::vector<std::string>> pools;
+  std::vector<bool> placed(checks.size());
+  for (std::size_t a = 0; a < checks.size(); ++a) {
+    std::vector<std::string> pool = {checks[a].route};
+    for (std::size_t b = a + 1; b < checks.size(); ++b) {
+      const spec::Route& one = topology.routes[a];
+      const spec::Route& other = topology.routes[b];
+      const bool comparable =
+          !placed[a] && !placed[b] && checks[a].remaining_requests &&
+          checks[b].remaining_requests && checks[a].limit_requests == checks[b].limit_requests &&
+          one.endpoint == other.endpoint && one.api_name == other.api_name && one.key != other.key;
+      if (!comparable) {
+        continue;
+      }
+      std::optional<double> before;
+      bool together = true;
+      for (const std::size_t route : {a, b, a, b}) {
+        const auto left = prober.ask({route})[route].remaining_requests;
+        together = together && left && (!before || *left == *before - 1);
+        before = left;
+      }
+      if (together) {
+        pool.push_back(checks[b].route);
+        placed[b] = true;
+      }
+    }
+    if (pool.size() > 1) {
+      pools.push_back(std::move(pool));
+    }
+  }
+  return pools;
+}
+
+json::Value truth_or_null(const std::optional<bool>& truth) {
+  return truth.has_value() ? json::Value(*truth) : json::Value(nullptr);
+}
+
 json::Value number_or_null(const std::optional<double>& number) {
   return number.has_value() ? json::Value(*number) : json::Value(nullptr);
 }
 
-int print(const std::vector<RouteCheck>& checks, bool as_json) {
+int print(const std::vector<RouteCheck>& checks,
+          const std::vector<std::vector<std::string>>& pools,
+          bool as_json) {
   bool good = true;
   json::Array rows;
   analysis::TextTable table({"route", "model", "served as", "latency s", "limits", "state"});
@@ -154,6 +227,9 @@ int print(const std::vector<RouteCheck>& checks, bool as_json) {
                                 {"model", check.model},
                                 {"simulated", check.simulated},
                                 {"ok", check.good},
+                                {"reachable", check.reachable},
+                                {"key_valid", truth_or_null(check.key_valid)},
+                                {"deployment_exists", truth_or_null(check.deployment_exists)},
                                 {"served_model", check.served},
                                 {"problem", check.problem},
                                 {"limit_requests", number_or_null(check.limit_requests)},
@@ -173,10 +249,19 @@ int print(const std::vector<RouteCheck>& checks, bool as_json) {
                limits.empty() ? "–" : limits,
                check.good ? "ok" : check.problem});
   }
+  json::Array shared;
+  std::string seen_together;
+  for (const std::vector<std::string>& pool : pools) {
+    shared.push_back(json::Array(pool.begin(), pool.end()));
+    seen_together +=
+        fmt::format("{} seem to share one pool of requests: give their keys one account.\n",
+                    fmt::join(pool, ", "));
+  }
   if (as_json) {
-    print_json(json::Object{{"ok", good}, {"routes", std::move(rows)}});
+    print_json(json::Object{
+        {"ok", good}, {"routes", std::move(rows)}, {"shared_pools", std::move(shared)}});
   } else {
-    print_text(table.render());
+    print_text(table.render() + seen_together);
   }
   return good ? kDone : kLosses;
 }
@@ -192,7 +277,11 @@ int check(const CheckOptions& options) {
       !resolved.has_value()) {
     return fail(resolved.error(), options.json);
   }
-  return print(Prober(*topology, secrets, scrubber).run(), options.json);
+  Prober prober(*topology, secrets, scrubber);
+  const std::vector<RouteCheck> checks = prober.run();
+  const auto pools = options.pools ? shared_pools(*topology, checks, prober)
+                                   : std::vector<std::vector<std::string>>();
+  return print(checks, pools, options.json);
 }
 
 }  // namespace
@@ -202,6 +291,9 @@ void add_check(CLI::App& root, Action& action) {
   CLI::App* command = root.add_subcommand(
       "check", "One cheap call per route: reachable, key valid, served model, limits");
   command->add_option("ENDPOINTS", options->endpoints, "Endpoints file")->required();
+  command->add_flag("--pools",
+                    options->pools,
+                    "Ask keys of equal limits four more times, in turns: which share one pool");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer(
       "Example:  sortie check endpoints.yaml\nExit code 1 when a route does not answer as "

@@ -62,9 +62,12 @@ void Scrubber::add(std::string_view label, const Secret& secret) {
       needles_, std::ranges::greater{}, [](const Needle& n) { return n.form.reveal().size(); });
 }
 
-std::string Scrubber::scrub(std::string_view text) const {
+std::string Scrubber::scrub(std::string_view text, std::size_t shortest) const {
   std::string out(text);
   for (const Needle& needle : needles_) {
+    if (needle.form.reveal().size() < shortest) {
+      continue;
+    }
     std::size_t at = 0;
     while ((at = out.find(needle.form.reveal(), at)) != std::string::npos) {
       out.replace(at, needle.form.reveal().size(), needle.replacement);

@@ -2,6 +2,7 @@
 
 #include "sortie/base/secret.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +19,9 @@ class Scrubber {
   /// everywhere and are ignored.
   void add(std::string_view label, const Secret& secret);
 
-  [[nodiscard]] std::string scrub(std::string_view text) const;
+  /// `shortest`: leaves shorter secrets alone. For what models say, where a placeholder such as
+  /// "EMPTY" is a word.
+  [[nodiscard]] std::string scrub(std::string_view text, std::size_t shortest = 0) const;
 
  private:
   struct Needle {

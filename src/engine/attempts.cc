@@ -3,6 +3,7 @@
 #include "sortie/base/text.h"
 #include "sortie/engine/core.h"
 #include "sortie/engine/records.h"
+#include "sortie/wire/scrub.h"
 
 #include <algorithm>
 #include <chrono>
@@ -176,7 +177,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   }
   end.status = completion.outcome->status;
   const RouteState& route = routes_[open.assignment.route];
-  auto decoded = route.dialect->decode(*completion.outcome);
+  auto decoded =
+      route.dialect->decode(wire::scrubbed(std::move(*completion.outcome), *parts_.scrubber));
   hear(open.model, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
   if (decoded.has_value()) {
     take_answer(ticket, std::move(*decoded), std::move(end));

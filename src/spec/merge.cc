@@ -86,6 +86,9 @@ Differences between(const Endpoint& a, const Endpoint& b) {
       .of("dialect", a.dialect == b.dialect)
       .of("base_url", a.base_url == b.base_url)
       .of("simulated", a.simulated == b.simulated)
+      .of("http", a.access.http == b.access.http)
+      .of("ca_file", a.access.ca_file == b.access.ca_file)
+      .of("proxy", a.access.proxy == b.access.proxy)
       .of("connections_max", a.connections_max == b.connections_max)
       .of("first_byte_timeout", a.first_byte_seconds == b.first_byte_seconds)
       .of("limits", a.limits == b.limits);
