@@ -75,7 +75,7 @@ std::vector<wire::Request> record(sim::SimulatedProvider& provider,
                                                        .capability = &capability});
     request.headers.add(std::string(sim::kAttemptHeader),
                         fmt::format("{}/{}/0", trial, dialogue.turns_done()));
-    const auto decoded = provider::openai().decode(ask(provider, request).response);
+    const auto decoded = provider::openai().decode(ask(provider, request).response, {});
     requests.push_back(std::move(request));
     if (!decoded) {
       fmt::print(stderr, "sim_bench: {}\n", decoded.error().message);

@@ -98,22 +98,16 @@ class Prober final : public wire::CompletionSink {
 
   [[nodiscard]] wire::Request question(std::size_t i) const {
     const spec::Route& route = topology_.routes[i];
-    const spec::Model& model = topology_.models[route.model];
     const base::Secret& key = secrets_[route.endpoint][route.key];
     const std::vector<chat::Message> messages = {{.role = chat::Role::user,
                                                   .text = "Reply with the word: ready",
                                                   .tool_calls = {},
                                                   .tool_call_id = {}}};
-    chat::Sampling sampling;
-    sampling.max_tokens = kAnswerTokens;
-    wire::Request request =
-        dialect_of(i).encode({.base_url = topology_.endpoints[route.endpoint].base_url,
-                              .api_name = route.api_name,
-                              .key = key.empty() ? nullptr : &key,
-                              .messages = &messages,
-                              .functions = nullptr,
-                              .sampling = sampling,
-                              .capability = &model.capability});
+    provider::Call call = topology_.call_over(route);
+    call.key = key.empty() ? nullptr : &key;
+    call.messages = &messages;
+    call.sampling.max_tokens = kAnswerTokens;
+    wire::Request request = dialect_of(i).encode(call);
     request.access =
         std::make_shared<const wire::Access>(topology_.endpoints[route.endpoint].access);
     request.timeouts.first_byte = kAnswerTime;
@@ -128,7 +122,8 @@ class Prober final : public wire::CompletionSink {
       result.problem = scrubber_.scrub(provider::signal_of(completion.outcome.error()).message);
       return;
     }
-    auto decoded = dialect_of(i).decode(wire::scrubbed(*completion.outcome, scrubber_));
+    auto decoded = dialect_of(i).decode(wire::scrubbed(*completion.outcome, scrubber_),
+                                        topology_.rules_of(route.endpoint));
     if (!decoded.has_value()) {
       const quota::Signal& signal = decoded.error();
       result.reachable = true;

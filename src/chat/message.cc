@@ -24,9 +24,11 @@ struct TextMember {
   std::string Answer::* member;
 };
 
-constexpr std::array<TextMember, 7> kTextMembers = {{
+constexpr std::array<TextMember, 9> kTextMembers = {{
     {"text", &Answer::text},
     {"reasoning", &Answer::reasoning},
+    {"opaque", &Answer::opaque},
+    {"opaque_dialect", &Answer::opaque_dialect},
     {"refusal", &Answer::refusal},
     {"finish_text", &Answer::finish_text},
     {"served_model", &Answer::served_model},

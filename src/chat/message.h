@@ -31,6 +31,10 @@ struct Message {
   std::string text{};
   std::vector<ToolCall> tool_calls{};  // assistant only
   std::string tool_call_id{};          // tool only
+  // Assistant only: as in the Answer it repeats. A dialect sends its own parts back and leaves out
+  // those of others.
+  std::string opaque{};
+  std::string opaque_dialect{};
 
   bool operator==(const Message&) const = default;
 };
@@ -77,6 +81,10 @@ enum class FinishReason : std::uint8_t {
 struct Answer {
   std::string text;       // visible content
   std::string reasoning;  // from a reasoning field, never sent back
+  // Parts that only their provider can read and wants back verbatim with the conversation, such as
+  // signed thinking blocks: JSON text in the form of the dialect that made it. Empty: none.
+  std::string opaque;
+  std::string opaque_dialect;
   std::vector<ToolCall> tool_calls;
   std::string refusal;
   FinishReason finish = FinishReason::stop;

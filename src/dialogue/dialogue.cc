@@ -116,7 +116,10 @@ Turn Dialogue::State::begin_turn(const chat::Answer& answer, const ParsedAnswer&
   turn.filtered = answer.finish == chat::FinishReason::content_filter;
   turn.refused = !answer.refusal.empty();
 
-  chat::Message message{.role = chat::Role::assistant, .text = parsed.visible};
+  chat::Message message{.role = chat::Role::assistant,
+                        .text = parsed.visible,
+                        .opaque = answer.opaque,
+                        .opaque_dialect = answer.opaque_dialect};
   if (message.text.empty()) {
     message.text = answer.refusal;
   }

@@ -65,18 +65,15 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
   const spec::Route& route = topology.routes[route_index];
   const spec::Model& model = topology.models[open.model];
   const RouteState& state = routes_[route_index];
-  chat::Sampling sampling = model.sampling;
+  provider::Call call = topology.call_over(route);
+  call.key = state.key;
+  call.messages = &open.dialogue.history();
+  call.functions = &open.dialogue.functions();
+  call.sampling = model.sampling;
   if (model.capability.accepts_seed) {
-    sampling.seed = spec::provider_seed(open.key);
+    call.sampling.seed = spec::provider_seed(open.key);
   }
-  wire::Request request =
-      state.dialect->encode({.base_url = topology.endpoints[route.endpoint].base_url,
-                             .api_name = route.api_name,
-                             .key = state.key,
-                             .messages = &open.dialogue.history(),
-                             .functions = &open.dialogue.functions(),
-                             .sampling = sampling,
-                             .capability = &model.capability});
+  wire::Request request = state.dialect->encode(call);
   if (state.simulated) {
     request.headers.add(
         "X-Sortie-Attempt",
@@ -85,9 +82,9 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
   if (state.timeouts.has_value()) {
     request.timeouts = *state.timeouts;
   } else {
-    // Answers are not streamed: a route is silent until the whole answer comes.
+    // Without streaming a route is silent until the whole answer comes.
     const sched::SilenceLimits limits =
-        scheduler().silence_limits(open.assignment, /*shows_life=*/false);
+        scheduler().silence_limits(open.assignment, /*shows_life=*/call.stream);
     request.timeouts.first_byte = limits.first_byte;
     request.timeouts.liveness = limits.liveness;
   }
@@ -177,8 +174,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   }
   end.status = completion.outcome->status;
   const RouteState& route = routes_[open.assignment.route];
-  auto decoded =
-      route.dialect->decode(wire::scrubbed(std::move(*completion.outcome), *parts_.scrubber));
+  auto decoded = route.dialect->decode(
+      wire::scrubbed(std::move(*completion.outcome), *parts_.scrubber), route.rules);
   hear(open.model, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
   if (decoded.has_value()) {
     take_answer(ticket, std::move(*decoded), std::move(end));
@@ -324,6 +321,15 @@ void Engine::Core::take_failure(sched::Ticket ticket,
                                 ledger::AttemptEndRecord end) {
   OpenTrial& open = trial(ticket);
   signal.message = base::shortened(parts_.scrubber->scrub(signal.message), kMessageBytesMax);
+  if (!signal.known) {
+    // The class is a guess; a row for signals.yaml can be written from this line.
+    parts_.log->warning("unknown_answer",
+                        {{"route", context_.topology->routes[open.assignment.route].name},
+                         {"status", std::to_string(signal.status)},
+                         {"code", signal.code},
+                         {"class", to_string(signal.kind)},
+                         {"body", signal.message}});
+  }
   end.cause = to_string(signal.kind);
   end.status = signal.status;
   end.code = signal.code;

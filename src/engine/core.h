@@ -90,6 +90,7 @@ struct ModelState {
 /// What a route's requests have in common, resolved once.
 struct RouteState {
   const provider::Dialect* dialect = nullptr;
+  provider::SignalRules rules;  // how its errors are read
   const base::Secret* key = nullptr;
   std::optional<wire::Timeouts> timeouts;      // as declared
   std::shared_ptr<const wire::Access> access;  // shared with its requests

@@ -72,6 +72,7 @@ Engine::Core::Core(const RunContext& context,
     const spec::Endpoint& endpoint = topology.endpoints[route.endpoint];
     const base::Secret& key = (*context_.secrets)[route.endpoint][route.key];
     routes_.push_back({.dialect = provider::find_dialect(endpoint.dialect),
+                       .rules = context_.topology->rules_of(route.endpoint),
                        .key = key.empty() ? nullptr : &key,
                        .timeouts = timeouts_of(endpoint),
                        .access = accesses[route.endpoint],

@@ -4,6 +4,8 @@
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -50,12 +52,27 @@ quota::Signal signal_of(const wire::Failure& failure) {
   return signal;
 }
 
+namespace {
+
+std::array<const Dialect*, 5> dialects() {
+  return {&openai(), &azure(), &azure_ai(), &anthropic(), &gemini()};
+}
+
+}  // namespace
+
 const Dialect* find_dialect(std::string_view name) {
-  return name == openai().name() ? &openai() : nullptr;
+  const auto all = dialects();
+  const auto found =
+      std::ranges::find(all, name, [](const Dialect* dialect) { return dialect->name(); });
+  return found == all.end() ? nullptr : *found;
 }
 
 std::vector<std::string> dialect_names() {
-  return {std::string(openai().name())};
+  std::vector<std::string> names;
+  for (const Dialect* dialect : dialects()) {
+    names.emplace_back(dialect->name());
+  }
+  return names;
 }
 
 }  // namespace sortie::provider

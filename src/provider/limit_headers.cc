@@ -2,6 +2,7 @@
 
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
+#include "sortie/provider/signals.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
 
@@ -146,6 +147,61 @@ std::optional<int> digits(std::string_view text) {
   return whole && value >= 0 ? std::optional(value) : std::nullopt;
 }
 
+/// The hour of UTC at which a day begins in California, at this instant's side of the changes of
+/// clocks: the second Sunday of March and the first of November, 2:00 local.
+std::chrono::hours pacific_offset(base::WallTime now) {
+  const std::chrono::year year =
+      std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now)).year();
+  const auto spring = std::chrono::sys_days(year / std::chrono::March / std::chrono::Sunday[2]);
+  const auto autumn = std::chrono::sys_days(year / std::chrono::November / std::chrono::Sunday[1]);
+  const bool summer =
+      now >= spring + std::chrono::hours(10) && now < autumn + std::chrono::hours(9);
+  return std::chrono::hours(summer ? 7 : 8);
+}
+
+base::WallTime next_midnight(base::WallTime now, std::chrono::hours behind_utc) {
+  const auto local_day = std::chrono::floor<std::chrono::days>(now - behind_utc);
+  return base::WallTime(local_day + std::chrono::days(1) + behind_utc);
+}
+
+base::WallTime next_month(base::WallTime now) {
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(now));
+  const std::chrono::year_month next = day.year() / day.month() + std::chrono::months(1);
+  return base::WallTime(std::chrono::sys_days(next / std::chrono::day(1)));
+}
+
+/// "2026-02-11T17:03:22Z" (RFC 3339, UTC; a fraction is dropped).
+std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':' ||
+      !(text.ends_with('Z') || text.ends_with("+00:00"))) {
+    return std::nullopt;
+  }
+  const std::optional<int> year = digits(text.substr(0, 4));
+  const std::optional<int> month = digits(text.substr(5, 2));
+  const std::optional<int> day = digits(text.substr(8, 2));
+  const std::optional<int> hour = digits(text.substr(11, 2));
+  const std::optional<int> minute = digits(text.substr(14, 2));
+  const std::optional<int> second = digits(text.substr(17, 2));
+  if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 ||
+      *second > 60) {
+    return std::nullopt;
+  }
+  const std::chrono::year_month_day date(std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day)));
+  if (!date.ok()) {
+    return std::nullopt;
+  }
+  return base::WallTime(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
+         std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+}
+
+std::optional<base::WallTime> date_of(const wire::Headers& headers) {
+  const std::optional<std::string_view> date = headers.find("date");
+  return date ? parse_http_date(base::trim(*date)) : std::nullopt;
+}
+
 std::optional<base::Duration> retry_after(const wire::Headers& headers) {
   const std::optional<std::string_view> field = headers.find("retry-after");
   if (!field) {
@@ -155,9 +211,7 @@ std::optional<base::Duration> retry_after(const wire::Headers& headers) {
     return checked(*seconds);
   }
   const std::optional<base::WallTime> until = parse_http_date(base::trim(*field));
-  const std::optional<std::string_view> date = headers.find("date");
-  const std::optional<base::WallTime> now =
-      date ? parse_http_date(base::trim(*date)) : std::nullopt;
+  const std::optional<base::WallTime> now = date_of(headers);
   if (!until || !now) {
     return std::nullopt;
   }
@@ -171,18 +225,54 @@ struct Hint {
   std::optional<base::Duration> reset;
 };
 
-Hint hint_of(const wire::Headers& headers, const std::string& dimension) {
-  const auto limit_field = headers.find("x-ratelimit-limit-" + dimension);
+/// A reset is a duration, or an instant that is read relative to the answer's own Date.
+std::optional<base::Duration> parse_reset(const wire::Headers& headers, std::string_view text) {
+  if (const auto wait = parse_wait(text)) {
+    return wait;
+  }
+  const std::optional<base::WallTime> until = parse_rfc3339(base::trim(text));
+  const std::optional<base::WallTime> now = date_of(headers);
+  if (!until || !now) {
+    return std::nullopt;
+  }
+  return checked(std::max(0.0, std::chrono::duration<double>(*until - *now).count()));
+}
+
+struct HintFields {
+  std::string limit;
+  std::string remaining;
+  std::string reset;
+};
+
+Hint hint_of(const wire::Headers& headers, const HintFields& names) {
+  const auto limit_field = headers.find(names.limit);
   Hint hint{.limit = number_of(limit_field),
-            .remaining = number_of(headers.find("x-ratelimit-remaining-" + dimension)),
+            .remaining = number_of(headers.find(names.remaining)),
             .reset = {}};
   if (limit_field && !(hint.limit.value_or(0) > 0)) {
     return {};
   }
-  if (const auto reset = headers.find("x-ratelimit-reset-" + dimension)) {
-    hint.reset = parse_wait(*reset);
+  if (const auto reset = headers.find(names.reset)) {
+    hint.reset = parse_reset(headers, *reset);
   }
   return hint;
+}
+
+/// The form of OpenAI, else that of Anthropic, whose `tokens` is the most restrictive limit in
+/// force.
+Hint hint_of(const wire::Headers& headers, const std::string& dimension) {
+  const Hint usual = hint_of(headers,
+                             HintFields{.limit = "x-ratelimit-limit-" + dimension,
+                                        .remaining = "x-ratelimit-remaining-" + dimension,
+                                        .reset = "x-ratelimit-reset-" + dimension});
+  if (usual.limit || usual.remaining || usual.reset) {
+    return usual;
+  }
+  const std::string prefix = "anthropic-ratelimit-" + dimension;
+  return hint_of(headers,
+                 HintFields{.limit = prefix + "-limit",
+                            .remaining = prefix + "-remaining",
+                            .reset = prefix + "-reset"});
 }
 
 }  // namespace
@@ -260,6 +350,24 @@ quota::LimitHints limit_hints(const wire::Headers& headers) {
           .limit_tokens = tokens.limit,
           .remaining_tokens = tokens.remaining,
           .reset_tokens = tokens.reset};
+}
+
+std::optional<base::Duration> wait_until(Until until, const wire::Headers* headers) {
+  const std::optional<base::WallTime> now = headers != nullptr ? date_of(*headers) : std::nullopt;
+  if (!now) {
+    return std::nullopt;
+  }
+  switch (until) {
+    case Until::hint:
+      return std::nullopt;
+    case Until::midnight_utc:
+      return next_midnight(*now, std::chrono::hours(0)) - *now;
+    case Until::midnight_pacific:
+      return next_midnight(*now, pacific_offset(*now)) - *now;
+    case Until::month_utc:
+      return next_month(*now) - *now;
+  }
+  return std::nullopt;
 }
 
 }  // namespace sortie::provider

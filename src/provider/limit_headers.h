@@ -23,8 +23,9 @@ namespace sortie::provider {
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, IMF-fixdate; obsolete forms are not read).
 [[nodiscard]] std::optional<base::WallTime> parse_http_date(std::string_view text);
 
-/// x-ratelimit-{limit,remaining,reset}-{requests,tokens}. Negative numbers, which some gateways
-/// send for "unknown", are as absent; with an unusable limit, so is what remains of it.
+/// x-ratelimit-{limit,remaining,reset}-{requests,tokens}, or Anthropic's
+/// anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}. Negative numbers, which some
+/// gateways send for "unknown", are as absent; with an unusable limit, so is what remains of it.
 [[nodiscard]] quota::LimitHints limit_hints(const wire::Headers& headers);
 
 }  // namespace sortie::provider

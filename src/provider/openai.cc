@@ -2,13 +2,16 @@
 #include "sortie/base/json.h"
 #include "sortie/base/secret.h"
 #include "sortie/chat/message.h"
+#include "sortie/provider/answer_stream.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/provider/openai_answer.h"
 #include "sortie/provider/signals.h"
+#include "sortie/provider/writing.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -16,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-// Chat completions: POST {base_url}/chat/completions. The body is written straight into one string:
+// Chat completions. The body is written straight into one string:
 // a dialogue of 10 KB is encoded ten times a trial, and a document tree would cost more than the
 // rest of the turn.
 
@@ -28,6 +31,10 @@ namespace {
 // message in it.
 constexpr std::size_t kFrame = 1024;
 constexpr std::size_t kMessageFrame = 64;
+
+// What Azure's documentation names as generally available.
+constexpr std::string_view kAzureVersion = "2024-10-21";
+constexpr std::string_view kAzureAiVersion = "2024-05-01-preview";
 
 void append_tool_calls(std::string& out, const std::vector<chat::ToolCall>& calls) {
   out += ",\"tool_calls\":[";
@@ -62,6 +69,10 @@ void append_message(std::string& out, const chat::Message& message) {
   if (!message.tool_calls.empty()) {
     append_tool_calls(out, message.tool_calls);
   }
+  if (!message.opaque.empty() && message.opaque_dialect == kOpenAiFamily) {
+    out += R"(,"reasoning_details":)";
+    out += message.opaque;
+  }
   out += '}';
 }
 
@@ -84,27 +95,23 @@ void append_functions(std::string& out, const std::vector<chat::ToolSchema>& fun
   out += ']';
 }
 
-void append_number(std::string& out, std::string_view name, const std::string& number) {
-  out += ',';
-  json::append_quoted(out, name);
-  out += ':';
-  out += number;
+void append_sampling(std::string& out, const Call& call) {
+  const Capability& capability = *call.capability;
+  const SentSampling sent = sent_sampling(call);
+  append_number(out, "temperature", sent.temperature);
+  append_number(out, "top_p", sent.top_p);
+  if (!capability.token_limit_parameter.empty()) {
+    append_number(out, capability.token_limit_parameter, sent.max_tokens);
+  }
+  append_number(out, "seed", sent.seed);
 }
 
-void append_sampling(std::string& out,
-                     const chat::Sampling& sampling,
-                     const Capability& capability) {
-  if (sampling.temperature && capability.accepts_temperature) {
-    append_number(out, "temperature", json::number_text(*sampling.temperature));
-  }
-  if (sampling.top_p && capability.accepts_top_p) {
-    append_number(out, "top_p", json::number_text(*sampling.top_p));
-  }
-  if (sampling.max_tokens && !capability.token_limit_parameter.empty()) {
-    append_number(out, capability.token_limit_parameter, std::to_string(*sampling.max_tokens));
-  }
-  if (sampling.seed && capability.accepts_seed) {
-    append_number(out, "seed", std::to_string(*sampling.seed));
+void append_stream(std::string& out, const Call& call) {
+  if (call.stream) {
+    out += R"(,"stream":true)";
+    if (call.capability->stream_usage) {
+      out += R"(,"stream_options":{"include_usage":true})";
+    }
   }
 }
 
@@ -121,7 +128,6 @@ std::size_t expected_bytes(const Call& call) {
 }
 
 std::string body_of(const Call& call) {
-  const Capability usual;
   std::string out;
   out.reserve(expected_bytes(call));
   out += R"({"model":)";
@@ -138,44 +144,94 @@ std::string body_of(const Call& call) {
   if (call.functions != nullptr && !call.functions->empty()) {
     append_functions(out, *call.functions);
   }
-  append_sampling(out, call.sampling, call.capability != nullptr ? *call.capability : usual);
+  append_sampling(out, call);
+  append_stream(out, call);
   out += '}';
   return out;
 }
 
+/// Where the family's members live and how they are signed.
+enum class Address : std::uint8_t { openai, azure, azure_ai };
+
+std::string url_of(Address address, const Call& call) {
+  const auto version = [&](std::string_view usual) {
+    return "?api-version=" + percent_encoded(call.api_version.empty() ? usual : call.api_version);
+  };
+  switch (address) {
+    case Address::azure:
+      return with_prefix(call.base_url, "/openai") + "/deployments/" +
+             percent_encoded(call.api_name) + "/chat/completions" + version(kAzureVersion);
+    case Address::azure_ai:
+      return with_prefix(call.base_url, "/models") + "/chat/completions" + version(kAzureAiVersion);
+    case Address::openai:
+      break;
+  }
+  return std::string(call.base_url) + "/chat/completions";
+}
+
+void add_headers(Address address, const Call& call, wire::Headers& headers) {
+  headers.add("Content-Type", "application/json");
+  if (call.key != nullptr) {
+    if (address == Address::openai) {
+      headers.add("Authorization", "Bearer " + call.key->reveal());
+    } else {
+      headers.add("api-key", call.key->reveal());
+    }
+  }
+  if (!call.organization.empty()) {
+    headers.add("OpenAI-Organization", std::string(call.organization));
+  }
+  if (!call.project.empty()) {
+    headers.add("OpenAI-Project", std::string(call.project));
+  }
+}
+
 class OpenAi final : public Dialect {
  public:
-  explicit OpenAi(std::vector<SignalRow> rows) : rows_(std::move(rows)) {}
+  constexpr OpenAi(std::string_view name, Address address) : name_(name), address_(address) {}
 
-  [[nodiscard]] std::string_view name() const override { return "openai"; }
+  [[nodiscard]] std::string_view name() const override { return name_; }
 
   [[nodiscard]] wire::Request encode(const Call& call) const override {
-    CHECK(call.messages != nullptr);
+    CHECK(call.messages != nullptr && call.capability != nullptr);
     wire::Request request;
     request.method = wire::Method::post;
-    request.url = std::string(call.base_url) + "/chat/completions";
-    request.headers.add("Content-Type", "application/json");
-    if (call.key != nullptr) {
-      request.headers.add("Authorization", "Bearer " + call.key->reveal());
-    }
+    request.url = url_of(address_, call);
+    add_headers(address_, call, request.headers);
     request.body = body_of(call);
     return request;
   }
 
-  [[nodiscard]] std::expected<Decoded, quota::Signal> decode(
-      const wire::Response& response) const override {
-    return decode_openai(response, rows_);
+  void take_event(json::Value event, AnswerDocument& answer) const override {
+    take_openai_event(event, answer);
+  }
+
+  [[nodiscard]] std::expected<Decoded, quota::Signal> read(
+      const json::Value& document,
+      const wire::Response& head,
+      const SignalRules& rules) const override {
+    return read_openai(document, head, rules);
   }
 
  private:
-  std::vector<SignalRow> rows_;
+  std::string_view name_;
+  Address address_;
 };
 
 }  // namespace
 
 const Dialect& openai() {
-  // Immutable after construction, so that it is no state of the program.
-  static const OpenAi dialect(openai_signal_rows());
+  static const OpenAi dialect("openai", Address::openai);
+  return dialect;
+}
+
+const Dialect& azure() {
+  static const OpenAi dialect("azure", Address::azure);
+  return dialect;
+}
+
+const Dialect& azure_ai() {
+  static const OpenAi dialect("azure_ai", Address::azure_ai);
   return dialect;
 }
 

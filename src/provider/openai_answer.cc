@@ -1,11 +1,10 @@
 #include "sortie/provider/openai_answer.h"
 
-#include "sortie/base/error.h"
 #include "sortie/base/json.h"
-#include "sortie/base/text.h"
 #include "sortie/chat/message.h"
+#include "sortie/provider/answer_stream.h"
 #include "sortie/provider/dialect.h"
-#include "sortie/provider/limit_headers.h"
+#include "sortie/provider/reading.h"
 #include "sortie/provider/signals.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
@@ -13,9 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <initializer_list>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,115 +20,6 @@
 namespace sortie::provider {
 
 namespace {
-
-// Of an answer that cannot be read, as shown to people.
-constexpr std::size_t kExcerptBytesMax = 400;
-
-// More tokens than any request can hold: a count beyond it is a mistake of the server.
-constexpr std::int64_t kTokensMax = 1'000'000'000;
-
-bool is_good(int status) {
-  return status >= 200 && status <= 299;
-}
-
-std::string text_or_empty(const json::Value& value, std::string_view name) {
-  return std::string(json::get_string(value, name).value_or(""));
-}
-
-/// A member as text, also where a gateway writes a code as a number.
-std::string scalar_text(const json::Value& value, std::string_view name) {
-  const json::Value* member = json::find(value, name);
-  if (member == nullptr || member->is_null() || member->is_object() || member->is_array()) {
-    return {};
-  }
-  return member->is_string() ? std::string(json::view(member->get_string()))
-                             : json::to_text(*member);
-}
-
-std::string first_text(const json::Value& value, std::initializer_list<std::string_view> names) {
-  for (const std::string_view name : names) {
-    if (std::string text = scalar_text(value, name); !text.empty()) {
-      return text;
-    }
-  }
-  return {};
-}
-
-// --- Errors
-
-struct ErrorBody {
-  std::string code;
-  std::string type;
-  std::string message;
-};
-
-ErrorBody read_error(const json::Value& body) {
-  ErrorBody error;
-  const json::Value* inner = json::find(body, "error");
-  if (inner != nullptr && inner->is_object()) {
-    error.code = first_text(*inner, {"code", "error_code"});
-    error.type = scalar_text(*inner, "type");
-    error.message = first_text(*inner, {"message", "msg"});
-    // Azure explains a filtered prompt one level deeper.
-    if (const json::Value* cause = json::find(*inner, "innererror"); cause != nullptr) {
-      if (std::string code = scalar_text(*cause, "code"); !code.empty() && error.type.empty()) {
-        error.type = std::move(code);
-      }
-    }
-    return error;
-  }
-  error.message = inner != nullptr ? scalar_text(body, "error") : std::string();
-  error.code = first_text(body, {"code", "error_code", "errorCode", "errCode"});
-  error.type = scalar_text(body, "type");
-  if (std::string message =
-          first_text(body, {"message", "msg", "errorMessage", "errMsg", "detail"});
-      !message.empty()) {
-    error.message = std::move(message);
-  }
-  return error;
-}
-
-/// The status that an error inside a good answer states as its code ("code": 502).
-int inner_status(int status, std::string_view code) {
-  const bool is_status = code.size() == 3 && (code[0] == '4' || code[0] == '5') &&
-                         code.find_first_not_of("0123456789") == std::string_view::npos;
-  return is_good(status) && is_status ? std::stoi(std::string(code)) : status;
-}
-
-quota::Signal signal_of_error(const wire::Response& response,
-                              const json::Value* body,
-                              std::span<const SignalRow> rows) {
-  const ErrorBody error = body != nullptr ? read_error(*body) : ErrorBody{};
-  quota::Signal signal = classify(rows,
-                                  {.status = inner_status(response.status, error.code),
-                                   .code = error.code,
-                                   .type = error.type,
-                                   .message = error.message,
-                                   .body = response.body});
-  signal.status = response.status;
-  const std::string_view words =
-      error.message.empty() ? std::string_view(response.body) : std::string_view(error.message);
-  signal.wait = wait_hint(response.headers, words);
-  return signal;
-}
-
-/// A 2xx answer that is no answer.
-quota::Signal unusable(const wire::Response& response,
-                       quota::SignalClass kind,
-                       std::string_view code,
-                       std::string_view why) {
-  quota::Signal signal;
-  signal.kind = kind;
-  signal.status = response.status;
-  signal.code = std::string(code);
-  signal.message =
-      std::string(why) + ": " +
-      base::shortened(base::valid_utf8(std::string_view(response.body).substr(0, 1024)),
-                      kExcerptBytesMax);
-  signal.wait = wait_hint(response.headers, "");
-  signal.maybe_billed = kind == quota::SignalClass::broken;
-  return signal;
-}
 
 // --- Answers
 
@@ -212,14 +100,6 @@ bool is_broken_off(std::string_view word) {
   return word == "insufficient_system_resource" || word == "network_error" || word == "error";
 }
 
-std::optional<std::int64_t> token_count(const json::Value& value, std::string_view name) {
-  const std::optional<double> count = json::get_double(value, name);
-  if (!count || !(*count >= 0) || *count > static_cast<double>(kTokensMax)) {
-    return std::nullopt;
-  }
-  return static_cast<std::int64_t>(*count);
-}
-
 std::int64_t nested_count(const json::Value& usage,
                           std::string_view object,
                           std::string_view name) {
@@ -255,9 +135,144 @@ void read_usage(const json::Value& body, chat::Answer& answer) {
   }
 }
 
-std::expected<Decoded, quota::Signal> read_answer(const wire::Response& response,
-                                                  const json::Value& body,
-                                                  std::span<const SignalRow> rows) {
+/// OpenRouter wants the details of its reasoning back.
+void keep_reasoning_details(const json::Value& message, chat::Answer& answer) {
+  const json::Array* details = json::get_array(message, "reasoning_details");
+  if (details != nullptr && !details->empty()) {
+    answer.opaque = json::to_text(*details);
+    answer.opaque_dialect = kOpenAiFamily;
+  }
+}
+
+// --- Streams
+
+/// The list of parts in which some gateways stream their content.
+void append_parts(json::Object& message, const json::Array& parts) {
+  for (const json::Value& part : parts) {
+    const std::string_view type = json::get_string(part, "type").value_or("text");
+    const bool thinks = type == "thinking" || type == "reasoning";
+    const std::string_view name = thinks ? "reasoning_content" : "content";
+    json::Object renamed;
+    renamed[name] = json::get_string(part, "text").value_or("");
+    append_text_member(message, name, renamed);
+  }
+}
+
+/// Where the call that a piece belongs to stands. Gateways that send no index send whole calls, or
+/// go on with the last one.
+std::size_t position_of(const json::Value& piece, const json::Array& calls) {
+  if (const auto index = json::get_int(piece, "index"); index && *index >= 0) {
+    return static_cast<std::size_t>(*index);
+  }
+  const bool is_new = json::get_string(piece, "id").has_value() || calls.empty();
+  return is_new ? calls.size() : calls.size() - 1;
+}
+
+void append_function(json::Object& function, const json::Value& piece) {
+  if (const auto name = json::get_string(piece, "name");
+      name && !name->empty() && !function.contains("name")) {
+    function["name"] = *name;
+  }
+  const json::Value* arguments = json::find(piece, "arguments");
+  if (arguments != nullptr && arguments->is_object()) {
+    function["arguments"] = *arguments;
+  } else {
+    append_text_member(function, "arguments", piece);
+  }
+}
+
+void append_calls(json::Object& message, const json::Array& pieces) {
+  json::Array& calls = array_in(message, "tool_calls");
+  for (const json::Value& piece : pieces) {
+    json::Object* call = object_at(calls, position_of(piece, calls));
+    if (call == nullptr) {
+      continue;
+    }
+    if (const auto id = json::get_string(piece, "id"); id && !id->empty()) {
+      (*call)["id"] = *id;
+    }
+    if (const json::Value* function = json::find(piece, "function"); function != nullptr) {
+      append_function(object_in(*call, "function"), *function);
+    }
+  }
+}
+
+void append_details(json::Object& message, const json::Array& details) {
+  json::Array& list = array_in(message, "reasoning_details");
+  for (const json::Value& detail : details) {
+    if (list.size() < kPartsMax) {
+      list.push_back(detail);
+    }
+  }
+}
+
+void append_delta(json::Object& message, const json::Value& delta) {
+  for (const std::string_view name : {"content", "reasoning_content", "reasoning", "refusal"}) {
+    append_text_member(message, name, delta);
+  }
+  if (const json::Array* parts = json::get_array(delta, "content"); parts != nullptr) {
+    append_parts(message, *parts);
+  }
+  if (const json::Array* calls = json::get_array(delta, "tool_calls"); calls != nullptr) {
+    append_calls(message, *calls);
+  }
+  if (const json::Array* details = json::get_array(delta, "reasoning_details")) {
+    append_details(message, *details);
+  }
+  if (const json::Value* legacy = json::find(delta, "function_call");
+      legacy != nullptr && legacy->is_object()) {
+    append_function(object_in(message, "function_call"), *legacy);
+  }
+}
+
+bool holds_content(const json::Value& delta) {
+  for (const std::string_view name : {"content", "reasoning_content", "reasoning", "refusal"}) {
+    if (!json::get_string(delta, name).value_or("").empty()) {
+      return true;
+    }
+  }
+  return json::get_array(delta, "tool_calls") != nullptr ||
+         json::get_array(delta, "content") != nullptr;
+}
+
+void take_choice(const json::Value& choice, AnswerDocument& answer) {
+  if (json::get_int(choice, "index").value_or(0) != 0) {
+    return;  // one answer is asked for
+  }
+  json::Object& whole = *object_at(array_in(answer.document, "choices"), 0);
+  json::Object& message = object_in(whole, "message");
+  if (const json::Value* delta = json::find(choice, "delta"); delta != nullptr) {
+    append_delta(message, *delta);
+    answer.content_events += holds_content(*delta) ? 1U : 0U;
+  }
+  if (const auto reason = json::get_string(choice, "finish_reason"); reason && !reason->empty()) {
+    whole["finish_reason"] = *reason;
+    answer.complete = true;
+  }
+}
+
+}  // namespace
+
+void take_openai_event(const json::Value& event, AnswerDocument& answer) {
+  for (const std::string_view name : {"id", "model", "system_fingerprint"}) {
+    // Azure's first event carries the filter's results alone, with empty names.
+    if (const auto text = json::get_string(event, name); text && !text->empty()) {
+      answer.document[name] = *text;
+    }
+  }
+  if (const json::Object* usage = json::get_object(event, "usage"); usage != nullptr) {
+    answer.document["usage"] = *usage;
+  }
+  if (const json::Array* choices = json::get_array(event, "choices"); choices != nullptr) {
+    for (const json::Value& choice : *choices) {
+      take_choice(choice, answer);
+    }
+  }
+}
+
+std::expected<Decoded, quota::Signal> read_openai(const json::Value& body,
+                                                  const wire::Response& response,
+                                                  const SignalRules& rules) {
   const json::Array* choices = json::get_array(body, "choices");
   if (choices == nullptr || choices->empty()) {
     return std::unexpected(unusable(
@@ -275,12 +290,10 @@ std::expected<Decoded, quota::Signal> read_answer(const wire::Response& response
   chat::Answer& answer = decoded.answer;
   answer.finish_text = text_or_empty(choice, "finish_reason");
   if (is_broken_off(answer.finish_text)) {
-    return std::unexpected(classify(rows,
+    return std::unexpected(classify(rules,
                                     {.status = response.status,
                                      .code = answer.finish_text,
-                                     .type = {},
-                                     .message = "the provider broke the answer off",
-                                     .body = {}}));
+                                     .message = "the provider broke the answer off"}));
   }
   answer.finish = finish_reason(answer.finish_text);
   answer.reasoning = first_text(*message, {"reasoning_content", "reasoning"});
@@ -293,44 +306,9 @@ std::expected<Decoded, quota::Signal> read_answer(const wire::Response& response
   answer.served_model = text_or_empty(body, "model");
   answer.response_id = text_or_empty(body, "id");
   answer.fingerprint = text_or_empty(body, "system_fingerprint");
-  decoded.hints = limit_hints(response.headers);
+  keep_reasoning_details(*message, answer);
+  decoded.hints = hints_of(response, rules);
   return decoded;
-}
-
-/// An `error` member that says something; null, false and empty ones do not.
-bool holds_error(const json::Value& body) {
-  const json::Value* error = json::find(body, "error");
-  if (error == nullptr) {
-    return false;
-  }
-  return (error->is_object() && !error->get_object().empty()) ||
-         (error->is_string() && !error->get_string().empty());
-}
-
-}  // namespace
-
-std::expected<Decoded, quota::Signal> decode_openai(const wire::Response& response,
-                                                    std::span<const SignalRow> rows) {
-  // DeepSeek sends empty lines while a request waits.
-  const std::string_view text = base::trim(response.body);
-  const base::Result<json::Value> body = json::parse(text);
-  if (!is_good(response.status)) {
-    return std::unexpected(signal_of_error(response, body ? &*body : nullptr, rows));
-  }
-  if (!body) {
-    const bool truncated = text.empty() || text.starts_with('{') || text.starts_with('[');
-    return std::unexpected(
-        truncated
-            ? unusable(response, quota::SignalClass::broken, "truncated", body.error().message)
-            : unusable(response,
-                       quota::SignalClass::transient,
-                       "not_json",
-                       "a good status with something other than an answer"));
-  }
-  if (holds_error(*body)) {
-    return std::unexpected(signal_of_error(response, &*body, rows));
-  }
-  return read_answer(response, *body, rows);
 }
 
 }  // namespace sortie::provider

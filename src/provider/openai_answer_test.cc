@@ -1,5 +1,3 @@
-#include "sortie/provider/openai_answer.h"
-
 #include "sortie/chat/message.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/provider/signals.h"
@@ -39,13 +37,13 @@ wire::Response response_of(int status, std::string_view body) {
 }
 
 chat::Answer answer_of(std::string_view body) {
-  auto decoded = openai().decode(response_of(200, body));
+  auto decoded = openai().decode(response_of(200, body), {});
   EXPECT_TRUE(decoded) << body << '\n' << (decoded ? "" : decoded.error().message);
   return decoded ? std::move(decoded->answer) : chat::Answer{};
 }
 
 Signal signal_of_response(wire::Response response) {
-  auto decoded = openai().decode(response);
+  auto decoded = openai().decode(response, {});
   EXPECT_FALSE(decoded) << response.body;
   return decoded ? Signal{} : std::move(decoded.error());
 }
@@ -76,7 +74,7 @@ TEST(OpenAiDecode, reads_the_hints_of_a_good_answer) {
   wire::Response response = response_of(200, kGoodBody);
   response.headers.add("x-ratelimit-remaining-requests", "59");
   response.headers.add("x-ratelimit-reset-requests", "1s");
-  const auto decoded = openai().decode(response);
+  const auto decoded = openai().decode(response, {});
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->hints.remaining_requests, 59);
   EXPECT_EQ(decoded->hints.reset_requests, std::chrono::seconds(1));
@@ -164,22 +162,6 @@ TEST(OpenAiDecode, ignores_an_error_member_that_says_nothing) {
   EXPECT_EQ(answer_of(R"({"error":null,"choices":[{"message":{"content":"x"}}]})").text, "x");
 }
 
-TEST(OpenAiDecode, finds_an_error_inside_a_good_answer) {
-  const Signal overloaded = signal_of_body(
-      200, R"({"error":{"code":502,"message":"Provider returned error","metadata":{}}})");
-  EXPECT_EQ(overloaded.kind, SignalClass::transient);
-  EXPECT_EQ(overloaded.status, 200);
-  EXPECT_EQ(overloaded.code, "502");
-  const Signal throttled = signal_of_body(
-      200, R"({"error":{"code":429,"message":"Rate limit. Please retry after 3s"}})");
-  EXPECT_EQ(throttled.kind, SignalClass::throttle);
-  EXPECT_EQ(throttled.wait, std::chrono::seconds(3));
-  const Signal unknown = signal_of_body(200, R"({"error":"something went wrong"})");
-  EXPECT_EQ(unknown.kind, SignalClass::transient);
-  EXPECT_TRUE(unknown.maybe_billed);
-  EXPECT_EQ(unknown.message, "something went wrong");
-}
-
 TEST(OpenAiDecode, a_page_instead_of_an_answer_is_transient) {
   const Signal signal = signal_of_body(200, "<html><body>502 Bad Gateway</body></html>");
   EXPECT_EQ(signal.kind, SignalClass::transient);
@@ -208,57 +190,6 @@ TEST(OpenAiDecode, an_answer_without_choices_is_broken) {
                                       "[1]"}) {
     EXPECT_EQ(signal_of_body(200, body).kind, SignalClass::broken) << body;
   }
-}
-
-TEST(OpenAiDecode, an_answer_that_the_provider_broke_off_is_no_answer) {
-  const Signal busy =
-      signal_of_body(200, with_message(R"({"content":"half"})", "insufficient_system_resource"));
-  EXPECT_EQ(busy.kind, SignalClass::overload);
-  EXPECT_TRUE(busy.maybe_billed);
-  const Signal lost = signal_of_body(200, with_message(R"({"content":"half"})", "network_error"));
-  EXPECT_EQ(lost.kind, SignalClass::transient);
-  EXPECT_TRUE(lost.maybe_billed);
-}
-
-TEST(OpenAiDecode, reads_an_error_answer) {
-  wire::Response response = response_of(
-      429,
-      R"({"error":{"message":"Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000. )"
-      R"(Please try again in 1s.","type":"tokens","param":null,"code":"rate_limit_exceeded"}})");
-  const Signal by_words = signal_of_response(response);
-  EXPECT_EQ(by_words.kind, SignalClass::throttle);
-  EXPECT_EQ(by_words.dimension, Dimension::tokens);
-  EXPECT_EQ(by_words.wait, std::chrono::seconds(1));
-  EXPECT_EQ(by_words.status, 429);
-  response.headers.add("retry-after", "7");
-  EXPECT_EQ(signal_of_response(response).wait, std::chrono::seconds(7));
-}
-
-TEST(OpenAiDecode, reads_the_error_shapes_of_other_gateways) {
-  EXPECT_EQ(
-      signal_of_body(400, R"({"code":"Throttling.RateQuota","message":"slow","request_id":"x"})")
-          .dimension,
-      Dimension::requests);
-  EXPECT_EQ(signal_of_body(400, R"({"success":false,"errorCode":"CE-003","errorMsg":"key"})").kind,
-            SignalClass::auth);
-  EXPECT_EQ(signal_of_body(429, R"({"error":{"code":"1305","message":"busy"}})").kind,
-            SignalClass::overload);
-  EXPECT_EQ(signal_of_body(429, R"({"error":{"code":1302,"message":"busy"}})").kind,
-            SignalClass::concurrency);
-  EXPECT_EQ(signal_of_body(400,
-                           R"({"object":"error","message":"This model's maximum context length is )"
-                           R"(4096 tokens","type":"BadRequestError","code":400})")
-                .code,
-            kContextLengthExceeded);
-  EXPECT_EQ(signal_of_body(400,
-                           R"({"error":{"message":"filtered","code":"x","innererror":)"
-                           R"({"code":"ResponsibleAIPolicyViolation"}}})")
-                .code,
-            kContentFilter);
-  EXPECT_EQ(signal_of_body(404, R"({"detail":"Not Found"})").message, "Not Found");
-  EXPECT_EQ(signal_of_body(503, "upstream connect error").kind, SignalClass::overload);
-  EXPECT_EQ(signal_of_body(503, "upstream connect error").message, "upstream connect error");
-  EXPECT_EQ(signal_of_body(500, "").kind, SignalClass::transient);
 }
 
 TEST(OpenAiDecode, survives_deep_and_large_bodies) {
@@ -296,32 +227,13 @@ TEST(OpenAiDecode, never_throws_whatever_the_bytes) {
     }
     wire::Response response = response_of(*rc::gen::element(200, 204, 400, 429, 500, 0), body);
     response.headers.add("retry-after", *rc::gen::arbitrary<std::string>());
-    const auto decoded = openai().decode(response);
+    const auto decoded = openai().decode(response, {});
     RC_ASSERT(decoded || decoded.error().message.size() <= 1'000);
     if (decoded) {
       RC_ASSERT(decoded->answer.usage.input >= 0);
       RC_ASSERT(decoded->answer.usage.output >= 0);
     }
   }));
-}
-
-TEST(OpenAiDecode, reads_only_good_statuses_as_answers) {
-  EXPECT_EQ(signal_of_body(500, kGoodBody).kind, SignalClass::transient);
-  EXPECT_EQ(signal_of_body(404, kGoodBody).kind, SignalClass::wrong_name);
-}
-
-TEST(OpenAiDecode, takes_rows_of_the_caller) {
-  const SignalRow row{.status_min = 418,
-                      .status_max = 418,
-                      .code = "",
-                      .text = "",
-                      .kind = SignalClass::ramp,
-                      .dimension = Dimension::unknown,
-                      .maybe_billed = false,
-                      .code_as = ""};
-  const auto decoded = decode_openai(response_of(418, "{}"), {&row, 1});
-  ASSERT_FALSE(decoded);
-  EXPECT_EQ(decoded.error().kind, SignalClass::ramp);
 }
 
 }  // namespace

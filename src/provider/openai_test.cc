@@ -23,7 +23,9 @@ Message message(Role role, std::string text) {
 }
 
 Call call_of(const std::vector<Message>& messages) {
+  static const Capability usual;
   Call call;
+  call.capability = &usual;
   call.base_url = "https://api.test/v1";
   call.api_name = "sim-large";
   call.messages = &messages;
@@ -106,6 +108,72 @@ TEST(OpenAiEncode, addresses_the_request_and_signs_it) {
   EXPECT_EQ(request.headers.find("content-type"), "application/json");
   EXPECT_EQ(request.headers.find("authorization"), "Bearer sk-test");
   EXPECT_EQ(request.headers.fields().size(), 2U);
+}
+
+TEST(OpenAiEncode, asks_for_usage_in_a_stream_where_that_is_taken) {
+  const std::vector<Message> messages = {message(Role::user, "hi")};
+  Call call = call_of(messages);
+  call.stream = true;
+  EXPECT_NE(
+      openai().encode(call).body.find(R"("stream":true,"stream_options":{"include_usage":true}})"),
+      std::string::npos);
+  const Capability plain{.stream_usage = false};
+  call.capability = &plain;
+  EXPECT_TRUE(openai().encode(call).body.ends_with(R"("stream":true})"));
+}
+
+TEST(OpenAiEncode, names_organization_and_project) {
+  const std::vector<Message> messages = {message(Role::user, "hi")};
+  Call call = call_of(messages);
+  call.organization = "org-1";
+  call.project = "proj-1";
+  const wire::Request request = openai().encode(call);
+  EXPECT_EQ(request.headers.find("openai-organization"), "org-1");
+  EXPECT_EQ(request.headers.find("openai-project"), "proj-1");
+}
+
+TEST(OpenAiEncode, sends_reasoning_details_back_to_who_made_them) {
+  Message asks = message(Role::assistant, "x");
+  asks.opaque = R"([{"type":"reasoning.encrypted","data":"gAAA"}])";
+  asks.opaque_dialect = "openai";
+  const std::vector<Message> messages = {message(Role::user, "hi"), asks};
+  EXPECT_NE(openai()
+                .encode(call_of(messages))
+                .body.find(R"("reasoning_details":[{"type":"reasoning.encrypted","data":"gAAA"}])"),
+            std::string::npos);
+}
+
+TEST(AzureEncode, puts_the_deployment_into_address_and_body) {
+  const std::vector<Message> messages = {message(Role::user, "hi")};
+  const base::Secret key("azure-key");
+  Call call = call_of(messages);
+  call.base_url = "https://team.openai.azure.com";
+  call.api_name = "gpt-4o mini/2";
+  call.key = &key;
+  wire::Request request = azure().encode(call);
+  EXPECT_EQ(request.url,
+            "https://team.openai.azure.com/openai/deployments/gpt-4o%20mini%2F2/chat/completions"
+            "?api-version=2024-10-21");
+  EXPECT_EQ(request.headers.find("api-key"), "azure-key");
+  EXPECT_EQ(request.headers.find("authorization"), std::nullopt);
+  EXPECT_NE(request.body.find(R"("model":"gpt-4o mini/2")"), std::string::npos);
+  call.api_version = "2025-01-01-preview";
+  call.base_url = "https://team.openai.azure.com/openai";
+  EXPECT_EQ(azure().encode(call).url,
+            "https://team.openai.azure.com/openai/deployments/gpt-4o%20mini%2F2/chat/completions"
+            "?api-version=2025-01-01-preview");
+}
+
+TEST(AzureAiEncode, has_an_address_of_its_own) {
+  const std::vector<Message> messages = {message(Role::user, "hi")};
+  Call call = call_of(messages);
+  call.base_url = "https://team.services.ai.azure.com";
+  call.api_name = "DeepSeek-V3-0324-2";
+  const wire::Request request = azure_ai().encode(call);
+  EXPECT_EQ(request.url,
+            "https://team.services.ai.azure.com/models/chat/completions"
+            "?api-version=2024-05-01-preview");
+  EXPECT_NE(request.body.find(R"("model":"DeepSeek-V3-0324-2")"), std::string::npos);
 }
 
 TEST(OpenAiEncode, sends_no_credential_without_a_key) {

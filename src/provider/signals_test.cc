@@ -1,224 +1,118 @@
 #include "sortie/provider/signals.h"
 
+#include "sortie/base/time.h"
 #include "sortie/quota/signal.h"
+#include "sortie/wire/message.h"
 
+#include <chrono>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace sortie::provider {
 namespace {
 
-using quota::Dimension;
-using quota::Signal;
 using quota::SignalClass;
 
-Signal classified(ErrorFacts facts) {
-  return classify(openai_signal_rows(), facts);
-}
-
-Signal of_status(int status) {
-  return classified({.status = status, .code = {}, .type = {}, .message = {}, .body = {}});
-}
-
-Signal of_code(int status, std::string_view code) {
-  return classified({.status = status, .code = code, .type = {}, .message = {}, .body = {}});
-}
-
-Signal of_message(int status, std::string_view message) {
-  return classified({.status = status, .code = {}, .type = {}, .message = message, .body = {}});
-}
-
-TEST(Classify, falls_back_on_the_status) {
-  EXPECT_EQ(of_status(400).kind, SignalClass::bad_request);
-  EXPECT_EQ(of_status(401).kind, SignalClass::auth);
-  EXPECT_EQ(of_status(402).kind, SignalClass::out_of_money);
-  EXPECT_EQ(of_status(403).kind, SignalClass::auth);
-  EXPECT_EQ(of_status(404).kind, SignalClass::wrong_name);
-  EXPECT_EQ(of_status(408).kind, SignalClass::overload);
-  EXPECT_EQ(of_status(413).kind, SignalClass::bad_request);
-  EXPECT_EQ(of_status(422).kind, SignalClass::bad_request);
-  EXPECT_EQ(of_status(429).kind, SignalClass::throttle);
-  EXPECT_EQ(of_status(500).kind, SignalClass::transient);
-  EXPECT_EQ(of_status(502).kind, SignalClass::transient);
-  EXPECT_EQ(of_status(503).kind, SignalClass::overload);
-  EXPECT_EQ(of_status(504).kind, SignalClass::transient);
-  EXPECT_EQ(of_status(520).kind, SignalClass::transient);
-  EXPECT_EQ(of_status(524).kind, SignalClass::transient);
-  EXPECT_EQ(of_status(529).kind, SignalClass::overload);
-  EXPECT_EQ(of_status(302).kind, SignalClass::wrong_name);
-}
-
-TEST(Classify, knows_when_work_may_have_been_done) {
-  for (const int status : {408, 504, 524, 200}) {
-    EXPECT_TRUE(of_status(status).maybe_billed) << status;
-  }
-  for (const int status : {400, 401, 429, 500, 502, 503, 529}) {
-    EXPECT_FALSE(of_status(status).maybe_billed) << status;
-  }
-}
-
-TEST(Classify, retries_what_it_does_not_know) {
-  const Signal signal = of_status(100);
-  EXPECT_EQ(signal.kind, SignalClass::transient);
-  EXPECT_EQ(signal.status, 100);
-}
-
-TEST(Classify, finds_the_dimension_of_a_throttle) {
-  struct Case {
-    std::string_view message;
-    Dimension dimension;
-  };
-
-  for (const Case& c : std::vector<Case>{
-           {"Rate limit reached for gpt-4o in organization org-1 on tokens per min (TPM): Limit "
-            "30000, Used 29000, Requested 1500. Please try again in 1s.",
-            Dimension::tokens},
-           {"Rate limit reached for gpt-4o on requests per min (RPM): Limit 500, Used 500, "
-            "Requested 1.",
-            Dimension::requests},
-           {"Requests to the ChatCompletions_Create Operation have exceeded token rate limit of "
-            "your current OpenAI S0 pricing tier. Please retry after 86400 seconds.",
-            Dimension::tokens},
-           {"Requests to the ChatCompletions_Create Operation have exceeded call rate limit of "
-            "your "
-            "current OpenAI S0 pricing tier.",
-            Dimension::requests},
-           {"Rate limit of 400000 tokens per 60 s exceeded for UserByModelByMinuteTokens. Please "
-            "wait 41 seconds before retrying.",
-            Dimension::tokens},
-           {"TPM/RPM限流", Dimension::unknown},
-           {"Your account request reached max RPM: 3", Dimension::requests},
-           {"slow please", Dimension::unknown}}) {
-    const Signal signal = of_message(429, c.message);
-    EXPECT_EQ(signal.kind, SignalClass::throttle) << c.message;
-    EXPECT_EQ(signal.dimension, c.dimension) << c.message;
-  }
-}
-
-TEST(Classify, reads_the_dimension_from_the_type) {
-  const Signal signal = classified(
-      {.status = 429, .code = "rate_limit_exceeded", .type = "tokens", .message = {}, .body = {}});
-  EXPECT_EQ(signal.kind, SignalClass::throttle);
-  EXPECT_EQ(signal.dimension, Dimension::tokens);
-  EXPECT_EQ(signal.code, "rate_limit_exceeded");
-}
-
-TEST(Classify, tells_the_seven_meanings_of_429) {
-  EXPECT_EQ(of_code(429, "insufficient_quota").kind, SignalClass::out_of_money);
-  EXPECT_EQ(of_code(429, "project_spend_limit_exceeded").kind, SignalClass::out_of_money);
-  EXPECT_EQ(of_code(429, "1113").kind, SignalClass::out_of_money);
-  EXPECT_EQ(of_code(429, "slow_down").kind, SignalClass::ramp);
-  EXPECT_EQ(of_code(429, "limit_burst_rate").kind, SignalClass::ramp);
-  EXPECT_EQ(of_code(429, "engine_overloaded_error").kind, SignalClass::overload);
-  EXPECT_EQ(of_code(429, "1305").kind, SignalClass::overload);
-  EXPECT_EQ(of_message(429, "The system is experiencing high demand").kind, SignalClass::overload);
-  EXPECT_EQ(of_code(429, "1302").kind, SignalClass::concurrency);
-  EXPECT_EQ(of_message(429, "max organization concurrency: 1").kind, SignalClass::concurrency);
-  EXPECT_EQ(of_code(429, "1304").kind, SignalClass::daily_cap);
-  EXPECT_EQ(of_message(429, "on tokens per day (TPD): Limit 500000").kind, SignalClass::daily_cap);
-  EXPECT_EQ(of_code(429, "1303").dimension, Dimension::requests);
-}
-
-TEST(Classify, tells_a_token_limit_from_an_empty_purse) {
-  const Signal dashscope = classified({.status = 429,
-                                       .code = "insufficient_quota",
-                                       .type = {},
-                                       .message = "Allocated quota exceeded, please increase your "
-                                                  "quota limit.",
-                                       .body = {}});
-  EXPECT_EQ(dashscope.kind, SignalClass::throttle);
-  EXPECT_EQ(dashscope.dimension, Dimension::tokens);
-}
-
-TEST(Classify, finds_a_throttle_disguised_as_400) {
-  const std::string_view body =
-      R"({"success":false,"code":"MPE-429","message":"Throttling.RateQuota: requests throttled"})";
-  const Signal signal = classified({.status = 400,
-                                    .code = "MPE-429",
-                                    .type = {},
-                                    .message = "Throttling.RateQuota",
-                                    .body = body});
-  EXPECT_EQ(signal.kind, SignalClass::throttle);
-  EXPECT_EQ(signal.dimension, Dimension::requests);
-  EXPECT_EQ(of_message(400, "MPE-429 Throttling.AllocationQuota").dimension, Dimension::tokens);
-  EXPECT_EQ(of_message(429, "PL-002 平台限流").kind, SignalClass::throttle);
-}
-
-TEST(Classify, finds_a_dead_key_disguised_as_400) {
-  EXPECT_EQ(of_code(400, "CE-003").kind, SignalClass::auth);
-  EXPECT_EQ(of_message(400, R"({"errorCode":"CE-003","msg":"invalid key"})").kind,
-            SignalClass::auth);
-  EXPECT_EQ(of_code(400, "invalid_api_key").kind, SignalClass::auth);
-}
-
-TEST(Classify, does_not_take_an_identifier_for_a_code) {
-  EXPECT_EQ(of_message(400, "bad field; request 1b2c3d4e-77ce-0031-9ace-003f2a1b0c9d").kind,
-            SignalClass::bad_request);
-}
-
-TEST(Classify, names_what_ends_a_dialogue_by_our_own_codes) {
-  for (const std::string_view message :
-       {"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
-        "the request exceeds the available context size",
-        "Range of input length should be [1, 129024]"}) {
-    const Signal signal = of_message(400, message);
-    EXPECT_EQ(signal.kind, SignalClass::bad_request) << message;
-    EXPECT_EQ(signal.code, kContextLengthExceeded) << message;
-  }
-  EXPECT_EQ(of_code(413, "context_length_exceeded").code, kContextLengthExceeded);
-  EXPECT_EQ(of_code(400, "content_filter").code, kContentFilter);
-  EXPECT_EQ(of_code(400, "data_inspection_failed").code, kContentFilter);
-  EXPECT_EQ(of_code(400, "1301").code, kContentFilter);
-  EXPECT_EQ(of_code(400, "content_filter").kind, SignalClass::bad_request);
-}
-
-TEST(Classify, finds_a_wrong_name_under_any_status) {
-  EXPECT_EQ(of_code(404, "DeploymentNotFound").kind, SignalClass::wrong_name);
-  EXPECT_EQ(of_code(400, "model_not_found").kind, SignalClass::wrong_name);
-  EXPECT_EQ(of_message(403, "Project `p` does not have access to model `m`").kind,
-            SignalClass::wrong_name);
-}
-
-TEST(Classify, a_page_of_a_firewall_does_not_kill_a_key) {
-  EXPECT_EQ(classified({.status = 403,
-                        .code = {},
-                        .type = {},
-                        .message = {},
-                        .body = "<!DOCTYPE html><html><title>Attention Required!</title>"})
-                .kind,
-            SignalClass::transient);
-  EXPECT_EQ(of_message(403, "Free quota has been used up").kind, SignalClass::out_of_money);
-}
-
-TEST(Classify, keeps_the_words_of_the_server_but_not_all_of_them) {
-  const std::string page(100'000, 'x');
-  const Signal signal =
-      classified({.status = 418, .code = {}, .type = {}, .message = {}, .body = page});
-  EXPECT_LE(signal.message.size(), 503U);
-  EXPECT_GE(signal.message.size(), 490U);
-  EXPECT_EQ(of_message(418, "short and stout").message, "short and stout");
+SignalTable table_of(SignalRow row) {
+  SignalTable table;
+  table.rows = {std::move(row), {.status_min = 400, .status_max = 499, .kind = SignalClass::auth}};
+  return table;
 }
 
 TEST(Classify, takes_the_first_row_that_matches) {
-  std::vector<SignalRow> rows = openai_signal_rows();
-  rows.insert(rows.begin(),
-              {.status_min = 400,
-               .status_max = 400,
-               .code = "HOUSE-7*",
-               .text = "busy|late",
-               .kind = SignalClass::overload,
-               .dimension = Dimension::unknown,
-               .maybe_billed = false,
-               .code_as = "house"});
-  ErrorFacts facts{
-      .status = 400, .code = "house-77", .type = {}, .message = "too LATE today", .body = {}};
-  EXPECT_EQ(classify(rows, facts).kind, SignalClass::overload);
-  EXPECT_EQ(classify(rows, facts).code, "house");
+  const SignalTable table = table_of({.status_min = 400,
+                                      .status_max = 400,
+                                      .code = "HOUSE-7*",
+                                      .text = "busy|late",
+                                      .kind = SignalClass::overload,
+                                      .code_as = "house"});
+  ErrorFacts facts{.status = 400, .code = "house-77", .message = "too LATE today"};
+  EXPECT_EQ(classify({.table = &table}, facts).kind, SignalClass::overload);
+  EXPECT_EQ(classify({.table = &table}, facts).code, "house");
   facts.message = "no";
-  EXPECT_EQ(classify(rows, facts).kind, SignalClass::bad_request);
+  EXPECT_EQ(classify({.table = &table}, facts).kind, SignalClass::auth);
+}
+
+TEST(Classify, a_row_may_be_of_one_provider) {
+  const SignalTable table = table_of({.provider = "acme|umbrella", .kind = SignalClass::ramp});
+  const ErrorFacts facts{.status = 400};
+  EXPECT_EQ(classify({.table = &table, .provider = "umbrella"}, facts).kind, SignalClass::ramp);
+  EXPECT_EQ(classify({.table = &table, .provider = "other"}, facts).kind, SignalClass::auth);
+  EXPECT_EQ(classify({.table = &table}, facts).kind, SignalClass::auth);
+}
+
+TEST(Classify, a_row_may_ask_for_a_header_or_its_absence) {
+  wire::Headers headers;
+  headers.add("Retry-After", "3");
+  const ErrorFacts with{.status = 400, .headers = &headers};
+  const ErrorFacts without{.status = 400};
+  const SignalTable there = table_of({.header = "retry-after", .kind = SignalClass::ramp});
+  EXPECT_EQ(classify({.table = &there}, with).kind, SignalClass::ramp);
+  EXPECT_EQ(classify({.table = &there}, without).kind, SignalClass::auth);
+  const SignalTable absent = table_of({.header = "!retry-after", .kind = SignalClass::ramp});
+  EXPECT_EQ(classify({.table = &absent}, with).kind, SignalClass::auth);
+  EXPECT_EQ(classify({.table = &absent}, without).kind, SignalClass::ramp);
+  const SignalTable of_value = table_of({.header = "retry-after: 3*", .kind = SignalClass::ramp});
+  EXPECT_EQ(classify({.table = &of_value}, with).kind, SignalClass::ramp);
+}
+
+TEST(Classify, a_row_may_ask_for_a_long_wait) {
+  const SignalTable table =
+      table_of({.wait_over = std::chrono::minutes(10), .kind = SignalClass::daily_cap});
+  ErrorFacts facts{.status = 429, .wait = std::chrono::minutes(10)};
+  EXPECT_EQ(classify({.table = &table}, facts).kind, SignalClass::auth);
+  facts.wait = std::chrono::minutes(11);
+  EXPECT_EQ(classify({.table = &table}, facts).kind, SignalClass::daily_cap);
+  EXPECT_EQ(classify({.table = &table}, facts).wait, std::chrono::minutes(11));
+}
+
+TEST(Classify, says_when_it_guessed) {
+  const SignalTable table = table_of({.status_min = 418, .status_max = 418, .guess = true});
+  EXPECT_FALSE(classify({.table = &table}, {.status = 418}).known);
+  EXPECT_TRUE(classify({.table = &table}, {.status = 400}).known);
+  const quota::Signal nothing = classify({.table = &table}, {.status = 700});
+  EXPECT_FALSE(nothing.known);
+  EXPECT_EQ(nothing.kind, SignalClass::transient);
+}
+
+std::optional<base::Duration> wait_from(Until until, const char* date) {
+  wire::Headers headers;
+  headers.add("Date", date);
+  return wait_until(until, &headers);
+}
+
+TEST(WaitUntil, counts_from_the_answers_own_date) {
+  using std::chrono::hours;
+  EXPECT_EQ(wait_from(Until::midnight_utc, "Tue, 10 Feb 2026 21:00:00 GMT"), hours(3));
+  EXPECT_EQ(wait_from(Until::month_utc, "Sat, 28 Feb 2026 00:00:00 GMT"), hours(24));
+  EXPECT_EQ(wait_from(Until::month_utc, "Thu, 31 Dec 2026 23:00:00 GMT"), hours(1));
+  EXPECT_EQ(wait_until(Until::month_utc, nullptr), std::nullopt);
+  EXPECT_EQ(wait_from(Until::hint, "Tue, 10 Feb 2026 21:00:00 GMT"), std::nullopt);
+}
+
+TEST(WaitUntil, knows_when_the_day_begins_in_california) {
+  using std::chrono::hours;
+  // UTC-8 in winter, UTC-7 in summer.
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Tue, 10 Feb 2026 07:00:00 GMT"), hours(1));
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Tue, 10 Feb 2026 08:00:00 GMT"), hours(24));
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Fri, 10 Jul 2026 06:00:00 GMT"), hours(1));
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Fri, 10 Jul 2026 08:00:00 GMT"), hours(23));
+  // The changes of 2026: 8 March and 1 November.
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Sun, 08 Mar 2026 07:00:00 GMT"), hours(1));
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Sun, 08 Mar 2026 10:00:00 GMT"), hours(21));
+  EXPECT_EQ(wait_from(Until::midnight_pacific, "Sun, 01 Nov 2026 10:00:00 GMT"), hours(22));
+}
+
+TEST(SignalTable, knows_providers_by_their_hosts) {
+  SignalTable table;
+  table.providers = {{.name = "azure", .hosts = {"*.openai.azure.com"}}};
+  ASSERT_NE(table.provider_at("team.openai.azure.com"), nullptr);
+  EXPECT_EQ(table.provider_at("team.openai.azure.com")->name, "azure");
+  EXPECT_EQ(table.provider_at("openai.azure.com.evil.example"), nullptr);
+  EXPECT_NE(table.find_provider("azure"), nullptr);
+  EXPECT_EQ(table.find_provider("azur"), nullptr);
 }
 
 TEST(MatchesPattern, a_star_stands_for_anything) {

@@ -46,6 +46,7 @@ struct Signal {
   std::string code;                    // the provider's code, e.g. "rate_limit_exceeded"
   std::string message;                 // scrubbed, shortened, for people
   bool maybe_billed = false;           // keep the reserved cost
+  bool known = true;                   // false: no rule knew this answer, the class is a guess
 };
 
 /// What x-ratelimit headers of a good answer said; absent fields were not sent or not usable.

@@ -9,14 +9,39 @@
 #include "sortie/spec/node.h"
 #include "sortie/spec/read_campaign.h"
 #include "sortie/suite/suite.h"
+#include "sortie/suite/trial.h"
 
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 namespace sortie::spec {
+namespace {
+
+base::Status check_native_tools(const std::vector<Cell>& cells,
+                                const Topology& topology,
+                                const std::string& file_name) {
+  for (const Cell& cell : cells) {
+    const Model& model = topology.models[cell.model];
+    if (cell.params.protocol == suite::Protocol::native && !model.capability.native_tools) {
+      return base::bad_input(
+          fmt::format("{}: protocol: native needs the model's function calling, but '{}' has none "
+                      "({}:{}: parameters: {{tools: false}}); leave it out or use protocol: text",
+                      file_name,
+                      model.name,
+                      model.where.file,
+                      model.where.line));
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 base::Result<Campaign> parse_campaign(std::string_view text,
                                       const std::string& file_name,
@@ -34,6 +59,7 @@ base::Result<Campaign> parse_campaign(std::string_view text,
   Campaign campaign;
   campaign.cells = merged_cells(file.scenarios, file.models, file.types, topology);
   TRY(apply_overrides(overrides, file.scenarios, topology, campaign.cells));
+  TRY(check_native_tools(campaign.cells, topology, file_name));
   campaign.name = std::move(file.name);
   campaign.suite_name = suite.name();
   campaign.seed = file.base.seed;

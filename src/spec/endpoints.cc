@@ -4,6 +4,7 @@
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/provider/signals.h"
 #include "sortie/spec/file.h"
 #include "sortie/spec/limits.h"
 #include "sortie/spec/load.h"
@@ -14,12 +15,14 @@
 #include "sortie/spec/reader.h"
 #include "sortie/spec/routes.h"
 #include "sortie/spec/secret_ref.h"
+#include "sortie/spec/signals_file.h"
 #include "sortie/wire/message.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -191,6 +194,38 @@ void read_dialect(const Node* node, Endpoint& endpoint, Problems& problems) {
   }
 }
 
+/// Whose errors these are: as the file says, or by the host.
+void read_provider(const Node* node,
+                   const provider::SignalTable& table,
+                   Endpoint& endpoint,
+                   Problems& problems) {
+  if (node == nullptr) {
+    const provider::ProviderRow* known = table.provider_at(host_of(endpoint.base_url));
+    endpoint.provider = known != nullptr ? known->name : "";
+    return;
+  }
+  const auto name = read_text(*node, "provider", problems);
+  if (!name) {
+    return;
+  }
+  endpoint.provider = *name;
+  if (table.find_provider(*name) == nullptr) {
+    std::vector<std::string> names;
+    std::ranges::transform(
+        table.providers, std::back_inserter(names), &provider::ProviderRow::name);
+    report_unknown("provider", {.text = *name, .mark = node->mark}, names, problems);
+  }
+}
+
+/// What stands in a URL or a header field as it is.
+std::string read_word(Mapping& mapping, std::string_view key, Problems& problems) {
+  const std::optional<std::string> word = mapping.text(key);
+  if (word && !check_name(*word, mapping.mark_of(key), "", problems)) {
+    return {};
+  }
+  return word.value_or("");
+}
+
 /// A secret never travels in plain text.
 void check_transport(const Endpoint& endpoint, Mark base_url, Problems& problems) {
   const bool has_secret = std::ranges::any_of(
@@ -216,7 +251,12 @@ void read_endpoint(const NodeEntry& entry, Topology& topology, Problems& problem
     endpoint.base_url = read_base_url(*url, problems);
   }
   read_access(mapping, topology.file, endpoint, problems);
+  read_provider(mapping.get("provider"), topology.signals, endpoint, problems);
   endpoint.simulated = mapping.boolean("simulated").value_or(false);
+  endpoint.stream = mapping.boolean("stream").value_or(false);
+  endpoint.api_version = read_word(mapping, "api_version", problems);
+  endpoint.organization = read_word(mapping, "organization", problems);
+  endpoint.project = read_word(mapping, "project", problems);
   if (const auto connections = mapping.integer("connections_max", 1, kConnectionsMax)) {
     endpoint.connections_max = static_cast<std::size_t>(*connections);
   }
@@ -256,11 +296,64 @@ void read_endpoints(const Node& node, Topology& topology, Problems& problems) {
   }
 }
 
+/// The file's own rows before the shipped ones.
+CapabilityTable capabilities_in(const Node* node, Problems& problems) {
+  CapabilityTable table;
+  if (node != nullptr) {
+    table.rows = read_capabilities(*node, problems);
+  }
+  const std::vector<CapabilityRow>& shipped = shipped_capabilities().rows;
+  table.rows.insert(table.rows.end(), shipped.begin(), shipped.end());
+  return table;
+}
+
+provider::SignalTable signals_in(const Node* node, Problems& problems) {
+  provider::SignalTable table = shipped_signals();
+  if (node != nullptr) {
+    std::vector<provider::SignalRow> rows = read_signal_rows(*node, problems);
+    table.rows.insert(table.rows.begin(), rows.begin(), rows.end());
+  }
+  return table;
+}
+
 /// A model is simulated if all who serve it are.
 void mark_simulated(Topology& topology) {
   for (const Route& route : topology.routes) {
     topology.models[route.model].simulated = topology.endpoints[route.endpoint].simulated;
   }
+}
+
+/// A conversation that holds parts which only their own dialect understands cannot go on over a
+/// route of another one.
+base::Status check_opaque_parts(const Topology& topology) {
+  std::vector<const Endpoint*> first(topology.models.size(), nullptr);
+  for (const Route& route : topology.routes) {
+    const Model& model = topology.models[route.model];
+    const Endpoint& endpoint = topology.endpoints[route.endpoint];
+    const Endpoint*& known = first[route.model];
+    if (known == nullptr) {
+      known = &endpoint;
+    }
+    const auto family = [](const Endpoint& of) {
+      return of.dialect.starts_with("azure") ? std::string_view("openai")
+                                             : std::string_view(of.dialect);
+    };
+    if (model.capability.opaque_parts && family(*known) != family(endpoint)) {
+      return base::bad_input(fmt::format(
+          "{}:{}:{}: model '{}' is served in the dialects of '{}' ({}) and '{}' ({}), but its "
+          "answers may hold parts that only one of them can send back; give the routes of the "
+          "other a model of their own, or say parameters: {{opaque_parts: false}}",
+          model.where.file,
+          model.where.line,
+          model.where.column,
+          model.name,
+          known->name,
+          known->dialect,
+          endpoint.name,
+          endpoint.dialect));
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -276,9 +369,11 @@ base::Result<Topology> parse_endpoints(std::string_view text, const std::string&
     if (check_version(*root, top, problems)) {
       const Node* models = top.require("models");
       const Node* endpoints = top.require("endpoints");
+      const CapabilityTable capabilities = capabilities_in(top.get("capabilities"), problems);
+      topology.signals = signals_in(top.get("signals"), problems);
       top.finish();
       if (models != nullptr) {
-        topology.models = read_models(*models, problems);
+        topology.models = read_models(*models, capabilities, problems);
       }
       if (endpoints != nullptr) {
         read_endpoints(*endpoints, topology, problems);
@@ -289,6 +384,7 @@ base::Result<Topology> parse_endpoints(std::string_view text, const std::string&
     return std::unexpected(problems.error());
   }
   mark_simulated(topology);
+  TRY(check_opaque_parts(topology));
   return topology;
 }
 

@@ -1,5 +1,7 @@
 #include "sortie/spec/model.h"
 
+#include "sortie/provider/dialect.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -25,6 +27,19 @@ std::vector<std::size_t> Topology::routes_of(std::size_t model) const {
     }
   }
   return found;
+}
+
+provider::Call Topology::call_over(const Route& route) const {
+  const Endpoint& endpoint = endpoints[route.endpoint];
+  provider::Call call;
+  call.base_url = endpoint.base_url;
+  call.api_name = route.api_name;
+  call.capability = &models[route.model].capability;
+  call.stream = endpoint.stream;
+  call.api_version = endpoint.api_version;
+  call.organization = endpoint.organization;
+  call.project = endpoint.project;
+  return call;
 }
 
 }  // namespace sortie::spec

@@ -3,6 +3,7 @@
 #include "sortie/base/hash.h"
 #include "sortie/chat/message.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/provider/signals.h"
 #include "sortie/quota/limit.h"
 #include "sortie/wire/message.h"
 
@@ -40,8 +41,10 @@ struct Model {
   bool reasoning = false;
   bool simulated = false;  // every endpoint that serves it is simulated: never a contestant
   Price price;
-  bool priced = false;  // the file states a price; without one it counts as free
-  Position where;       // of its name
+  bool priced = false;                  // a price is known; without one it counts as free
+  std::optional<std::int64_t> context;  // tokens that a request and its answer may hold together
+  std::string reasoning_field;  // where its thoughts come: reasoning_content, reasoning, none; ""
+  Position where;               // of its name
   provider::Capability capability;
   chat::Sampling sampling;  // as resolved for this model, without seed: part of a trial's key
   bool commands_from_reasoning = false;
@@ -64,8 +67,13 @@ struct Key {
 
 struct Endpoint {
   std::string name;
-  std::string dialect;   // "openai"
-  std::string base_url;  // without trailing slash
+  std::string dialect;      // a name that provider::find_dialect knows
+  std::string provider;     // whose rules its errors follow, as signals name it; "" unknown
+  std::string base_url;     // without trailing slash
+  bool stream = false;      // answers come as event streams: a long one shows life while it is made
+  std::string api_version;  // "" the dialect's own
+  std::string organization;  // OpenAI only; "" none
+  std::string project;
   bool simulated =
       false;  // receives X-Sortie-Attempt headers; its models are marked as simulated everywhere
   wire::Access access;
@@ -94,12 +102,22 @@ struct Topology {
   std::vector<Endpoint> endpoints;
   std::vector<Route> routes;
   std::vector<quota::LimitDomain> domains;
+  provider::SignalTable signals;  // the file's rows before the shipped ones
   std::string text;  // of the file, for the manifest: it holds references to secrets, never secrets
   base::Digest file_hash;  // of its bytes
   std::string file;
 
   [[nodiscard]] std::optional<std::size_t> find_model(std::string_view name) const;
   [[nodiscard]] std::vector<std::size_t> routes_of(std::size_t model) const;
+
+  /// How the errors of an endpoint are read.
+  [[nodiscard]] provider::SignalRules rules_of(std::size_t endpoint) const {
+    return {.table = &signals, .provider = endpoints[endpoint].provider};
+  }
+
+  /// What a request over a route has in common with every other one over it: address, deployment,
+  /// parameters, streaming. Key, messages, functions and sampling are the caller's.
+  [[nodiscard]] provider::Call call_over(const Route& route) const;
 };
 
 }  // namespace sortie::spec

@@ -1,0 +1,201 @@
+#include "sortie/base/json.h"
+#include "sortie/chat/message.h"
+#include "sortie/provider/answer_stream.h"
+#include "sortie/provider/dialect.h"
+#include "sortie/quota/signal.h"
+#include "sortie/wire/message.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+// Answers as the providers' documentation shows them (golden/README.md).
+
+namespace sortie::provider {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Golden {
+  std::string name;
+  const Dialect* dialect = nullptr;
+  std::string plain;     // "" if there is none
+  std::string streamed;  // "" if there is none
+  json::Value expected;
+};
+
+std::vector<Golden> goldens() {
+  std::vector<Golden> all;
+  constexpr std::string_view kEnd = ".answer.json";
+  const fs::path folder(SORTIE_GOLDEN_DIR);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string file = entry.path().filename().string();
+    if (!file.ends_with(kEnd)) {
+      continue;
+    }
+    Golden golden;
+    golden.name = file.substr(0, file.size() - kEnd.size());
+    golden.dialect = find_dialect(golden.name.substr(0, golden.name.find('-')));
+    golden.plain = text_of(folder / (golden.name + ".json"));
+    golden.streamed = text_of(folder / (golden.name + ".sse"));
+    golden.expected = json::parse(text_of(entry.path())).value();
+    all.push_back(std::move(golden));
+  }
+  std::ranges::sort(all, {}, &Golden::name);
+  return all;
+}
+
+wire::Response head_of_stream() {
+  wire::Response head;
+  head.status = 200;
+  head.headers.add("Content-Type", "text/event-stream; charset=utf-8");
+  return head;
+}
+
+std::string told(const std::expected<Decoded, quota::Signal>& decoded) {
+  return decoded ? json::canonical(chat::to_json(decoded->answer))
+                 : "error: " + decoded.error().code + ": " + decoded.error().message;
+}
+
+TEST(Golden, every_dialect_has_plain_and_streamed_answers) {
+  for (const std::string& name : dialect_names()) {
+    EXPECT_TRUE(std::ranges::any_of(goldens(), [&](const Golden& golden) {
+      return golden.dialect == find_dialect(name) && !golden.plain.empty() &&
+             !golden.streamed.empty();
+    })) << name;
+  }
+}
+
+TEST(Golden, plain_answers_mean_what_the_documentation_says) {
+  for (const Golden& golden : goldens()) {
+    ASSERT_NE(golden.dialect, nullptr) << golden.name;
+    if (golden.plain.empty()) {
+      continue;
+    }
+    wire::Response response{.status = 200, .headers = {}, .body = golden.plain};
+    response.headers.add("Content-Type", "application/json");
+    EXPECT_EQ(told(golden.dialect->decode(response, {})), json::canonical(golden.expected))
+        << golden.name;
+  }
+}
+
+TEST(Golden, streamed_answers_mean_the_same) {
+  for (const Golden& golden : goldens()) {
+    wire::Response response = head_of_stream();
+    response.body = golden.streamed;
+    EXPECT_EQ(told(golden.dialect->decode(response, {})), json::canonical(golden.expected))
+        << golden.name;
+  }
+}
+
+TEST(Golden, a_stream_means_the_same_wherever_it_is_cut) {
+  for (const Golden& golden : goldens()) {
+    const std::string expected = json::canonical(golden.expected);
+    const std::string_view bytes = golden.streamed;
+    for (std::size_t at = 0; at <= bytes.size(); ++at) {
+      AnswerStream stream(*golden.dialect);
+      stream.feed(bytes.substr(0, at));
+      stream.feed(bytes.substr(at));
+      ASSERT_EQ(told(stream.finish(head_of_stream(), {})), expected) << golden.name << " at " << at;
+    }
+    AnswerStream drops(*golden.dialect);
+    for (const char byte : bytes) {
+      drops.feed({&byte, 1});
+    }
+    EXPECT_EQ(told(drops.finish(head_of_stream(), {})), expected) << golden.name;
+  }
+}
+
+TEST(Golden, a_stream_that_ends_early_is_never_taken_for_an_answer) {
+  for (const Golden& golden : goldens()) {
+    const std::string_view bytes = golden.streamed;
+    const std::string expected = json::canonical(golden.expected);
+    bool ended = false;
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      AnswerStream stream(*golden.dialect);
+      stream.feed(bytes.substr(0, length));
+      const auto decoded = stream.finish(head_of_stream(), {});
+      if (!decoded) {
+        EXPECT_FALSE(ended) << golden.name << " at " << length;
+        EXPECT_EQ(decoded.error().kind, quota::SignalClass::broken) << golden.name;
+        EXPECT_TRUE(decoded.error().maybe_billed) << golden.name;
+        continue;
+      }
+      // What is missing now can only be the count of tokens.
+      ended = true;
+      chat::Answer answer = decoded->answer;
+      chat::Answer whole = chat::answer_from_json(golden.expected).value();
+      EXPECT_EQ(answer.text, whole.text) << golden.name << " at " << length;
+      EXPECT_EQ(answer.tool_calls, whole.tool_calls) << golden.name << " at " << length;
+      EXPECT_EQ(answer.finish, whole.finish) << golden.name << " at " << length;
+    }
+  }
+}
+
+TEST(AnswerStream, counts_events_with_content_and_no_signs_of_life) {
+  AnswerStream stream(openai());
+  stream.feed(": keep-alive\n\n\n\n");
+  EXPECT_EQ(stream.events_with_content(), 0U);
+  stream.feed("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n");
+  EXPECT_EQ(stream.events_with_content(), 0U);
+  stream.feed("data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n");
+  EXPECT_EQ(stream.events_with_content(), 1U);
+  AnswerStream pings(anthropic());
+  pings.feed("event: ping\ndata: {\"type\": \"ping\"}\n\n");
+  EXPECT_EQ(pings.events_with_content(), 0U);
+}
+
+TEST(AnswerStream, an_error_within_it_is_that_error) {
+  const auto ended = [](const Dialect& dialect, std::string_view bytes) {
+    AnswerStream stream(dialect);
+    stream.feed(bytes);
+    return stream.finish(head_of_stream(), {}).error();
+  };
+  const quota::Signal overloaded =
+      ended(anthropic(),
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+            "\"message\":\"Overloaded\"}}\n\n");
+  EXPECT_EQ(overloaded.code, "overloaded_error");
+  EXPECT_EQ(overloaded.message, "Overloaded");
+  const quota::Signal late = ended(
+      openai(),
+      "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+      "data: {\"error\":{\"code\":502,\"message\":\"Provider disconnected\"},\"choices\":[]}\n\n");
+  EXPECT_EQ(late.code, "502");
+  EXPECT_TRUE(late.maybe_billed);  // something was made
+  EXPECT_EQ(ended(gemini(), "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\n\n").code,
+            "503");
+  EXPECT_EQ(ended(openai(), "event: error\ndata: {\"code\":\"Throttling\"}\n\n").code,
+            "Throttling");
+}
+
+TEST(AnswerStream, what_is_no_json_is_broken) {
+  AnswerStream stream(openai());
+  stream.feed("data: {\"choices\":[\n\n");
+  const auto ended = stream.finish(head_of_stream(), {});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().kind, quota::SignalClass::broken);
+  EXPECT_EQ(ended.error().code, "not_json");
+}
+
+TEST(AnswerStream, a_provider_that_does_not_stream_is_read_all_the_same) {
+  wire::Response response = head_of_stream();
+  response.body = R"({"model":"m","choices":[{"message":{"content":"x"},"finish_reason":"stop"}]})";
+  EXPECT_EQ(openai().decode(response, {})->answer.text, "x");
+}
+
+}  // namespace
+}  // namespace sortie::provider
