@@ -1,6 +1,7 @@
 #include "sortie/sim/fault.h"
 
 #include "sortie/sim/audit.h"
+#include "sortie/sim/dialects.h"
 #include "sortie/sim/openai.h"
 #include "sortie/sim/pools.h"
 #include "sortie/sim/profile.h"
@@ -9,7 +10,7 @@
 
 #include <chrono>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <utility>
 
 namespace sortie::sim {
@@ -50,10 +51,12 @@ ApiError context_full() {
           .code = "context_length_exceeded"};
 }
 
-FaultOutcome error(const ApiError& what, Decision decision = Decision::fault) {
+FaultOutcome error(const FaultVictim& victim,
+                   const ApiError& what,
+                   Decision decision = Decision::fault) {
   return {.decision = decision,
           .delivery = Reply::Delivery::answer,
-          .response = encode_error(what),
+          .response = error_in(victim.dialect, what),
           .at_once = true};
 }
 
@@ -76,10 +79,26 @@ wire::Response bad_gateway() {
   return page;
 }
 
-wire::Response error_in_200() {
-  wire::Response response = encode_error(server_error());
+wire::Response event_stream(std::string body) {
+  wire::Response response{.status = 200, .headers = {}, .body = std::move(body)};
+  response.headers.add("content-type", "text/event-stream; charset=utf-8");
+  return response;
+}
+
+wire::Response error_in_200(const FaultVictim& victim) {
+  if (victim.stream) {
+    return event_stream(keep_alive_in(victim.dialect) +
+                        error_event_in(victim.dialect, server_error()));
+  }
+  wire::Response response = error_in(victim.dialect, server_error());
   response.status = 200;
   return response;
+}
+
+wire::Response invalid_json(const FaultVictim& victim) {
+  constexpr const char* kHalf = R"({"id": "chatcmpl-1", "choices": [)";
+  return victim.stream ? event_stream(std::string("data: ") + kHalf + "\n\n")
+                       : json_response(200, kHalf);
 }
 
 }  // namespace
@@ -88,16 +107,14 @@ bool comes_before_limits(FaultKind kind) {
   return kind == FaultKind::key_revoked || kind == FaultKind::insufficient_quota;
 }
 
-std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
-                                       std::string_view model,
-                                       std::string_view account) {
+std::optional<FaultOutcome> outcome_of(const FaultProfile& fault, const FaultVictim& victim) {
   switch (fault.kind) {
     case FaultKind::http_500:
-      return error(server_error());
+      return error(victim, server_error());
     case FaultKind::http_502_html:
       return garbled(bad_gateway());
     case FaultKind::http_503:
-      return error(overloaded());
+      return error(victim, overloaded());
     case FaultKind::reset:
       return lost(Reply::Delivery::reset);
     case FaultKind::stall:
@@ -115,15 +132,15 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
     case FaultKind::slow_head:
       return lost(Reply::Delivery::loris);
     case FaultKind::invalid_json:
-      return garbled(json_response(200, R"({"id": "chatcmpl-1", "choices": [)"));
+      return garbled(invalid_json(victim));
     case FaultKind::error_in_200:
-      return garbled(error_in_200());
+      return garbled(error_in_200(victim));
     case FaultKind::insufficient_quota:
-      return error(out_of_quota(), Decision::rate_limited);
+      return error(victim, out_of_quota(), Decision::rate_limited);
     case FaultKind::key_revoked:
-      return error(invalid_key(), Decision::unauthorized);
+      return error(victim, invalid_key(), Decision::unauthorized);
     case FaultKind::context_full:
-      return error(context_full());
+      return error(victim, context_full());
     case FaultKind::rate_limited:
     case FaultKind::rate_limited_bare:
       break;
@@ -145,7 +162,8 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
   const bool with_retry_after = fault.kind == FaultKind::rate_limited;
   return FaultOutcome{.decision = Decision::rate_limited,
                       .delivery = Reply::Delivery::answer,
-                      .response = encode_refusal(invented, model, account, with_retry_after),
+                      .response = refusal_in(
+                          victim.dialect, invented, victim.model, victim.account, with_retry_after),
                       .at_once = true};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/sim/audit.h"
+#include "sortie/sim/dialects.h"
 #include "sortie/sim/profile.h"
 #include "sortie/sim/reply.h"
 #include "sortie/wire/message.h"
@@ -21,9 +22,16 @@ struct FaultOutcome {
   bool at_once = false;  // no model worked on it
 };
 
+/// Whom a fault happens to.
+struct FaultVictim {
+  Dialect dialect = Dialect::openai;
+  std::string_view model;
+  std::string_view account;
+  bool stream = false;  // faults inside a good answer are events of it
+};
+
 /// nullopt for faults that change an answer instead of replacing it.
 [[nodiscard]] std::optional<FaultOutcome> outcome_of(const FaultProfile& fault,
-                                                     std::string_view model,
-                                                     std::string_view account);
+                                                     const FaultVictim& victim);
 
 }  // namespace sortie::sim

@@ -2,6 +2,7 @@
 
 #include "sortie/base/json.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/dialects.h"
 #include "sortie/sim/limiter.h"
 #include "sortie/sim/pools.h"
 #include "sortie/sim/profile.h"
@@ -150,8 +151,14 @@ ParseStatus read_options(ChatRequest& request) {
   if (auto checked = check_range(document, "top_p", 0, 1); !checked) {
     return checked;
   }
-  if (json::get_bool(document, "stream").value_or(false)) {
-    return invalid("This simulated model does not stream.", "stream", "unsupported_value");
+  request.stream = json::get_bool(document, "stream").value_or(false);
+  if (const json::Value* options = json::find(document, "stream_options");
+      options != nullptr && !options->is_null()) {
+    if (!request.stream) {
+      return invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+                     "stream_options");
+    }
+    request.stream_usage = json::get_bool(*options, "include_usage").value_or(false);
   }
   request.seed = json::get_int(document, "seed");
   const json::Array* tools = json::get_array(document, "tools");
@@ -170,18 +177,76 @@ void append_nullable(std::string& out, std::string_view text) {
 void append_calls(std::string& out, const ChatAnswer& answer) {
   out += R"(,"tool_calls":[)";
   for (std::size_t i = 0; i < answer.calls.size(); ++i) {
-    // Ids are unique in a conversation because the answer's id is.
-    out += fmt::format(
-        R"({}{{"id":"call_{}_{}","type":"function","function":{{"name":)",
-        i == 0 ? "" : ",",
-        answer.id.substr(answer.id.size() - std::min<std::size_t>(answer.id.size(), 16)),
-        i);
+    out += i == 0 ? R"({"id":)" : R"(,{"id":)";
+    json::append_quoted(out, call_id("call_", answer, i));
+    out += R"(,"type":"function","function":{"name":)";
     json::append_quoted(out, answer.calls[i].name);
     out += R"(,"arguments":)";
     json::append_quoted(out, answer.calls[i].arguments);
     out += "}}";
   }
   out += "]";
+}
+
+std::string usage_of(const ChatAnswer& answer) {
+  return fmt::format(R"({{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)"
+                     R"("prompt_tokens_details":{{"cached_tokens":0}},)"
+                     R"("completion_tokens_details":{{"reasoning_tokens":{}}}}})",
+                     answer.input_tokens,
+                     answer.output_tokens,
+                     answer.input_tokens + answer.output_tokens,
+                     answer.reasoning_tokens);
+}
+
+/// One chunk of a stream with this delta (JSON text) and finish reason ("" none).
+std::string chunk_of(const ChatAnswer& answer, std::string_view delta, std::string_view finish) {
+  std::string out = R"(data: {"id":)";
+  json::append_quoted(out, answer.id);
+  out += fmt::format(R"(,"object":"chat.completion.chunk","created":{},"model":)", answer.created);
+  json::append_quoted(out, answer.model);
+  out += R"(,"system_fingerprint":)";
+  append_nullable(out, answer.fingerprint);
+  out += R"(,"choices":[{"index":0,"delta":)";
+  out += delta;
+  out += R"(,"logprobs":null,"finish_reason":)";
+  append_nullable(out, finish);
+  out += "}]}\n\n";
+  return out;
+}
+
+void stream_text(const ChatAnswer& answer,
+                 std::string_view member,
+                 std::string_view text,
+                 std::vector<std::string>& events) {
+  if (text.empty()) {
+    return;
+  }
+  for (const std::string_view piece : pieces_of(text)) {
+    std::string delta = "{";
+    json::append_quoted(delta, member);
+    delta += ':';
+    json::append_quoted(delta, piece);
+    delta += '}';
+    events.push_back(chunk_of(answer, delta, ""));
+  }
+}
+
+void stream_calls(const ChatAnswer& answer, std::vector<std::string>& events) {
+  for (std::size_t i = 0; i < answer.calls.size(); ++i) {
+    std::string head = fmt::format(R"({{"tool_calls":[{{"index":{},"id":)", i);
+    json::append_quoted(head, call_id("call_", answer, i));
+    head += R"(,"type":"function","function":{"name":)";
+    json::append_quoted(head, answer.calls[i].name);
+    head += R"(,"arguments":""}}]})";
+    events.push_back(chunk_of(answer, head, ""));
+    for (const std::string_view piece : pieces_of(answer.calls[i].arguments)) {
+      std::string delta =
+          fmt::format(R"({{"tool_calls":[{{"index":{},"function":{{"arguments":)", i);
+      json::append_quoted(delta, piece);
+      delta += "}}]}";
+      events.push_back(chunk_of(answer, delta, ""));
+    }
+  }
 }
 
 std::string_view short_name(Dimension dimension) {
@@ -237,6 +302,15 @@ std::string refusal_message(const Refusal& refusal,
 }
 
 }  // namespace
+
+std::string call_id(std::string_view prefix, const ChatAnswer& answer, std::size_t i) {
+  // Ids are unique in a conversation because the answer's id is.
+  return fmt::format(
+      "{}{}_{}",
+      prefix,
+      answer.id.substr(answer.id.size() - std::min<std::size_t>(answer.id.size(), 16)),
+      i);
+}
 
 std::size_t ChatRequest::characters() const {
   std::size_t sum = 0;
@@ -304,18 +378,40 @@ wire::Response encode_answer(const ChatAnswer& answer) {
   append_nullable(body, answer.refusal);
   body += R"(},"logprobs":null,"finish_reason":)";
   json::append_quoted(body, answer.finish_reason);
-  body +=
-      fmt::format(R"(}}],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},)",
-                  answer.input_tokens,
-                  answer.output_tokens,
-                  answer.input_tokens + answer.output_tokens);
-  body += fmt::format(
-      R"("prompt_tokens_details":{{"cached_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":{}}}}},)",
-      answer.reasoning_tokens);
-  body += R"("system_fingerprint":)";
+  body += R"(}],"usage":)";
+  body += usage_of(answer);
+  body += R"(,"system_fingerprint":)";
   append_nullable(body, answer.fingerprint);
   body += "}";
   return json_response(200, std::move(body));
+}
+
+std::vector<std::string> stream_answer(const ChatAnswer& answer, bool with_usage, bool azure) {
+  std::vector<std::string> events;
+  if (azure) {
+    events.emplace_back(
+        R"(data: {"id":"","object":"","created":0,"model":"","prompt_filter_results":)"
+        R"([{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,)"
+        R"("severity":"safe"}}}],"choices":[]})"
+        "\n\n");
+  }
+  events.push_back(chunk_of(answer, R"({"role":"assistant","content":"","refusal":null})", ""));
+  stream_text(answer, "reasoning_content", answer.reasoning, events);
+  stream_text(answer, "content", answer.text, events);
+  stream_text(answer, "refusal", answer.refusal, events);
+  stream_calls(answer, events);
+  events.push_back(chunk_of(answer, "{}", answer.finish_reason));
+  if (with_usage) {
+    std::string last = R"(data: {"id":)";
+    json::append_quoted(last, answer.id);
+    last +=
+        fmt::format(R"(,"object":"chat.completion.chunk","created":{},"model":)", answer.created);
+    json::append_quoted(last, answer.model);
+    last += R"(,"choices":[],"usage":)" + usage_of(answer) + "}\n\n";
+    events.push_back(std::move(last));
+  }
+  events.emplace_back("data: [DONE]\n\n");
+  return events;
 }
 
 wire::Response encode_error(const ApiError& error) {

@@ -19,27 +19,29 @@
 namespace sortie::sim {
 
 struct AskedCall {
-  std::string_view id;
-  std::string_view name;
-  std::string_view arguments;
+  std::string_view id{};
+  std::string_view name{};
+  std::string_view arguments{};
 };
 
 struct AskedMessage {
-  std::string_view role;
-  std::string_view text;
-  std::vector<AskedCall> tool_calls;
-  std::string_view tool_call_id;
+  std::string_view role{};
+  std::string_view text{};
+  std::vector<AskedCall> tool_calls{};
+  std::string_view tool_call_id{};
 };
 
 /// A parsed request. The views point into it, so it does not move once parsed.
 struct ChatRequest {
   json::Value document;
-  std::deque<std::string> joined;  // texts that came in parts
+  std::deque<std::string> joined;  // texts that came in parts, or were put together
   std::string_view model;
   std::vector<AskedMessage> messages;
   std::optional<std::int64_t> max_tokens;
   std::optional<std::int64_t> seed;
-  bool functions = false;  // the request offers functions to call
+  bool functions = false;     // the request offers functions to call
+  bool stream = false;        // the answer is wanted as an event stream
+  bool stream_usage = false;  // with its usage at the end
 
   ChatRequest() = default;
   ChatRequest(const ChatRequest&) = delete;
@@ -52,10 +54,10 @@ struct ChatRequest {
 /// An error as OpenAI writes it: {"error": {"message", "type", "param", "code"}}.
 struct ApiError {
   int status = 400;
-  std::string message;
+  std::string message{};
   std::string type = "invalid_request_error";
-  std::string param;  // empty: null
-  std::string code;   // empty: null
+  std::string param{};  // empty: null
+  std::string code{};   // empty: null
 };
 
 /// Fills `request` from a body, or says what is wrong with it as the provider would.
@@ -84,6 +86,16 @@ struct ChatAnswer {
 };
 
 [[nodiscard]] wire::Response encode_answer(const ChatAnswer& answer);
+
+/// The events of a stream, each with its empty line, "[DONE]" last. `azure`: with the results of
+/// its filter in front.
+[[nodiscard]] std::vector<std::string> stream_answer(const ChatAnswer& answer,
+                                                     bool with_usage,
+                                                     bool azure);
+
+/// The id of an answer's call.
+[[nodiscard]] std::string call_id(std::string_view prefix, const ChatAnswer& answer, std::size_t i);
+
 [[nodiscard]] wire::Response encode_error(const ApiError& error);
 
 /// 429 for a limit, with Retry-After in seconds (rounded up) and retry-after-ms.

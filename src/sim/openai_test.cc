@@ -66,10 +66,10 @@ TEST(ChatRequest, refuses_what_the_provider_would_refuse) {
       error_of(R"({"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 0})")
           .param,
       "max_tokens");
-  EXPECT_EQ(
-      error_of(R"({"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": true})")
-          .param,
-      "stream");
+  EXPECT_EQ(error_of(R"({"model": "m", "messages": [{"role": "user", "content": "x"}],)"
+                     R"("stream_options": {"include_usage": true}})")
+                .param,
+            "stream_options");
 }
 
 TEST(ChatAnswer, is_written_as_openai_writes_it) {

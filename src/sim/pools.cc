@@ -246,7 +246,8 @@ void LimitPools::finish(const Holding& holding, Instant now, bool cancelled) {
   }
 }
 
-void LimitPools::append_headers(const Demand& demand, Instant now, wire::Headers& headers) {
+std::vector<ShownLimit> LimitPools::shown(const Demand& demand, Instant now) {
+  std::vector<ShownLimit> out;
   for (const Dimension dimension : {Dimension::requests, Dimension::tokens}) {
     Pool* tightest = nullptr;
     double share = 2;  // of the quota that remains; any pool has less
@@ -261,17 +262,29 @@ void LimitPools::append_headers(const Demand& demand, Instant now, wire::Headers
         tightest = &pool;
       }
     }
-    if (tightest == nullptr) {
-      continue;
+    if (tightest != nullptr) {
+      const double quota = tightest->report.quota;
+      out.push_back(
+          {.dimension = dimension,
+           .quota = quota,
+           .remaining = std::max(0.0, std::floor(quota - tightest->windows[0]->used(now))),
+           .reset = tightest->windows[0]->until_reset(now)});
     }
-    const std::string_view name = to_string(dimension);
-    const double remaining =
-        std::max(0.0, std::floor(tightest->report.quota - tightest->windows[0]->used(now)));
-    headers.add(fmt::format("x-ratelimit-limit-{}", name),
-                fmt::format("{:.0f}", tightest->report.quota));
-    headers.add(fmt::format("x-ratelimit-remaining-{}", name), fmt::format("{:.0f}", remaining));
-    headers.add(fmt::format("x-ratelimit-reset-{}", name),
-                go_duration(tightest->windows[0]->until_reset(now)));
+  }
+  return out;
+}
+
+void append_limit_headers(const ShownLimit& limit, wire::Headers& headers) {
+  const std::string_view name = to_string(limit.dimension);
+  headers.add(fmt::format("x-ratelimit-limit-{}", name), fmt::format("{:.0f}", limit.quota));
+  headers.add(fmt::format("x-ratelimit-remaining-{}", name),
+              fmt::format("{:.0f}", limit.remaining));
+  headers.add(fmt::format("x-ratelimit-reset-{}", name), go_duration(limit.reset));
+}
+
+void LimitPools::append_headers(const Demand& demand, Instant now, wire::Headers& headers) {
+  for (const ShownLimit& limit : shown(demand, now)) {
+    append_limit_headers(limit, headers);
   }
 }
 

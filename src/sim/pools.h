@@ -64,6 +64,14 @@ struct PoolReport {
       0;  // requests that came before the pool's last Retry-After had passed
 };
 
+/// A limit as an answer shows it: the tightest visible one of its dimension.
+struct ShownLimit {
+  Dimension dimension = Dimension::requests;
+  double quota = 0;
+  double remaining = 0;
+  base::Duration reset{};  // until all of it is there again
+};
+
 /// True when the limit counts requests like this one.
 [[nodiscard]] bool applies(const LimitProfile& limit, const Demand& demand);
 
@@ -90,8 +98,10 @@ class LimitPools {
   /// grace.
   void finish(const Holding& holding, base::Instant now, bool cancelled);
 
-  /// x-ratelimit-* of the tightest visible request and token limits (OpenAI: durations as Go writes
-  /// them).
+  /// The tightest visible request and token limits.
+  [[nodiscard]] std::vector<ShownLimit> shown(const Demand& demand, base::Instant now);
+
+  /// The same as x-ratelimit-* (OpenAI: durations as Go writes them).
   void append_headers(const Demand& demand, base::Instant now, wire::Headers& headers);
 
   /// The provider changes the limits that the demand's key and model drain to `factor` of what they
@@ -121,6 +131,9 @@ class LimitPools {
   std::deque<Pool> pools_;  // in order of first use; pools do not move
   std::map<std::string, std::size_t, std::less<>> by_name_;
 };
+
+/// x-ratelimit-{limit,remaining,reset}-{requests,tokens} of one limit.
+void append_limit_headers(const ShownLimit& limit, wire::Headers& headers);
 
 /// "120ms", "1s", "7.66s", "6m0s", "1h2m3s": as OpenAI writes durations.
 [[nodiscard]] std::string go_duration(base::Duration duration);

@@ -7,6 +7,7 @@
 #include "sortie/sim/agent.h"
 #include "sortie/sim/audit.h"
 #include "sortie/sim/conversation.h"
+#include "sortie/sim/dialects.h"
 #include "sortie/sim/draws.h"
 #include "sortie/sim/fault.h"
 #include "sortie/sim/mind.h"
@@ -46,7 +47,9 @@ constexpr std::int64_t kTokensPerRequest = 3;
 constexpr double kBytesPerToken = 4;
 constexpr double kTokensPerPrice = 1e6;
 constexpr std::size_t kAttemptsSeenMax = 200'000;
-constexpr std::string_view kBearer = "bearer ";
+// Of a stream that has nothing to say yet.
+constexpr Duration kKeepAlive = std::chrono::seconds(10);
+constexpr std::size_t kKeepAlivesMax = 1'000;
 
 bool selects(const std::vector<std::string>& names, std::string_view name) {
   return names.empty() || std::ranges::find(names, name) != names.end();
@@ -87,6 +90,7 @@ void add_to(Bill& bill, const AuditEntry& entry) {
 }  // namespace
 
 struct SimulatedProvider::Exchange {
+  Target target;
   ChatRequest request;
   AuditEntry entry;
   Reply reply;
@@ -98,6 +102,7 @@ struct SimulatedProvider::Exchange {
   std::size_t command_at = 0;  // in the answer's text
   const FaultProfile* fault = nullptr;
   Duration latency{};
+  Duration first_token{};
 
   [[nodiscard]] std::string_view account() const {
     if (key == nullptr) {
@@ -135,7 +140,7 @@ std::optional<wire::Response> SimulatedProvider::administer(const Incoming& inco
       return encode_models(names);
     }
   }
-  if (path == profile_.path + "/chat/completions") {
+  if (target_of(incoming.target, profile_.path)) {
     if (incoming.method == wire::Method::post) {
       return std::nullopt;
     }
@@ -148,13 +153,11 @@ std::optional<wire::Response> SimulatedProvider::administer(const Incoming& inco
       {.status = 404, .message = fmt::format("Invalid URL ({})", path), .param = {}, .code = {}});
 }
 
-const KeyProfile* SimulatedProvider::authorize(const wire::Headers& headers) const {
-  const std::string_view given = headers.find("Authorization").value_or("");
-  const bool bearer = base::equals_ignoring_case(given.substr(0, kBearer.size()), kBearer);
-  const std::string_view credential =
-      bearer ? base::trim(given.substr(kBearer.size())) : std::string_view{};
+const KeyProfile* SimulatedProvider::authorize(Dialect dialect,
+                                               const wire::Headers& headers) const {
+  const std::string_view credential = credential_of(dialect, headers);
   for (const KeyProfile& key : profile_.keys) {
-    if (key.secret.empty() || (bearer && key.secret.reveal() == credential)) {
+    if (key.secret.empty() || (!credential.empty() && key.secret.reveal() == credential)) {
       return &key;
     }
   }
@@ -270,6 +273,7 @@ void SimulatedProvider::choose_fault(Exchange& exchange) {
   const double w = stream.uniform();
   const double x = stream.uniform();
   const double per_token = log_normal(model.ms_per_output_token, w, x);
+  exchange.first_token = base::from_seconds(ttft / 1000);
   exchange.latency = base::from_seconds(
       (ttft + per_token * static_cast<double>(exchange.answer.output_tokens)) / 1000);
   exchange.answer.id = fmt::format("chatcmpl-{:016x}{:016x}", stream.bits(), stream.bits());
@@ -300,7 +304,7 @@ void SimulatedProvider::choose_fault(Exchange& exchange) {
 void SimulatedProvider::deliver_error(Exchange& exchange,
                                       Decision decision,
                                       const ApiError& error) {
-  exchange.reply.response = encode_error(error);
+  exchange.reply.response = error_in(exchange.target.dialect, error);
   exchange.reply.delay = kErrorDelay;
   exchange.entry.decision = decision;
   exchange.entry.reason = error.code.empty() ? error.type : error.code;
@@ -319,15 +323,20 @@ bool SimulatedProvider::refuse(Exchange& exchange, Instant now) {
   }
   exchange.entry.decision = Decision::rate_limited;
   exchange.entry.reason = refusal->limit;
-  exchange.reply.response = encode_refusal(*refusal, exchange.model->name, exchange.account());
+  exchange.reply.response =
+      refusal_in(exchange.target.dialect, *refusal, exchange.model->name, exchange.account(), true);
   exchange.reply.delay = kErrorDelay;
-  pools_.append_headers(exchange.demand, now, exchange.reply.response.headers);
+  show_limits(exchange, now);
   return true;
 }
 
 bool SimulatedProvider::deliver_fault(Exchange& exchange) {
   const FaultProfile& fault = *exchange.fault;
-  auto outcome = outcome_of(fault, exchange.model->name, exchange.account());
+  auto outcome = outcome_of(fault,
+                            {.dialect = exchange.target.dialect,
+                             .model = exchange.model->name,
+                             .account = exchange.account(),
+                             .stream = exchange.request.stream});
   if (!outcome.has_value()) {
     return false;
   }
@@ -365,12 +374,43 @@ void SimulatedProvider::deliver(Exchange& exchange, Instant now) {
       kCreatedEpoch + std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   answer.fingerprint =
       fmt::format("fp_{:016x}", base::digest_of(fmt::format("{}/{}", seed_, answer.model)).low64());
-  reply.response = encode_answer(answer);
+  if (exchange.request.stream) {
+    stream_out(exchange);
+  } else {
+    reply.response = answer_in(exchange.target.dialect, answer);
+  }
   exchange.entry.input_tokens = answer.input_tokens;
   exchange.entry.output_tokens = answer.output_tokens;
   exchange.entry.cost = (static_cast<double>(answer.input_tokens) * exchange.model->price_input +
                          static_cast<double>(answer.output_tokens) * exchange.model->price_output) /
                         kTokensPerPrice;
+}
+
+/// The first event leaves with the first token, the last one at the end; before it, signs of life.
+void SimulatedProvider::stream_out(Exchange& exchange) const {
+  const Dialect dialect = exchange.target.dialect;
+  Streamed stream = stream_in(dialect, exchange.answer, exchange.request);
+  Reply& reply = exchange.reply;
+  reply.response = std::move(stream.head);
+  const Duration first = std::min(exchange.first_token, exchange.latency);
+  for (std::size_t i = 1; i <= kKeepAlivesMax && static_cast<int>(i) * kKeepAlive < first; ++i) {
+    reply.pieces.push_back({static_cast<int>(i) * kKeepAlive, keep_alive_in(dialect)});
+  }
+  const std::size_t last = stream.events.size() - 1;
+  for (std::size_t i = 0; i <= last; ++i) {
+    const double share = last == 0 ? 1 : static_cast<double>(i) / static_cast<double>(last);
+    const Duration at = first + base::from_seconds(base::seconds(exchange.latency - first) * share);
+    reply.pieces.push_back({i == last ? exchange.latency : at, std::move(stream.events[i])});
+  }
+}
+
+void SimulatedProvider::show_limits(Exchange& exchange, Instant now) {
+  const std::int64_t calendar =
+      kCreatedEpoch + std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  show_limits_in(exchange.target.dialect,
+                 pools_.shown(exchange.demand, now),
+                 calendar,
+                 exchange.reply.response.headers);
 }
 
 Reply SimulatedProvider::conclude(Exchange& exchange) {
@@ -389,6 +429,33 @@ Reply SimulatedProvider::conclude(Exchange& exchange) {
   return std::move(reply);
 }
 
+bool SimulatedProvider::understand(Exchange& exchange, const Incoming& incoming) {
+  if (!profile_.keys.empty()) {
+    exchange.key = authorize(exchange.target.dialect, incoming.headers);
+    if (exchange.key == nullptr) {
+      deliver_error(exchange, Decision::unauthorized, invalid_key());
+      return false;
+    }
+    exchange.entry.key = exchange.key->name;
+  }
+  ChatRequest& request = exchange.request;
+  if (auto parsed = parse_request(exchange.target, incoming.headers, incoming.body, request);
+      !parsed) {
+    deliver_error(exchange, Decision::bad_request, parsed.error());
+    return false;
+  }
+  exchange.entry.model = request.model;
+  if (!exchange.entry.identity.from_header) {
+    exchange.entry.identity = identify(request);
+  }
+  exchange.model = profile_.find_model(request.model);
+  if (exchange.model == nullptr) {
+    deliver_error(exchange, Decision::bad_request, unknown_model(request.model));
+    return false;
+  }
+  return true;
+}
+
 Reply SimulatedProvider::handle(const Incoming& incoming, Instant now) {
   if (auto response = administer(incoming)) {
     return {.id = 0,
@@ -397,29 +464,12 @@ Reply SimulatedProvider::handle(const Incoming& incoming, Instant now) {
             .response = std::move(*response)};
   }
   Exchange exchange;
+  exchange.target = target_of(incoming.target, profile_.path).value_or(Target{});
   exchange.entry.arrival = now;
   // Also of requests that are refused before they are read: the audit names every attempt it can.
   exchange.entry.identity = identity_from_header(incoming.headers.find(kAttemptHeader).value_or(""))
                                 .value_or(RequestIdentity{});
-  if (!profile_.keys.empty()) {
-    exchange.key = authorize(incoming.headers);
-    if (exchange.key == nullptr) {
-      deliver_error(exchange, Decision::unauthorized, invalid_key());
-      return conclude(exchange);
-    }
-    exchange.entry.key = exchange.key->name;
-  }
-  if (auto parsed = parse_chat_request(incoming.body, exchange.request); !parsed) {
-    deliver_error(exchange, Decision::bad_request, parsed.error());
-    return conclude(exchange);
-  }
-  exchange.entry.model = exchange.request.model;
-  if (!exchange.entry.identity.from_header) {
-    exchange.entry.identity = identify(exchange.request);
-  }
-  exchange.model = profile_.find_model(exchange.request.model);
-  if (exchange.model == nullptr) {
-    deliver_error(exchange, Decision::bad_request, unknown_model(exchange.request.model));
+  if (!understand(exchange, incoming)) {
     return conclude(exchange);
   }
   compose(exchange);
@@ -432,7 +482,7 @@ Reply SimulatedProvider::handle(const Incoming& incoming, Instant now) {
     return conclude(exchange);
   }
   deliver(exchange, now);
-  pools_.append_headers(exchange.demand, now, exchange.reply.response.headers);
+  show_limits(exchange, now);
   return conclude(exchange);
 }
 

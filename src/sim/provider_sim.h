@@ -4,6 +4,7 @@
 #include "sortie/base/time.h"
 #include "sortie/sim/agent.h"
 #include "sortie/sim/audit.h"
+#include "sortie/sim/dialects.h"
 #include "sortie/sim/draws.h"
 #include "sortie/sim/openai.h"
 #include "sortie/sim/pools.h"
@@ -90,7 +91,9 @@ class SimulatedProvider {
   struct Exchange;  // one request on its way through handle()
 
   [[nodiscard]] std::optional<wire::Response> administer(const Incoming& incoming) const;
-  [[nodiscard]] const KeyProfile* authorize(const wire::Headers& headers) const;
+  [[nodiscard]] const KeyProfile* authorize(Dialect dialect, const wire::Headers& headers) const;
+  /// False: the request was refused, and the reply says how.
+  [[nodiscard]] bool understand(Exchange& exchange, const Incoming& incoming);
   /// Of a client that does not say which attempt a request is.
   [[nodiscard]] RequestIdentity identify(const ChatRequest& request);
   void compose(Exchange& exchange);
@@ -99,6 +102,8 @@ class SimulatedProvider {
   void choose_fault(Exchange& exchange);
   [[nodiscard]] bool refuse(Exchange& exchange, base::Instant now);
   void deliver(Exchange& exchange, base::Instant now);
+  void stream_out(Exchange& exchange) const;
+  void show_limits(Exchange& exchange, base::Instant now);
   /// False if the fault changes an answer instead of replacing it.
   [[nodiscard]] bool deliver_fault(Exchange& exchange);
   void deliver_error(Exchange& exchange, Decision decision, const ApiError& error);

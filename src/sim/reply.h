@@ -4,6 +4,8 @@
 #include "sortie/wire/message.h"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace sortie::sim {
 
@@ -23,11 +25,20 @@ struct Reply {
     loris,       // the head itself, a byte every `every`
   };
 
+  /// A part of an event stream, and when it leaves, counted from arrival.
+  struct Piece {
+    base::Duration at{};
+    std::string bytes;
+  };
+
   std::uint64_t id = 0;
   base::Duration delay{};  // from arrival to the last byte
   Delivery delivery = Delivery::answer;
   wire::Response response;
   base::Duration every{};  // of what goes on for ever
+  // Of a streamed answer, whose `response` is the head alone; the last one leaves at `delay`.
+  // `truncated` then loses the second half of them.
+  std::vector<Piece> pieces{};
 };
 
 }  // namespace sortie::sim

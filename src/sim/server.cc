@@ -84,16 +84,55 @@ void ProviderServer::handle(http::ServerRequest request, http::ResponseSlot slot
   const base::Duration delay = reply.delay;
   const bool stalls = reply.delivery == Reply::Delivery::stall;
   Pending& pending =
-      pending_.emplace(id, Pending{.reply = std::move(reply), .slot = std::move(slot), .timer = {}})
+      pending_.emplace(id, Pending{.reply = std::move(reply), .slot = std::move(slot)})
           .first->second;
-  if (delay == base::Duration::zero() && !stalls) {
+  const bool streams = !pending.reply.pieces.empty();
+  if (delay == base::Duration::zero() && !stalls && !streams) {
     deliver(id);
     return;
   }
   pending.slot.on_disconnect([this, id] { client_left(id); });
-  if (!stalls) {
+  if (streams) {
+    begin_stream(id);
+  } else if (!stalls) {
     pending.timer = loop_->at(loop_->now() + delay, [this, id] { deliver(id); });
   }
+}
+
+/// The head leaves at once, as providers do.
+void ProviderServer::begin_stream(std::uint64_t id) {
+  Pending& pending = pending_.at(id);
+  pending.began = loop_->now();
+  pending.slot.begin(pending.reply.response);
+  send_pieces(id);
+}
+
+/// All pieces that are due; then waits for the next, or ends.
+void ProviderServer::send_pieces(std::uint64_t id) {
+  Pending& pending = pending_.at(id);
+  const std::vector<Reply::Piece>& pieces = pending.reply.pieces;
+  const bool is_cut = pending.reply.delivery == Reply::Delivery::truncated;
+  const std::size_t end = is_cut ? pieces.size() / 2 : pieces.size();
+  const base::Duration passed = loop_->now() - pending.began;
+  std::string due;
+  while (pending.sent < end && pieces[pending.sent].at <= passed) {
+    due += pieces[pending.sent++].bytes;
+  }
+  if (!due.empty()) {
+    pending.slot.write(std::move(due));
+  }
+  if (pending.sent < end) {
+    pending.timer =
+        loop_->at(pending.began + pieces[pending.sent].at, [this, id] { send_pieces(id); });
+    return;
+  }
+  auto node = pending_.extract(id);
+  if (is_cut) {
+    node.mapped().slot.close(http::Ending::close);
+  } else {
+    node.mapped().slot.end();
+  }
+  provider_.finished(id, provider_now(), false);
 }
 
 void ProviderServer::deliver(std::uint64_t id) {

@@ -50,7 +50,9 @@ class ProviderServer final : public http::Handler {
   struct Pending {
     Reply reply;
     http::ResponseSlot slot;
-    aio::TimerId timer;
+    aio::TimerId timer{};
+    base::Instant began{};  // of a stream
+    std::size_t sent = 0;   // pieces of it
   };
 
   ProviderServer(aio::Loop& loop,
@@ -61,6 +63,8 @@ class ProviderServer final : public http::Handler {
   void deliver(std::uint64_t id);
   void torment(std::uint64_t id, Pending pending);
   void go_on(std::uint64_t id, std::size_t said);
+  void begin_stream(std::uint64_t id);
+  void send_pieces(std::uint64_t id);
   void client_left(std::uint64_t id);
 
   /// Time as the provider sees it: zero when the server was made.

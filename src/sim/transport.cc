@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -36,6 +37,33 @@ struct GivingUp {
   FailureKind kind = FailureKind::first_byte_timeout;
 };
 
+/// The earlier of the two.
+void keep_earlier(std::optional<GivingUp>& kept, GivingUp other) {
+  if (!kept || other.after < kept->after) {
+    kept = other;
+  }
+}
+
+/// Of an answer whose pieces come one by one, the last one at the end.
+std::optional<GivingUp> patience(const wire::Timeouts& timeouts,
+                                 const std::vector<Reply::Piece>& pieces) {
+  std::optional<GivingUp> gives_up;
+  if (timeouts.total > Duration::zero() && timeouts.total < pieces.back().at) {
+    keep_earlier(gives_up, {.after = timeouts.total, .kind = FailureKind::total_timeout});
+  }
+  // The head comes at once; from then on silence is what liveness watches.
+  Duration last{};
+  for (const Reply::Piece& piece : pieces) {
+    if (timeouts.liveness > Duration::zero() && piece.at - last > timeouts.liveness) {
+      keep_earlier(gives_up,
+                   {.after = last + timeouts.liveness, .kind = FailureKind::liveness_timeout});
+      break;
+    }
+    last = piece.at;
+  }
+  return gives_up;
+}
+
 std::optional<GivingUp> patience(const wire::Timeouts& timeouts) {
   const bool first_byte = timeouts.first_byte > Duration::zero();
   const bool total = timeouts.total > Duration::zero();
@@ -46,6 +74,13 @@ std::optional<GivingUp> patience(const wire::Timeouts& timeouts) {
     return GivingUp{.after = timeouts.first_byte, .kind = FailureKind::first_byte_timeout};
   }
   return std::nullopt;
+}
+
+/// The pieces of a stream as one body.
+void join_pieces(Reply& reply) {
+  for (const Reply::Piece& piece : reply.pieces) {
+    reply.response.body += piece.bytes;
+  }
 }
 
 std::expected<wire::Response, wire::Failure> outcome_of(Reply& reply,
@@ -129,7 +164,9 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
                                        .body = request.body},
                                       provider_now());
   open.request = reply.id;
-  const auto gives_up = patience(request.timeouts);
+  const bool streams = !reply.pieces.empty();
+  const auto gives_up =
+      streams ? patience(request.timeouts, reply.pieces) : patience(request.timeouts);
   const bool stalls = reply.delivery == Reply::Delivery::stall;
   if (gives_up.has_value() && !is_torment(reply.delivery) &&
       (stalls || gives_up->after < reply.delay)) {
@@ -149,6 +186,8 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
   }
   // Without any limit a stalled exchange ends only by cancel().
   const Duration delay = stalls ? base::from_seconds(kForeverSeconds) : reply.delay;
+  join_pieces(reply);
+  open.first_byte = streams ? Duration::zero() : delay;
   open.completion.outcome = outcome_of(reply, request.answer_bytes_max);
   arm(std::move(open), delay);
 }
@@ -165,7 +204,9 @@ void SimTransport::complete(wire::ExchangeId id) {
   const bool bytes_came = open.completion.outcome.has_value() ||
                           open.completion.outcome.error().kind == FailureKind::broken ||
                           open.completion.outcome.error().kind == FailureKind::too_large;
-  open.completion.first_byte_at = bytes_came ? now : open.completion.sent_at;
+  open.completion.first_byte_at = bytes_came
+                                      ? std::min(now, open.completion.sent_at + open.first_byte)
+                                      : open.completion.sent_at;
   open.sink->completed(std::move(open.completion));
 }
 

@@ -44,6 +44,7 @@ class SimTransport final : public wire::Transport {
     SimulatedProvider* provider = nullptr;  // null: nobody listens
     std::uint64_t request = 0;              // the provider's id
     bool hangs_up = false;                  // it ends by the client's doing
+    base::Duration first_byte{};            // from sending, if bytes come
     wire::Completion completion;
     wire::CompletionSink* sink = nullptr;
     aio::TimerId timer;
