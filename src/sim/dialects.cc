@@ -36,6 +36,13 @@ bool is_azure(Dialect dialect) {
   return dialect == Dialect::azure || dialect == Dialect::azure_ai;
 }
 
+std::string_view bearer_in(const wire::Headers& headers) {
+  const std::string_view given = headers.find("Authorization").value_or("");
+  return base::equals_ignoring_case(given.substr(0, kBearer.size()), kBearer)
+             ? base::trim(given.substr(kBearer.size()))
+             : std::string_view{};
+}
+
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -135,12 +142,15 @@ std::optional<Target> target_of(std::string_view path_and_query, std::string_vie
   if (path == "/v1/messages") {
     return Target{.dialect = Dialect::anthropic};
   }
-  if (auto name = between(path, "/v1beta/models/", ":generateContent")) {
-    return Target{.dialect = Dialect::gemini, .model = std::move(*name)};
-  }
-  if (auto name = between(path, "/v1beta/models/", ":streamGenerateContent");
-      name && query.contains("alt=sse")) {
-    return Target{.dialect = Dialect::gemini, .model = std::move(*name), .stream = true};
+  // The vendor's own client asks for v1, its documentation for v1beta.
+  for (const std::string_view models : {"/v1beta/models/", "/v1/models/"}) {
+    if (auto name = between(path, models, ":generateContent")) {
+      return Target{.dialect = Dialect::gemini, .model = std::move(*name)};
+    }
+    if (auto name = between(path, models, ":streamGenerateContent");
+        name && query.contains("alt=sse")) {
+      return Target{.dialect = Dialect::gemini, .model = std::move(*name), .stream = true};
+    }
   }
   return std::nullopt;
 }
@@ -151,16 +161,14 @@ std::string_view credential_of(Dialect dialect, const wire::Headers& headers) {
     case Dialect::azure_ai:
       return headers.find("api-key").value_or("");
     case Dialect::anthropic:
-      return headers.find("x-api-key").value_or("");
+      // The vendor's own client sends keys as bearer tokens from its version 1 on.
+      return headers.find("x-api-key").value_or(bearer_in(headers));
     case Dialect::gemini:
       return headers.find("x-goog-api-key").value_or("");
     case Dialect::openai:
       break;
   }
-  const std::string_view given = headers.find("Authorization").value_or("");
-  return base::equals_ignoring_case(given.substr(0, kBearer.size()), kBearer)
-             ? base::trim(given.substr(kBearer.size()))
-             : std::string_view{};
+  return bearer_in(headers);
 }
 
 std::expected<void, ApiError> parse_request(const Target& target,
