@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -25,6 +26,20 @@ extern const char sortie_pilot_closed_begin[];
 extern const char sortie_pilot_closed_end[];
 extern const char sortie_pilot_paper_begin[];
 extern const char sortie_pilot_paper_end[];
+extern const char sortie_template_openai_begin[];
+extern const char sortie_template_openai_end[];
+extern const char sortie_template_azure_begin[];
+extern const char sortie_template_azure_end[];
+extern const char sortie_template_anthropic_begin[];
+extern const char sortie_template_anthropic_end[];
+extern const char sortie_template_gemini_begin[];
+extern const char sortie_template_gemini_end[];
+extern const char sortie_template_gateway_begin[];
+extern const char sortie_template_gateway_end[];
+extern const char sortie_template_scale_up_begin[];
+extern const char sortie_template_scale_up_end[];
+extern const char sortie_template_scale_up_campaign_begin[];
+extern const char sortie_template_scale_up_campaign_end[];
 }
 
 namespace sortie::app {
@@ -34,6 +49,7 @@ namespace {
 struct InitOptions {
   std::string directory = ".";
   std::string campaign;
+  std::string provider;  // --template
   bool json = false;
 };
 
@@ -78,11 +94,82 @@ std::vector<std::string> campaign_names() {
   return names;
 }
 
+/// What --template takes: an endpoints file of a provider's family, or of a whole team.
+struct EndpointsTemplate {
+  std::string_view name;
+  std::string_view endpoints;
+  std::string_view model;     // the campaign's, where it is the usual one
+  std::string_view campaign;  // "" the usual one
+};
+
+std::array<EndpointsTemplate, 6> endpoints_templates() {
+  const auto of = [](const char* begin, const char* end) { return std::string_view(begin, end); };
+  return {{
+      {"openai", of(sortie_template_openai_begin, sortie_template_openai_end), "gpt-4o-mini", ""},
+      {"azure", of(sortie_template_azure_begin, sortie_template_azure_end), "gpt-4o-mini", ""},
+      {"anthropic",
+       of(sortie_template_anthropic_begin, sortie_template_anthropic_end),
+       "claude-sonnet-4-0",
+       ""},
+      {"gemini",
+       of(sortie_template_gemini_begin, sortie_template_gemini_end),
+       "gemini-2.5-flash",
+       ""},
+      {"gateway",
+       of(sortie_template_gateway_begin, sortie_template_gateway_end),
+       "qwen2.5-72b-instruct",
+       ""},
+      {"scale-up",
+       of(sortie_template_scale_up_begin, sortie_template_scale_up_end),
+       "",
+       of(sortie_template_scale_up_campaign_begin, sortie_template_scale_up_campaign_end)},
+  }};
+}
+
+std::vector<std::string> template_names() {
+  std::vector<std::string> names;
+  for (const EndpointsTemplate& known : endpoints_templates()) {
+    names.emplace_back(known.name);
+  }
+  return names;
+}
+
+struct Files {
+  std::string campaign_name;
+  std::string campaign;
+  std::string endpoints;
+};
+
+/// The usual campaign, with the template's model in the place of the one to fill in.
+std::string campaign_for(std::string_view model) {
+  constexpr std::string_view kPlace = "my-model";
+  std::string text(templates().front().text);
+  for (std::size_t at = text.find(kPlace); at != std::string::npos;
+       at = text.find(kPlace, at + model.size())) {
+    text.replace(at, kPlace.size(), model);
+  }
+  return text;
+}
+
+Files files_of(const InitOptions& options) {
+  if (options.provider.empty()) {
+    const auto known = templates();
+    const auto chosen = std::ranges::find(known, options.campaign, &CampaignTemplate::name);
+    return {std::string(chosen->file), std::string(chosen->text), std::string(chosen->endpoints)};
+  }
+  const auto known = endpoints_templates();
+  const auto chosen = std::ranges::find(known, options.provider, &EndpointsTemplate::name);
+  return chosen->campaign.empty()
+             ? Files{"sortie.yaml", campaign_for(chosen->model), std::string(chosen->endpoints)}
+             : Files{std::string(chosen->name) + ".yaml",
+                     std::string(chosen->campaign),
+                     std::string(chosen->endpoints)};
+}
+
 int init(const InitOptions& options) {
   namespace fs = std::filesystem;
-  const auto known = templates();
-  const auto chosen = std::ranges::find(known, options.campaign, &CampaignTemplate::name);
-  const fs::path campaign = fs::path(options.directory) / chosen->file;
+  const Files files = files_of(options);
+  const fs::path campaign = fs::path(options.directory) / files.campaign_name;
   const fs::path endpoints = fs::path(options.directory) / "endpoints.yaml";
   std::error_code error;
   for (const fs::path& path : {campaign, endpoints}) {
@@ -96,7 +183,7 @@ int init(const InitOptions& options) {
   }
   fs::create_directories(options.directory, error);
   for (const auto& [path, text] :
-       {std::pair{endpoints, chosen->endpoints}, std::pair{campaign, chosen->text}}) {
+       {std::pair{endpoints, files.endpoints}, std::pair{campaign, files.campaign}}) {
     if (const base::Status written = analysis::write_atomically(path.string(), text);
         !written.has_value()) {
       return fail(written.error(), options.json);
@@ -128,9 +215,17 @@ void add_init(CLI::App& root, Action& action) {
                    options->campaign,
                    "A campaign of the pilot benchmark instead of one to fill in")
       ->check(CLI::IsMember(campaign_names()));
+  command
+      ->add_option("--template",
+                   options->provider,
+                   "An endpoints file for one family of providers, or for several accounts and "
+                   "deployments (scale-up), with comments")
+      ->check(CLI::IsMember(template_names()))
+      ->excludes("--campaign");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer(
       "Example:  sortie init mybench\n"
+      "          sortie init mybench --template anthropic\n"
       "          sortie init mybench --campaign pilot-all     the reference campaign: 8 open "
       "models, "
       "12,400 trials");
