@@ -27,6 +27,8 @@ struct Capability {
   bool native_tools = true;   // takes functions
   bool stream_usage = true;   // takes stream_options.include_usage
   bool opaque_parts = false;  // answers may hold parts that only their own dialect can send back
+
+  bool operator==(const Capability&) const = default;
 };
 
 /// What to ask, and of whom.

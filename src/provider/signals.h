@@ -42,6 +42,8 @@ struct SignalRow {
   std::string code_as{};  // replaces the provider's code where we act on ours: "content_filter"
   Until until = Until::hint;
   bool guess = false;  // the row knows nothing of the answer but its status
+
+  bool operator==(const SignalRow&) const = default;
 };
 
 /// What is known of a provider beside its errors.

@@ -2,7 +2,6 @@
 
 #include "sortie/base/text.h"
 #include "sortie/chat/message.h"
-#include "sortie/provider/dialect.h"
 #include "sortie/quota/limit.h"
 
 #include <algorithm>
@@ -29,12 +28,6 @@ std::string text_of(const Position& where) {
 bool same_price(const Model& a, const Model& b) {
   return a.priced == b.priced && a.price.input == b.price.input &&
          a.price.output == b.price.output && a.price.cached_input == b.price.cached_input;
-}
-
-bool same_capability(const provider::Capability& a, const provider::Capability& b) {
-  return a.token_limit_parameter == b.token_limit_parameter &&
-         a.accepts_temperature == b.accepts_temperature && a.accepts_top_p == b.accepts_top_p &&
-         a.accepts_seed == b.accepts_seed;
 }
 
 /// A relative path means another file beside another endpoints file.
@@ -76,7 +69,9 @@ Differences between(const Model& a, const Model& b) {
       .of("reasoning", a.reasoning == b.reasoning)
       .of("price", same_price(a, b))
       .of("sampling", a.sampling == b.sampling)
-      .of("parameters", same_capability(a.capability, b.capability))
+      .of("parameters", a.capability == b.capability)
+      .of("context", a.context == b.context)
+      .of("reasoning_field", a.reasoning_field == b.reasoning_field)
       .of("commands_from_reasoning", a.commands_from_reasoning == b.commands_from_reasoning)
       .of("simulated endpoints", a.simulated == b.simulated);
 }
@@ -85,6 +80,11 @@ Differences between(const Endpoint& a, const Endpoint& b) {
   return Differences()
       .of("dialect", a.dialect == b.dialect)
       .of("base_url", a.base_url == b.base_url)
+      .of("provider", a.provider == b.provider)
+      .of("stream", a.stream == b.stream)
+      .of("api_version", a.api_version == b.api_version)
+      .of("organization", a.organization == b.organization)
+      .of("project", a.project == b.project)
       .of("simulated", a.simulated == b.simulated)
       .of("http", a.access.http == b.access.http)
       .of("ca_file", a.access.ca_file == b.access.ca_file)
@@ -119,6 +119,13 @@ class Merger {
       result().file = one.file;
       result().text = one.text;
       result().file_hash = one.file_hash;
+      result().signals = one.signals;
+    } else if (one.signals.rows != result().signals.rows) {
+      conflict({.file = one.file, .line = 1, .column = 1},
+               "table",
+               "signals",
+               {.file = result().file, .line = 1, .column = 1},
+               "their rows differ");
     }
     MergedPlaces places;
     for (const Model& model : one.models) {
