@@ -77,6 +77,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dropped(std::uint64_t number);
   [[nodiscard]] bool serves(std::uint64_t number) const;
 
+  /// No request of its client is being answered.
+  [[nodiscard]] bool idle() const { return state_ == State::reading; }
+
+  /// From which on an idle connection may be closed.
+  [[nodiscard]] base::Instant idle_until() const { return idle_until_; }
+
   [[nodiscard]] std::size_t unsent_bytes() const { return unsent_.size() + writing_.size(); }
 
  private:

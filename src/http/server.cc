@@ -61,6 +61,7 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
   [[nodiscard]] base::Status listen_on_path();
   [[nodiscard]] error_code open(const stream_protocol::endpoint& endpoint);
   void accepted(error_code error, stream_protocol::socket socket);
+  [[nodiscard]] bool make_room();
 
   aio::Loop& loop_;
   Handler& handler_;
@@ -127,7 +128,8 @@ base::Status Server::Impl::listen_on_path() {
 }
 
 void Server::Impl::accept() {
-  if (stopped_ || accepting_ || connections_.size() >= options_.connections_max) {
+  const bool full = connections_.size() >= options_.connections_max;
+  if (stopped_ || accepting_ || (full && !options_.displace_idle)) {
     return;
   }
   accepting_ = true;
@@ -150,7 +152,7 @@ void Server::Impl::accepted(error_code error, stream_protocol::socket socket) {
     });
     return;
   }
-  if (!error) {
+  if (!error && make_room()) {
     const std::uint64_t number = ++counters_.connections_accepted;
     const auto connection =
         std::make_shared<Connection>(loop_, std::move(socket), options_, *this, number);
@@ -158,6 +160,26 @@ void Server::Impl::accepted(error_code error, stream_protocol::socket socket) {
     connection->start();
   }
   accept();
+}
+
+/// False if every client is being answered: then the new one has to go.
+bool Server::Impl::make_room() {
+  if (connections_.size() < options_.connections_max) {
+    return true;
+  }
+  std::shared_ptr<Connection> longest;
+  for (const auto& [number, connection] : connections_) {
+    if (connection->idle() &&
+        (longest == nullptr || connection->idle_until() < longest->idle_until())) {
+      longest = connection;
+    }
+  }
+  if (longest == nullptr) {
+    return false;
+  }
+  std::erase_if(connections_, [&](const auto& entry) { return entry.second == longest; });
+  longest->shut();
+  return true;
 }
 
 void Server::Impl::stop() {

@@ -109,6 +109,9 @@ struct ServerOptions {
   /// removed first, so only the owner of a lock on it may listen.
   std::string unix_path = {};
   std::size_t connections_max = 10'000;  // beyond, clients wait in the system's queue
+  /// Instead, the client that has been without a complete request for longest makes room, so that
+  /// idle and slow clients cannot lock out the others.
+  bool displace_idle = false;
   std::size_t header_bytes_max = 64UL * 1024;
   std::size_t body_bytes_max = 64UL * 1024 * 1024;
   std::size_t unsent_bytes_max = 16UL * 1024 * 1024;

@@ -247,6 +247,25 @@ TEST(Server, clients_beyond_its_limit_wait_until_one_leaves) {
   ::close(second);
 }
 
+TEST(Server, the_client_that_idles_longest_makes_room_where_asked_to) {
+  ServerOptions options;
+  options.connections_max = 2;
+  options.displace_idle = true;
+  Pair pair({}, options);
+  pair.handler.on_request = [](ServerRequest, ResponseSlot slot) { slot.respond(answer("here")); };
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  std::vector<int> idlers(5);
+  for (int& idler : idlers) {
+    idler = connect_to(pair.server->port());
+    write_all(idler, "GET / HTTP/1.1\r\n");  // half a request is as idle as none
+  }
+  EXPECT_NE(talk(*pair.loop, pair.server->port(), request).find("here"), std::string::npos);
+  EXPECT_LE(pair.server->stats().connections, 2U);
+  for (const int idler : idlers) {
+    ::close(idler);
+  }
+}
+
 TEST(Server, stops_at_once_with_requests_in_flight) {
   Pair pair;
   std::vector<ResponseSlot> held;
