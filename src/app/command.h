@@ -34,6 +34,7 @@ void add_show(CLI::App& root, Action& action);
 void add_report(CLI::App& root, Action& action);
 void add_export(CLI::App& root, Action& action);
 void add_verify(CLI::App& root, Action& action);
+void add_serve(CLI::App& root, Action& action);
 void add_simulate(CLI::App& root, Action& action);
 void add_score(CLI::App& root, Action& action);
 void add_sql(CLI::App& root, Action& action);

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   sortie::app::add_status(root, action);
   sortie::app::add_control(root, action);
   sortie::app::add_show(root, action);
+  sortie::app::add_serve(root, action);
   sortie::app::add_report(root, action);
   sortie::app::add_export(root, action);
   sortie::app::add_sql(root, action);

@@ -7,6 +7,7 @@
 #include "sortie/app/run_ending.h"
 #include "sortie/app/run_options.h"
 #include "sortie/app/run_session.h"
+#include "sortie/app/web_page.h"
 #include "sortie/base/text.h"
 #include "sortie/engine/dispatcher.h"
 #include "sortie/http/curl_transport.h"
@@ -42,6 +43,8 @@ struct RunOptions {
   bool fresh = false;
   bool retry_losses = false;
   bool share_key = false;
+  bool serve = false;
+  PageOptions page;
   bool quiet = false;
   bool json = false;
   std::string log_level = "info";
@@ -169,7 +172,7 @@ class RunGroup {
       engine_options.deadline = budgets.deadline(i, now);
       TRY(sessions_[i]->open(engine_options));
     }
-    return {};
+    return options_.serve ? serve() : base::Status();
   }
 
   void run() {
@@ -202,6 +205,7 @@ class RunGroup {
     for (const auto& session : sessions_) {
       session->stop_listening();
     }
+    page_.reset();
     remember();
     work.release();
   }
@@ -240,6 +244,21 @@ class RunGroup {
     return statuses;
   }
 
+  /// Who asked for a page gets it, or is told why not before anything is sent.
+  base::Status serve() {
+    std::vector<monitor::RunPlace> places;
+    for (const auto& session : sessions_) {
+      const std::vector<monitor::RunPlace> own = monitor::find_runs(session->directory());
+      places.insert(places.end(), own.begin(), own.end());
+    }
+    TRY_ASSIGN(page_, WebPage::open(*loop_, options_.page, [places] { return places; }));
+    for (std::size_t i = 0; i < std::min(places.size(), sessions_.size()); ++i) {
+      page_->server().add_live(places[i].name, sessions_[i]->live_source());
+    }
+    fmt::print(stderr, "Page  {}\n", page_->server().link());
+    return {};
+  }
+
   /// For the next run and for plans. A memory that cannot be written loses only time.
   void remember() {
     const base::Status kept = remember_limits(
@@ -258,6 +277,7 @@ class RunGroup {
   std::unique_ptr<wire::Transport> transport_;
   std::unique_ptr<engine::Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<RunSession>> sessions_;
+  std::unique_ptr<WebPage> page_;
 };
 
 int run(const RunOptions& options) {
@@ -324,6 +344,8 @@ void add_run(CLI::App& root, Action& action) {
                    "Keep whole exchanges in RUN/capture, without secrets: none, failures, all")
       ->check(CLI::IsMember({"none", "failures", "all"}))
       ->capture_default_str();
+  command->add_flag("--serve", options->serve, "Show the run on a web page of this machine alone");
+  add_page_options(*command, options->page, "--serve-port");
   command->add_flag("--quiet", options->quiet, "No live view");
   command->add_flag("--json", options->json, "Print one JSON document at the end");
   command->footer(

@@ -3,6 +3,7 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/declared.h"
 #include "sortie/engine/history.h"
+#include "sortie/monitor/status_json.h"
 #include "sortie/suite/suite_text.h"
 
 #include <cstdint>
@@ -102,6 +103,20 @@ base::Status RunSession::open_log() {
                        .context = {{"run", run}, {"start", ledger_->next_generation()}}},
                       floor_.set->scrubber));
   return {};
+}
+
+monitor::LiveSource RunSession::live_source() {
+  return {
+      .status =
+          [this](const monitor::LiveSource::StatusCallback& callback) {
+            callback(monitor::to_json(engine_->status()));
+          },
+      .control =
+          [this](const std::string& body, const monitor::LiveSource::ControlCallback& callback) {
+            callback(monitor::apply_control(body, "the web page", [this](const auto& command) {
+              return engine_->control(command);
+            }));
+          }};
 }
 
 void RunSession::start(std::function<void()> on_end) {

@@ -12,6 +12,7 @@
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/monitor/control_server.h"
+#include "sortie/monitor/web_live.h"
 #include "sortie/wire/transport.h"
 
 #include <cstddef>
@@ -55,6 +56,9 @@ class RunSession {
 
   /// After the loop: nobody can ask any more.
   void stop_listening() { control_.reset(); }
+
+  /// For the web page, as long as the session lives.
+  [[nodiscard]] monitor::LiveSource live_source();
 
   [[nodiscard]] engine::RunResult result() const;
 

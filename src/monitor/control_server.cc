@@ -116,16 +116,24 @@ wire::Response ControlServer::status(const http::ServerRequest& request) const {
 }
 
 wire::Response ControlServer::control(const http::ServerRequest& request) const {
-  const auto body = json::parse(request.body, {.bytes_max = kBodyBytesMax, .depth_max = 8});
-  if (!body.has_value()) {
-    return error_response(body.error());
+  return apply_control(request.body, author_, source_.control);
+}
+
+wire::Response apply_control(
+    std::string_view body,
+    const std::string& author,
+    const std::function<base::Result<std::vector<std::string>>(const engine::ControlCommand&)>&
+        control) {
+  const auto value = json::parse(body, {.bytes_max = kBodyBytesMax, .depth_max = 8});
+  if (!value.has_value()) {
+    return error_response(value.error());
   }
-  auto command = control_from_json(*body);
+  auto command = control_from_json(*value);
   if (!command.has_value()) {
     return error_response(command.error());
   }
-  command->author = author_;
-  const auto changes = source_.control(*command);
+  command->author = author;
+  const auto changes = control(*command);
   if (!changes.has_value()) {
     return error_response(changes.error());
   }
@@ -135,7 +143,7 @@ wire::Response ControlServer::control(const http::ServerRequest& request) const 
   }
   return json_response(200,
                        json::Object{{"version", 1},
-                                    {"author", author_},
+                                    {"author", author},
                                     {"changes", std::move(texts)},
                                     {"dry_run", command->dry_run}});
 }

@@ -17,6 +17,14 @@ namespace sortie::monitor {
 /// The file in a run directory that a live run listens on.
 inline constexpr std::string_view kControlSocket = "control.sock";
 
+/// Answers the body of POST /v1/control: reads the command, gives it its author, makes the change
+/// and tells what changed, or what was wrong.
+[[nodiscard]] wire::Response apply_control(
+    std::string_view body,
+    const std::string& author,
+    const std::function<base::Result<std::vector<std::string>>(const engine::ControlCommand&)>&
+        control);
+
 /// Status and control of a live run as HTTP over RUN/control.sock, versioned:
 ///   GET  /v1/status    the status as JSON; with "Accept: text/plain" as the live view's lines
 ///   POST /v1/control   one change (control_json.h); answers {"changes": ["…"], "dry_run": false}
