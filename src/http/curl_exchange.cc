@@ -39,11 +39,11 @@ struct SystemAuthorities {
 };
 
 const SystemAuthorities& system_authorities() {
-  static const SystemAuthorities kFound = [] {
+  static const SystemAuthorities found = [] {
     const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
     return SystemAuthorities{.file = info->cainfo, .path = info->capath};
   }();
-  return kFound;
+  return found;
 }
 
 template <class Value>

@@ -302,8 +302,9 @@ void CurlTransport::Impl::connected(Exchange& exchange) {
   }
   Origin& origin = *exchange.place;
   --origin.connecting;
-  if (exchange.sharing() == Sharing::unknown && exchange.negotiated().has_value()) {
-    origin.sharing = *exchange.negotiated();
+  const std::optional<Sharing> negotiated = exchange.negotiated();
+  if (exchange.sharing() == Sharing::unknown && negotiated.has_value()) {
+    origin.sharing = *negotiated;
   }
   for (const int descriptor : std::exchange(exchange.sockets_new, {})) {
     Socket& entry = socket(descriptor);

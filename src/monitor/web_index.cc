@@ -58,7 +58,7 @@ std::uint32_t Names::of(std::string_view text) {
 
 std::uint32_t Names::find(std::string_view text) const {
   const auto found = numbers_.find(text);
-  return found == numbers_.end() ? npos : found->second;
+  return found == numbers_.end() ? kNever : found->second;
 }
 
 TrialIndex::TrialIndex(std::unique_ptr<ledger::Reader> reader, std::stop_token stop)

@@ -25,14 +25,14 @@ class Names {
  public:
   std::uint32_t of(std::string_view text);
 
-  /// npos if it never appeared.
+  /// kNever if it never appeared.
   [[nodiscard]] std::uint32_t find(std::string_view text) const;
 
   [[nodiscard]] const std::string& text(std::uint32_t number) const { return texts_[number]; }
 
   [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
 
-  static constexpr std::uint32_t npos = ~0U;
+  static constexpr std::uint32_t kNever = ~0U;
 
  private:
   struct Hash : std::hash<std::string_view> {

@@ -543,7 +543,7 @@ base::Result<json::Value> compare_json(const TrialIndex& index, const Target& qu
   for (const std::size_t side : {0U, 1U}) {
     const std::string name = query.text(side == 0 ? "a" : "b").value_or("");
     models.at(side) = index.models().find(name);
-    if (models.at(side) == Names::npos) {
+    if (models.at(side) == Names::kNever) {
       return base::bad_input(fmt::format(
           "this run has no model '{}'{}", name, base::suggestion(name, index.models().texts())));
     }
