@@ -10,15 +10,6 @@ COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export"
 
 
 class Commands(SortieTest):
-    def drop_page_checksums(self):
-        """A change by another program shows as damage, unless it leaves the pages bare: the last eight bytes zero."""
-        path = self.folder / "runs/test/ledger.db"
-        data = bytearray(path.read_bytes())
-        size = int.from_bytes(data[16:18], "big")
-        for end in range(size, len(data) + 1, size):
-            data[end - 8:end] = bytes(8)
-        path.write_bytes(data)
-
     def test_every_command_has_help_with_an_example(self):
         overview = self.sortie("--help", check=0).stdout
         for command in COMMANDS:

@@ -27,6 +27,7 @@ class ExportsTest(SortieTest):
                                (i, text, text, -1 - i))
         connection.commit()
         connection.close()
+        self.drop_page_checksums()
 
     def export(self, format, *arguments):
         return json.loads(self.sortie("export", "test", "--format", format, "--json", *arguments, check=0).stdout)
