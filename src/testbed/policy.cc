@@ -149,6 +149,9 @@ std::vector<PolicySpec> all_policies() {
   all.push_back({.name = "sortie-hidden",
                  .summary = "Sortie, limits neither declared nor in headers",
                  .knowledge = Knowledge::hidden});
+  all.push_back({.name = "sortie-grouped",
+                 .summary = "Sortie, limits hidden, but told which routes share one",
+                 .knowledge = Knowledge::grouped});
   all.push_back({.name = "sortie-low",
                  .summary = "Sortie, limits declared at 0.7 of the true ones",
                  .knowledge = Knowledge::scaled,

@@ -53,13 +53,14 @@ bool selects(const std::vector<std::string>& names, std::string_view name) {
 /// Domains by the name of the pool that they stand for; limits of the same scope share one.
 class Domains {
  public:
-  Domains(const Scenario& scenario, double factor) : scenario_(scenario), factor_(factor) {}
+  Domains(const Scenario& scenario, Knowledge knowledge, double factor)
+      : scenario_(scenario), knowledge_(knowledge), factor_(factor) {}
 
   void add(const KeySpec& key,
            const ModelSpec& model,
            spec::Topology& topology,
            spec::Route& route) {
-    for (const sim::LimitProfile& limit : scenario_.told ? *scenario_.told : scenario_.limits) {
+    for (const sim::LimitProfile& limit : has_told() ? *scenario_.told : scenario_.limits) {
       const sim::Demand demand{.key = key.name,
                                .account = key.account.empty() ? key.name : key.account,
                                .model = model.name};
@@ -75,13 +76,22 @@ class Domains {
           as_told.quota = std::max(1.0, std::round(as_told.quota));
         }
         topology.domains.push_back({.name = pool, .limits = {as_told}});
+        if (knowledge_ == Knowledge::grouped) {
+          topology.domains.back().limits.clear();
+        }
       }
       route.domains.push_back(place->second);
     }
   }
 
  private:
+  /// Who knows what shares a limit knows the true ones.
+  [[nodiscard]] bool has_told() const {
+    return knowledge_ != Knowledge::grouped && scenario_.told.has_value();
+  }
+
   const Scenario& scenario_;
+  Knowledge knowledge_;
   double factor_;
   std::map<std::string, std::size_t> by_pool_;
 };
@@ -139,7 +149,7 @@ spec::Topology topology_of(const Scenario& scenario, Knowledge knowledge, double
   for (const ModelSpec& model : scenario.models) {
     topology.models.emplace_back().name = model.name;
   }
-  Domains domains(scenario, factor);
+  Domains domains(scenario, knowledge, factor);
   for (const KeySpec& key : scenario.keys) {
     const std::size_t endpoint = endpoint_of(topology, key.provider);
     topology.endpoints[endpoint].keys.push_back({.name = key.name, .account = {}, .secret = {}});

@@ -77,7 +77,12 @@ struct Scenario {
 };
 
 /// What the client knows of the limits.
-enum class Knowledge : std::uint8_t { declared, hidden, scaled };
+enum class Knowledge : std::uint8_t {
+  declared,
+  hidden,
+  scaled,
+  grouped,  // which routes share a limit, but not how much it allows
+};
 
 [[nodiscard]] std::string_view to_string(IncidentKind kind);
 
