@@ -313,9 +313,88 @@ base::Result<int> print_targets(const ScheduleOptions& options) {
   return is_impossible ? impossible(options.json) : kDone;
 }
 
+// --- Sharing
+
+/// Keys that share a limit which nobody declared: whether that is found, and what it is worth.
+base::Result<int> print_sharing(const ScheduleOptions& options) {
+  ScheduleOptions what = options;
+  if (what.scenarios.empty()) {
+    what.scenarios = {"pair",
+                      "throttle-400",
+                      "two-models",
+                      "urgent",
+                      "rights",
+                      "long-hints",
+                      "A",
+                      "B",
+                      "C",
+                      "E",
+                      "F",
+                      "G",
+                      "faults",
+                      "halved",
+                      "dead",
+                      "daily"};
+  }
+  what.policies = {"sortie-apart", "sortie-hidden"};
+  TRY_ASSIGN(const std::vector<Line> lines, measure_policies(what));
+  json::Array rows;
+  std::string text = fmt::format("{:<14}{:>6}{:>7}{:>7}{:>9}{:>14}{:>7}{:>20}{:>7}\n",
+                                 "scenario",
+                                 "pairs",
+                                 "found",
+                                 "wrong",
+                                 "after s",
+                                 "eta, apart",
+                                 "found",
+                                 "rejected %, apart",
+                                 "found");
+  bool is_impossible = false;
+  for (std::size_t i = 0; i + 1 < lines.size(); i += 2) {
+    const Measured& apart = lines[i].runs;
+    const Measured& found = lines[i + 1].runs;
+    is_impossible = is_impossible || apart.is_impossible() || found.is_impossible();
+    testbed::Sharing sum;
+    std::vector<double> after;
+    for (const Outcome& outcome : found.outcomes) {
+      sum.pairs += outcome.sharing.pairs;
+      sum.found += outcome.sharing.found;
+      sum.wrong += outcome.sharing.wrong;
+      if (outcome.sharing.first_seconds) {
+        after.push_back(*outcome.sharing.first_seconds);
+      }
+    }
+    const auto eta = [](const Outcome& o) { return o.eta(); };
+    const auto rejected = [](const Outcome& o) { return o.rejection_rate(); };
+    text += fmt::format("{:<14}{:>6}{:>7}{:>7}{:>9}{:>14.3f}{:>7.3f}{:>20.2f}{:>7.2f}\n",
+                        lines[i].scenario,
+                        sum.pairs,
+                        sum.found,
+                        sum.wrong,
+                        after.empty() ? "–" : fmt::format("{:.0f}", testbed::median(after)),
+                        apart.median_of(eta),
+                        found.median_of(eta),
+                        100 * apart.median_of(rejected),
+                        100 * found.median_of(rejected));
+    json::Object row{{"scenario", lines[i].scenario},
+                     {"pairs", sum.pairs},
+                     {"found", sum.found},
+                     {"wrong", sum.wrong},
+                     {"eta_apart", apart.median_of(eta)},
+                     {"eta_found", found.median_of(eta)},
+                     {"rejected_apart", apart.median_of(rejected)},
+                     {"rejected_found", found.median_of(rejected)}};
+    row["first_seconds"] = after.empty() ? json::Value() : json::Value(testbed::median(after));
+    rows.push_back(std::move(row));
+  }
+  options.json ? print_json(json::Object{{"sharing", std::move(rows)}}) : print_text(text);
+  return is_impossible ? impossible(options.json) : kDone;
+}
+
 int schedule(const ScheduleOptions& options) {
   base::Result<int> code = options.table == "multiples" ? print_multiples(options)
                            : options.table == "targets" ? print_targets(options)
+                           : options.table == "sharing" ? print_sharing(options)
                                                         : print_policies(options);
   return code.has_value() ? *code : fail(code.error(), options.json);
 }
@@ -345,7 +424,7 @@ void add_bench(CLI::App& root, Action& action) {
   CLI::App* command = bench->add_subcommand(
       "schedule", "Compare schedulers in virtual time with the shortest time that limits allow");
   command->add_option("--table", options->table, "What is printed")
-      ->check(CLI::IsMember({"policies", "multiples", "targets"}))
+      ->check(CLI::IsMember({"policies", "multiples", "targets", "sharing"}))
       ->capture_default_str();
   command
       ->add_option("--scenario",

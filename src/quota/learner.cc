@@ -165,12 +165,14 @@ void Learner::acquit(Dimension guilty) {
   }
 }
 
-void Learner::refused(base::Instant now,
+bool Learner::refused(base::Instant now,
                       const Share& share,
                       Dimension dimension,
                       base::Instant resume,
                       bool is_hinted) {
-  if (const auto delivered = note_refusal(now, share, resume)) {
+  const auto delivered = note_refusal(now, share, resume);
+  const bool is_rested = is_resting_ && dimension != Dimension::concurrency;
+  if (delivered && !is_rested) {
     suspects_ = suspects(dimension, *delivered, now, is_hinted);
     if (suspects_.requests) {
       requests_source_ = LimitSource::learned;
@@ -182,9 +184,37 @@ void Learner::refused(base::Instant now,
       blame_tokens(now, *delivered);
     }
   }
-  if (suspects_.window) {
+  if (suspects_.window && !is_rested) {
     window_.refused(share.requests.at, now);
   }
+  return delivered.has_value();
+}
+
+bool Learner::refused_in_trial(base::Instant now, const Share& share, base::Instant resume) {
+  return note_refusal(now, share, resume).has_value();
+}
+
+void Learner::rest() {
+  is_resting_ = true;
+  requests_.stop();
+  for (TokenMeter& meter : tokens_) {
+    meter.rate.stop();
+  }
+}
+
+void Learner::resume(base::Instant now, const std::vector<LearnedLimit>& rates) {
+  is_resting_ = false;
+  has_begun_ = true;
+  for (const LearnedLimit& limit : rates) {
+    start_rate(now, limit, options_.rate.cut);
+  }
+}
+
+std::optional<LimitKind> Learner::paced_by() const {
+  if (tokens().limit() && (suspects_.tokens || !requests_.limit())) {
+    return LimitKind::tokens;
+  }
+  return requests_.limit() ? std::optional(LimitKind::requests) : std::nullopt;
 }
 
 void Learner::too_fast(base::Instant now) {
@@ -244,6 +274,9 @@ void Learner::remember(base::Instant now, const LearnedLimit& limit) {
 }
 
 void Learner::told(base::Instant now, LimitKind kind, double per_second) {
+  if (is_resting_) {
+    return;
+  }
   const bool is_tokens = kind == LimitKind::tokens;
   RateLearner& rate = is_tokens ? tokens_[counted_].rate : requests_;
   LimitSource& source = is_tokens ? tokens_source_ : requests_source_;

@@ -81,11 +81,38 @@ class Learner {
 
   /// Refused by a limit of this dimension, and released already. Nothing is sent before `resume`;
   /// `is_hinted`: because the server said so. Of an unknown dimension the likeliest is blamed.
-  void refused(base::Instant now,
+  /// True when that began an episode.
+  bool refused(base::Instant now,
                const Share& share,
                Dimension dimension,
                base::Instant resume,
                bool is_hinted = false);
+
+  /// The same during a trial: it is counted, and no limit is learned from it.
+  bool refused_in_trial(base::Instant now, const Share& share, base::Instant resume);
+
+  /// Another learner has taken over the rates of this pool: here they are only counted, until
+  /// resume(). Requests in flight are learned as before.
+  void rest();
+
+  /// Begins a little below these limits of rate, which may be none.
+  void resume(base::Instant now, const std::vector<LearnedLimit>& rates);
+
+  [[nodiscard]] bool is_resting() const { return is_resting_; }
+
+  /// The limit of rate that refused last, among those that are known.
+  [[nodiscard]] std::optional<LimitKind> paced_by() const;
+
+  [[nodiscard]] RateLearner& rate_of(LimitKind kind) {
+    return kind == LimitKind::tokens ? tokens_[counted_].rate : requests_;
+  }
+
+  [[nodiscard]] const RateLearner& rate_of(LimitKind kind) const {
+    return kind == LimitKind::tokens ? tokens_[counted_].rate : requests_;
+  }
+
+  /// The units that tokens are counted in.
+  [[nodiscard]] TokenCost token_cost() const { return tokens_[counted_].cost; }
 
   /// The server says that the rate grew too fast.
   void too_fast(base::Instant now);
@@ -172,6 +199,7 @@ class Learner {
   LimitSource tokens_source_ = LimitSource::learned;
   std::size_t ramp_window_ = 0;  // in flight during a ramp, whatever its pace
   bool has_begun_ = false;
+  bool is_resting_ = false;
 };
 
 }  // namespace sortie::quota

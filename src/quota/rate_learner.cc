@@ -30,6 +30,7 @@ void RateLearner::restart(base::Instant now, double rate) {
 
 void RateLearner::start_ramp(base::Instant now, double rate, std::optional<double> ceiling) {
   phase_ = Phase::ramp;
+  is_held_ = false;
   ceiling_ = ceiling;
   checked_ = checked_before_ = {.at = now, .total = clean_total()};
   restart(now, rate);
@@ -41,6 +42,7 @@ void RateLearner::start_at(base::Instant now, double rate, double share) {
     checked_.total = clean_total();
   }
   phase_ = Phase::steady;
+  is_held_ = false;
   limit_ = rate;
   progress_ = -std::cbrt((1 - share) / law_.curvature);
   restart(now, curve());
@@ -48,8 +50,46 @@ void RateLearner::start_at(base::Instant now, double rate, double share) {
 
 void RateLearner::stop() {
   phase_ = Phase::watching;
+  is_held_ = false;
   limit_ = 0;
   gcra_ = Gcra({.rate = 0, .burst = 1});
+}
+
+void RateLearner::hold(base::Instant now, double rate) {
+  CHECK(phase_ == Phase::steady && rate > 0);
+  is_held_ = true;
+  set_rate(now, rate);
+}
+
+/// One more episode that found the limit where it was.
+void RateLearner::agree() {
+  patience_ = std::min(law_.patience_max, patience_ * law_.patience_growth);
+  confidence_ += (1 - confidence_) / 2;
+}
+
+void RateLearner::confirm(base::Instant now) {
+  CHECK(phase_ == Phase::steady);
+  agree();
+  requests_at_blame_ = requests_;
+  start_at(now, limit_, 1 - (1 - law_.cut) / std::sqrt(std::max(1.0, patience_)));
+}
+
+void RateLearner::let_go(base::Instant now) {
+  if (is_held_) {
+    is_held_ = false;
+    set_rate(now, curve());
+  }
+}
+
+double RateLearner::load() const {
+  return checked_rate_ >= law_.busy_share * pace() ? pace() : checked_rate_;
+}
+
+RateLearner::SinceEpisode RateLearner::since_episode(base::Instant now) const {
+  if (!episode_at_) {
+    return {};
+  }
+  return {.seconds = base::seconds(now - episode_.at), .units = clean_total() - episode_.total};
 }
 
 double RateLearner::curve() const {
@@ -99,7 +139,7 @@ void RateLearner::check(base::Instant now) {
   const bool is_busy = phase_ == Phase::watching || checked_rate_ >= law_.busy_share * pace();
   checked_before_ = checked_;
   checked_ = {.at = now, .total = clean_total()};
-  if (is_busy && is_probing_ && now >= frozen_until_) {
+  if (is_busy && is_probing_ && !is_held_ && now >= frozen_until_) {
     grow(now, elapsed);
   }
 }
@@ -183,6 +223,7 @@ std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
     return std::nullopt;
   }
   episode_ = here;
+  episodes_ += 1;
   episode_at_ = now;
   opened_at_ = now + wait;
   wait_seconds_ = base::seconds(wait);
@@ -242,8 +283,7 @@ void RateLearner::blame(base::Instant now, const Delivered& delivered) {
   const bool was_known = phase_ == Phase::steady;
   const double change = was_known ? std::abs(std::log(rate / limit_)) : 1;
   if (change <= law_.agreement) {
-    patience_ = std::min(law_.patience_max, patience_ * law_.patience_growth);
-    confidence_ += (1 - confidence_) / 2;
+    agree();
   } else if (change > 3 * law_.agreement) {
     patience_ = law_.patience_min;
     confidence_ = law_.first_confidence;

@@ -6,6 +6,7 @@
 #include "sortie/quota/usage_meter.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -66,6 +67,21 @@ class RateLearner {
   /// Back to watching.
   void stop();
 
+  /// For a trial: exactly this pace, and nothing is learned from its use, until let_go() or until
+  /// something else sets the pace. Only while steady.
+  void hold(base::Instant now, double rate);
+
+  /// The pace is what it was before hold().
+  void let_go(base::Instant now);
+
+  [[nodiscard]] bool is_held() const { return is_held_; }
+
+  /// It was refused where its limit is believed to be: as after an episode that found it again.
+  void confirm(base::Instant now);
+
+  /// The pace is back near the limit, after the cut of the last episode.
+  [[nodiscard]] bool has_come_back() const { return phase_ == Phase::steady && progress_ >= -0.5; }
+
   /// The first instant ≥ now at which `units` may be sent. Later only if others are sent.
   [[nodiscard]] base::Instant earliest(base::Instant now, double units) const;
 
@@ -106,6 +122,27 @@ class RateLearner {
   /// Units a second that were sent and not refused of late.
   [[nodiscard]] double delivered(base::Instant now) const { return minute_.in_window(now) / 60; }
 
+  /// Units a second that go through now: the pace where it is used, else what was delivered lately.
+  [[nodiscard]] double load() const;
+
+  /// Since the last episode began: how long, and what was sent and not refused. Nothing without
+  /// one.
+  struct SinceEpisode {
+    double seconds = 0;
+    double units = 0;
+  };
+
+  [[nodiscard]] SinceEpisode since_episode(base::Instant now) const;
+
+  /// Units sent and not refused so far.
+  [[nodiscard]] double clean_total() const { return sent_total_ - refused_total_; }
+
+  /// Episodes so far.
+  [[nodiscard]] std::size_t episodes() const { return episodes_; }
+
+  /// The wait that the last one asked for.
+  [[nodiscard]] double wait_seconds() const { return wait_seconds_; }
+
   [[nodiscard]] double mean_units() const { return mean_units_; }
 
  private:
@@ -113,8 +150,6 @@ class RateLearner {
     base::Instant at;
     double total = 0;  // sent and not refused until then
   };
-
-  [[nodiscard]] double clean_total() const { return sent_total_ - refused_total_; }
 
   [[nodiscard]] base::Duration check_interval() const;
   [[nodiscard]] double time_constant() const;
@@ -129,12 +164,14 @@ class RateLearner {
   [[nodiscard]] double found(const Delivered& delivered) const;
   void count_refusal(base::Instant now);
   [[nodiscard]] bool is_in_vain();
+  void agree();
   void age_counts(base::Instant now);
 
   RateLaw law_;
   Gcra gcra_;
   Phase phase_ = Phase::watching;
   bool is_probing_ = true;
+  bool is_held_ = false;
   bool has_recovered_ = false;  // the curve came back to its maximum once
   double limit_ = 0;
   double progress_ = 0;  // along the curve, 0 where it is at the limit
@@ -162,6 +199,7 @@ class RateLearner {
   double checked_rate_ = 0;  // delivered in the last whole one
   Mark episode_;             // at the request that began the last one
   std::optional<base::Instant> episode_at_;
+  std::size_t episodes_ = 0;
   UsageMeter minute_{std::chrono::minutes(1)};  // sent and not refused
   double wait_seconds_ = 0;                     // of the last episode
   base::Instant opened_at_{};                   // when that was over

@@ -59,6 +59,7 @@ World make_world() {
   world.route(0, beta, {few}, 0);
   world.route(2, beta, {}, 0);
   world.route(2, alpha, {shared}, 1);
+  world.route(1, beta, {}, 2);
   return world;
 }
 
@@ -66,9 +67,12 @@ class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed)
       : random_(base::FieldHasher("run").field("seed", static_cast<std::int64_t>(seed)).finish()),
-        scheduler_(
-            world_.topology(),
-            {.seed = seed, .dead_key_recheck = std::chrono::seconds(60), .window_first = 8}) {}
+        scheduler_(world_.topology(),
+                   {.seed = seed,
+                    // Every other run begins with pools that are believed to be one limit.
+                    .remembered = seed % 2 == 0 ? remembered() : std::vector<quota::PoolMemory>(),
+                    .dead_key_recheck = std::chrono::seconds(60),
+                    .window_first = 8}) {}
 
   bool holds(int steps) {
     for (int i = 0; i < steps && why_.empty(); ++i) {
@@ -81,6 +85,11 @@ class RandomRun {
   [[nodiscard]] const std::string& why() const { return why_; }
 
  private:
+  static std::vector<quota::PoolMemory> remembered() {
+    return {
+        {.pool = "beta/5 + beta/7", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+  }
+
   void require(bool condition, const char* what) {
     if (!condition && why_.empty()) {
       why_ = what;

@@ -3,6 +3,7 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/concurrency.h"
 #include "sortie/quota/domain_limiter.h"
+#include "sortie/quota/learning_law.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/rate_learner.h"
 #include "sortie/quota/signal.h"
@@ -47,8 +48,9 @@ quota::DomainOptions options_for(const quota::LimitDomain& domain, quota::Domain
 
 }  // namespace
 
-Pool::Pool(const quota::LimitDomain& domain, quota::DomainOptions options)
+Pool::Pool(const quota::LimitDomain& domain, quota::DomainOptions options, Kind kind)
     : limiter_(domain, options_for(domain, options)),
+      kind_(kind),
       declared_spacing_(spacing_of(limiter_)),
       departure_(declared_spacing_),
       backoff_({.law = Backoff::Law::doubling, .first_seconds = 1, .seconds_max = 60}) {}
@@ -76,14 +78,25 @@ void Pool::back_off(base::Instant sent,
   }
 }
 
-void Pool::refused(const quota::Reservation& part,
+bool Pool::refused(const quota::Reservation& part,
                    quota::Dimension dimension,
                    base::Instant now,
                    std::optional<base::Duration> wait,
                    double uniform) {
+  const bool is_long = wait && *wait >= quota::RateLaw{}.long_wait;
+  if (kind_ == Kind::own || is_long) {
+    back_off(part.at, now, wait, uniform);
+  }
+  return limiter_.learner().refused(
+      now, part.learned, dimension, std::max(now, closed_until_), hint_in(wait).has_value());
+}
+
+bool Pool::refused_in_trial(const quota::Reservation& part,
+                            base::Instant now,
+                            std::optional<base::Duration> wait,
+                            double uniform) {
   back_off(part.at, now, wait, uniform);
-  limiter_.learner().refused(
-      now, part.learned, dimension, closed_until_, hint_in(wait).has_value());
+  return limiter_.learner().refused_in_trial(now, part.learned, std::max(now, closed_until_));
 }
 
 void Pool::crowded(const quota::Reservation& part,

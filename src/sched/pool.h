@@ -17,7 +17,13 @@ namespace sortie::sched {
 /// since. Pure.
 class Pool {
  public:
-  Pool(const quota::LimitDomain& domain, quota::DomainOptions options);
+  enum class Kind : std::uint8_t {
+    own,    // a limit domain, or a route without one
+    found,  // refusals showed that pools are one limit: their rates are learned here, while each of
+            // them keeps its own gate
+  };
+
+  Pool(const quota::LimitDomain& domain, quota::DomainOptions options, Kind kind = Kind::own);
 
   [[nodiscard]] quota::DomainLimiter& limiter() { return limiter_; }
 
@@ -31,12 +37,20 @@ class Pool {
   [[nodiscard]] bool depends_on_size() const;
 
   /// A limit of rate refused the request that holds `part` (released already): closed for all until
-  /// the hint is over, without a hint for 1 s·2^k; and the limit is learned.
-  void refused(const quota::Reservation& part,
+  /// the hint is over, without a hint for 1 s·2^k; and the limit is learned. A found pool closes
+  /// only for long hints, since what it lets through in a second or two is there for its other
+  /// members. True when that began an episode.
+  bool refused(const quota::Reservation& part,
                quota::Dimension dimension,
                base::Instant now,
                std::optional<base::Duration> wait,
                double uniform);
+
+  /// The same during a trial, of which nothing is learned.
+  bool refused_in_trial(const quota::Reservation& part,
+                        base::Instant now,
+                        std::optional<base::Duration> wait,
+                        double uniform);
 
   /// Too many at once: no more in flight than there are now (the refused request is released
   /// already), and a little patience, since the server may count a slot longer than we do.
@@ -78,6 +92,7 @@ class Pool {
                 double uniform);
 
   quota::DomainLimiter limiter_;
+  Kind kind_ = Kind::own;
   base::Duration declared_spacing_;
   Departure departure_;
   Backoff backoff_;

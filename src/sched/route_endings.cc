@@ -239,8 +239,10 @@ void RouteTable::refuse(const Flight& flight,
   const bool is_declared = std::any_of(pools.begin(), pools.end(), [&](std::size_t pool) {
     return has_limit_of(pools_[pool], dimension);
   });
-  for (std::size_t i = 0; i < pools.size(); ++i) {
-    Pool& pool = pools_[pools[i]];
+  const std::vector<std::size_t> asked(
+      pools.begin(), pools.begin() + static_cast<std::ptrdiff_t>(flight.reservation.parts.size()));
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Pool& pool = pools_[asked[i]];
     const quota::Reservation& part = flight.reservation.parts[i];
     if (is_declared && dimension != Dimension::unknown && !has_limit_of(pool, dimension)) {
       continue;
@@ -249,8 +251,12 @@ void RouteTable::refuse(const Flight& flight,
       pool.exhausted(now, signal.wait, uniform);
     } else if (is_crowd) {
       pool.crowded(part, now, signal.wait, uniform);
-    } else {
-      pool.refused(part, dimension, now, signal.wait, uniform);
+    } else if (is_in_trial(asked[i])) {
+      if (pool.refused_in_trial(part, now, signal.wait, uniform) && trial_) {
+        step_trial(trial_->refused(asked[i], now), now);
+      }
+    } else if (pool.refused(part, dimension, now, signal.wait, uniform)) {
+      note_episode(asked[i], flight.route, now);
     }
   }
 }

@@ -29,6 +29,12 @@
 
 namespace sortie::sched {
 
+namespace {
+
+constexpr std::size_t kFoundMax = 64;  // pools that stand for others
+
+}  // namespace
+
 RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& options)
     : topology_(topology),
       endpoints_(topology.endpoints.size()),
@@ -56,8 +62,11 @@ RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& o
 void RouteTable::add_pools(const SchedulerOptions& options) {
   const quota::DomainOptions domain_options{.jitter_seconds = options.jitter_seconds,
                                             .learning = {.begins_with_ramp = options.ramp}};
-  // Routes point into it: it must not grow afterwards.
-  pools_.reserve(topology_.domains.size() + topology_.routes.size());
+  domain_options_ = domain_options;
+  domain_options_.learning.begins_with_ramp = false;
+  finds_shared_ = options.finds_shared;
+  // Routes point into it: it must not be reallocated.
+  pools_.reserve(topology_.domains.size() + topology_.routes.size() + kFoundMax);
   for (const quota::LimitDomain& domain : topology_.domains) {
     pools_.emplace_back(domain, domain_options);
   }
@@ -73,8 +82,8 @@ void RouteTable::add_pools(const SchedulerOptions& options) {
       routes_[i].limiters.push_back(&pools_[pool].limiter());
     }
   }
-  wanted_.resize(pools_.size(), 0);
-  by_pool_.resize(pools_.size());
+  wanted_.resize(pools_.size() + kFoundMax, 0);
+  by_pool_.resize(pools_.size() + kFoundMax);
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     for (const std::size_t pool : routes_[i].pools) {
       by_pool_[pool].push_back(i);
@@ -285,6 +294,7 @@ Flight RouteTable::admit(Ticket ticket,
       find_door(other, now);
     }
   }
+  check_trial(route, now);
   changed(route, now);
   return {.ticket = ticket,
           .route = route,
@@ -360,6 +370,7 @@ std::vector<quota::PoolMemory> RouteTable::learned() const {
 }
 
 void RouteTable::set_probing(bool probing) {
+  is_probing_ = probing;
   for (Pool& pool : pools_) {
     pool.limiter().learner().set_probing(probing);
   }
@@ -367,9 +378,12 @@ void RouteTable::set_probing(bool probing) {
 
 /// At the beginning: what earlier runs learned.
 void RouteTable::remember(const std::vector<quota::PoolMemory>& remembered) {
+  for (const quota::PoolMemory& memory : remembered) {
+    remember_shared(memory);
+  }
   for (Pool& pool : pools_) {
     for (const quota::PoolMemory& memory : remembered) {
-      if (memory.pool != pool.limiter().name()) {
+      if (memory.pool != pool.limiter().name() || pool.limiter().learner().is_resting()) {
         continue;
       }
       for (const quota::LearnedLimit& limit : memory.limits) {

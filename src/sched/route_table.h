@@ -14,6 +14,8 @@
 #include "sortie/sched/load_window.h"
 #include "sortie/sched/pool.h"
 #include "sortie/sched/scheduler.h"
+#include "sortie/sched/sharing_evidence.h"
+#include "sortie/sched/sharing_trial.h"
 #include "sortie/spec/model.h"
 
 #include <cstddef>
@@ -78,7 +80,17 @@ class RouteTable {
 
   [[nodiscard]] std::size_t size() const { return routes_.size(); }
 
-  [[nodiscard]] std::size_t pools() const { return pools_.size(); }
+  /// The most that there will be: pools found to be one limit add to them.
+  [[nodiscard]] std::size_t pools_max() const { return by_pool_.size(); }
+
+  /// Pools that seem to be one limit.
+  [[nodiscard]] std::vector<SharedPool> shared_pools() const;
+
+  /// Counts the changes of shared_pools().
+  [[nodiscard]] std::uint64_t sharing_version() const { return sharing_version_; }
+
+  /// The models that drain each of them; none of those that are over.
+  [[nodiscard]] std::vector<std::vector<std::size_t>> models_of_shared() const;
 
   [[nodiscard]] const std::vector<std::size_t>& routes_of(std::size_t model) const {
     return by_model_[model];
@@ -217,6 +229,40 @@ class RouteTable {
     return services_[doors_[route].service];
   }
 
+  /// Pools that are believed to be one limit, and the found pool that stands for it.
+  struct Sharing {
+    std::size_t pool = 0;
+    std::vector<std::size_t> members;  // pools of the topology
+    std::vector<double> shares;        // of the limit, as it was when they were joined
+    base::Instant since;
+    double limit_at_first = 0;
+    bool is_over = false;
+    bool has_grown = false;  // over, because a larger one has taken its place
+    // Episodes in a row at the same member.
+    std::size_t refused_member = 0;
+    int in_a_row = 0;
+    double chance = 1;  // of that, if it were one limit
+  };
+
+  // --- route_sharing.cc
+  [[nodiscard]] std::optional<std::size_t> endpoint_of_pool(std::size_t pool) const;
+  [[nodiscard]] SharingEvidence::Loads loads_beside(std::size_t pool) const;
+  [[nodiscard]] double suspicion(std::size_t a, std::size_t b) const;
+  [[nodiscard]] bool is_in_trial(std::size_t pool) const;
+  void note_episode(std::size_t pool, std::size_t route, base::Instant now);
+  [[nodiscard]] quota::RateLearner& learner_of(std::size_t pool);
+  void maybe_begin_trial(std::size_t pool, double suspicion_min, base::Instant now);
+  void step_trial(SharingTrial::Verdict verdict, base::Instant now);
+  void check_trial(std::size_t route, base::Instant now);
+  [[nodiscard]] Sharing* sharing_at(std::size_t pool);
+  void join(std::size_t a, std::size_t b, double total, base::Instant now);
+  bool add_sharing(Sharing sharing,
+                   const std::vector<quota::LearnedLimit>& limits,
+                   base::Instant now);
+  void judge_sharing(Sharing& sharing, std::size_t route, base::Instant now);
+  void part(Sharing& sharing, base::Instant now);
+  void remember_shared(const quota::PoolMemory& memory);
+
   void add_pools(const SchedulerOptions& options);
   void add_keys(const SchedulerOptions& options);
   void add_services(const SchedulerOptions& options);
@@ -232,8 +278,16 @@ class RouteTable {
   void revive_key(std::size_t key);
 
   const spec::Topology& topology_;
-  std::vector<Pool>
-      pools_;  // of Topology::domains, then those of routes without one; never resized
+  // Of Topology::domains, then those of routes without one, then found ones; never reallocated.
+  std::vector<Pool> pools_;
+  quota::DomainOptions domain_options_;
+  bool finds_shared_ = false;
+  bool is_probing_ = true;
+  SharingEvidence evidence_;
+  std::optional<std::size_t> next_trial_;  // the pool whose next look above its limit it will be
+  std::optional<SharingTrial> trial_;
+  std::vector<Sharing> sharings_;
+  std::uint64_t sharing_version_ = 0;
   std::vector<Breaker> endpoints_;
   std::vector<LoadWindow> services_;  // a model of an endpoint
   std::vector<KeyState> keys_;

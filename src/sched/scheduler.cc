@@ -46,10 +46,11 @@ Scheduler::State::State(const spec::Topology& topology, const SchedulerOptions& 
       shares(topology),
       slow(routes.by_model(), routes.size()),
       random(seed_digest(scheduler_options.seed)),
-      claims(routes.pools()) {
+      claims(routes.pools_max()) {
   for (std::size_t model = 0; model < topology.models.size(); ++model) {
     models.emplace_back(routes.routes_of(model).size());
   }
+  unite_models();
 }
 
 Scheduler::Scheduler(const spec::Topology& topology, const SchedulerOptions& options)
@@ -144,6 +145,7 @@ FailureVerdict Scheduler::failed(const Assignment& assignment,
   const bool is_poison = state_->is_poison(history, flight.route, signal.kind, now);
   const FailureEffect effect =
       state_->routes.failed(flight, signal, is_poison, now, state_->random);
+  state_->unite_models();
   if (is_failure(signal.kind)) {
     history.failed_as = signal.kind;
     history.failed_on = flight.route;
@@ -270,6 +272,10 @@ std::vector<RouteStatus> Scheduler::route_status(base::Instant now) const {
 
 std::vector<quota::DomainStatus> Scheduler::domain_status(base::Instant now) const {
   return state_->routes.domain_status(now);
+}
+
+std::vector<SharedPool> Scheduler::shared_pools() const {
+  return state_->routes.shared_pools();
 }
 
 std::vector<quota::PoolMemory> Scheduler::learned() const {

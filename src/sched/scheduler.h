@@ -92,6 +92,15 @@ struct RouteStatus {
   std::optional<base::Instant> closed_until;  // gate or breaker
 };
 
+/// Pools that nothing is declared about and that refusals show to be one limit, e.g. of two keys of
+/// one account.
+struct SharedPool {
+  std::string name;                  // of the pool in domain_status() that stands for it
+  std::vector<std::string> members;  // names of pools, as in domain_status()
+  base::Instant since;
+  bool is_over = false;  // later refusals spoke against it
+};
+
 struct SchedulerOptions {
   double jitter_seconds = 0.010;      // by which delays to a server differ: pacing allows for it
   std::size_t in_flight_max = 0;      // over all routes; 0: no limit beyond the declared ones
@@ -100,6 +109,7 @@ struct SchedulerOptions {
   std::uint64_t seed = 0;             // of back-off jitter
   std::vector<quota::PoolMemory> remembered{};  // by earlier runs, matched by pool
   bool ramp = true;  // where nothing is declared, begin slowly; false: as if there were no limit
+  bool finds_shared = true;  // pools that are one limit, undeclared
   // A key that is refused is asked once again after so long; zero: never.
   base::Duration dead_key_recheck{};
   // Requests in flight at first, per model of an endpoint, where a route has no declared limit; it
@@ -218,8 +228,12 @@ class Scheduler {
 
   [[nodiscard]] std::vector<RouteStatus> route_status(base::Instant now) const;
 
-  /// In the order of Topology::domains, then of the routes without one.
+  /// In the order of Topology::domains, then of the routes without one; then pools that stand for
+  /// others which seem to be one limit.
   [[nodiscard]] std::vector<quota::DomainStatus> domain_status(base::Instant now) const;
+
+  /// Found so far, and since taken back.
+  [[nodiscard]] std::vector<SharedPool> shared_pools() const;
 
   /// What refusals and headers taught so far, for SchedulerOptions::remembered of the next run;
   /// pools that taught nothing are absent. The store adds the time, and forgets what is old.

@@ -74,7 +74,11 @@ class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed)
       : random_(base::FieldHasher("run").field("seed", static_cast<std::int64_t>(seed)).finish()),
-        scheduler_(world_.topology(), {.in_flight_max = kInFlightMax, .seed = seed}),
+        scheduler_(world_.topology(),
+                   {.in_flight_max = kInFlightMax,
+                    .seed = seed,
+                    // Every other run begins with pools that are believed to be one limit.
+                    .remembered = seed % 2 == 0 ? remembered() : std::vector<quota::PoolMemory>()}),
         closed_(world_.topology().routes.size(), base::Instant::min()),
         dead_(world_.topology().routes.size(), false) {}
 
@@ -91,6 +95,11 @@ class RandomRun {
   [[nodiscard]] const std::string& why() const { return why_; }
 
  private:
+  static std::vector<quota::PoolMemory> remembered() {
+    return {{.pool = "beta/3 + c + beta/7",
+             .limits = {{.kind = quota::LimitKind::requests, .value = 20}}}};
+  }
+
   enum class Where : std::uint8_t { waiting, in_flight, gone };
 
   void require(bool condition, const char* what) {

@@ -95,6 +95,7 @@ struct Scheduler::State {
   void free_lanes();
   Flight land(const Assignment& assignment, base::Instant now, bool answered);
   void judge_routes(std::size_t model);
+  void unite_models();
   void forget(Ticket ticket);
   [[nodiscard]] bool is_poison(const TurnHistory& history,
                                std::size_t route,
@@ -154,7 +155,8 @@ struct Scheduler::State {
   std::vector<ModelState> models;
   std::set<std::pair<double, std::size_t>> order;  // models with ready turns, by place
   bool paused = false;
-  std::vector<Turn> turns;  // by ticket
+  std::uint64_t sharing_version = 0;  // of the routes, as the shares know it
+  std::vector<Turn> turns;            // by ticket
   std::set<std::pair<base::Instant, Ticket>> timers;
   Flights flights;
   std::size_t waiting = 0;

@@ -205,6 +205,24 @@ void Shares::joins(std::size_t model, std::size_t place) {
   tag = std::max(tag, models_[model].served);
 }
 
+void Shares::unite(std::size_t a, std::size_t b) {
+  const std::size_t to = std::min(models_[a].island, models_[b].island);
+  const std::size_t from = std::max(models_[a].island, models_[b].island);
+  if (from == to) {
+    return;
+  }
+  const double ahead = islands_[to].served - islands_[from].served;
+  for (Model& model : models_) {
+    if (model.island == from) {
+      model.island = to;
+      model.tag += ahead;
+    }
+  }
+  islands_[to].seconds += islands_[from].seconds;
+  islands_[to].in_flight += islands_[from].in_flight;
+  islands_[from] = {};
+}
+
 void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn, double slowness) {
   Model& of_model = models_[model];
   Island& island = islands_[of_model.island];

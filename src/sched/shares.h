@@ -36,6 +36,9 @@ class Shares {
   void joins(std::size_t model);
   void joins(std::size_t model, std::size_t place);
 
+  /// The two share a limit after all: from now on they compete, level with each other.
+  void unite(std::size_t a, std::size_t b);
+
   /// One turn of it was bound. `out_of_turn`: it did not wait for its place. `slowness`: of its
   /// route, see SlowRoutes.
   void serve(std::size_t model, std::size_t place, bool out_of_turn, double slowness = 1);

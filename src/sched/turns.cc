@@ -187,6 +187,22 @@ void Scheduler::State::judge_routes(std::size_t model) {
   }
 }
 
+/// Models whose routes turned out to share a limit compete for it.
+void Scheduler::State::unite_models() {
+  if (sharing_version == routes.sharing_version()) {
+    return;
+  }
+  sharing_version = routes.sharing_version();
+  for (const std::vector<std::size_t>& together : routes.models_of_shared()) {
+    for (const std::size_t model : together) {
+      shares.unite(together.front(), model);
+    }
+  }
+  for (std::size_t model = 0; model < models.size(); ++model) {
+    changed(model);
+  }
+}
+
 void Scheduler::State::forget(Ticket ticket) {
   const Turn& turn = turns[ticket.value];
   shares.remove_open(turn.request.model, turn.group, turn.turns());

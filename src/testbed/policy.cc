@@ -23,16 +23,21 @@ namespace sortie::testbed {
 namespace {
 
 /// As the engine begins.
-sched::SchedulerOptions options_for(std::uint64_t seed) {
+sched::SchedulerOptions options_for(const PolicySpec& spec, std::uint64_t seed) {
   sched::SchedulerOptions options = engine::scheduling_defaults();
+  options.finds_shared = spec.finds_shared;
   options.seed = seed;
   return options;
 }
 
 class SortiePolicy final : public Policy {
  public:
-  SortiePolicy(const spec::Topology& topology, std::uint64_t seed)
-      : scheduler_(topology, options_for(seed)) {}
+  SortiePolicy(const PolicySpec& spec, const spec::Topology& topology, std::uint64_t seed)
+      : scheduler_(topology, options_for(spec, seed)) {}
+
+  [[nodiscard]] std::vector<sched::SharedPool> shared_pools() const override {
+    return scheduler_.shared_pools();
+  }
 
   void opened(sched::Ticket ticket, const DialogueFacts& facts) override {
     if (ticket.value >= cell_of_.size()) {
@@ -149,6 +154,10 @@ std::vector<PolicySpec> all_policies() {
   all.push_back({.name = "sortie-hidden",
                  .summary = "Sortie, limits neither declared nor in headers",
                  .knowledge = Knowledge::hidden});
+  all.push_back({.name = "sortie-apart",
+                 .summary = "sortie-hidden without looking for keys that share a limit",
+                 .knowledge = Knowledge::hidden,
+                 .finds_shared = false});
   all.push_back({.name = "sortie-grouped",
                  .summary = "Sortie, limits hidden, but told which routes share one",
                  .knowledge = Knowledge::grouped});
@@ -159,6 +168,16 @@ std::vector<PolicySpec> all_policies() {
   all.push_back({.name = "sortie-high",
                  .summary = "Sortie, limits declared at 1.3 times the true ones",
                  .knowledge = Knowledge::scaled,
+                 .knowledge_factor = 1.3});
+  all.push_back({.name = "sortie-learn-low",
+                 .summary = "sortie-low, but told to learn: limits are only where it starts",
+                 .knowledge = Knowledge::scaled,
+                 .learns = true,
+                 .knowledge_factor = 0.7});
+  all.push_back({.name = "sortie-learn-high",
+                 .summary = "sortie-high, but told to learn",
+                 .knowledge = Knowledge::scaled,
+                 .learns = true,
                  .knowledge_factor = 1.3});
   return all;
 }
@@ -185,7 +204,7 @@ std::unique_ptr<Policy> make_policy(const PolicySpec& spec,
   if (spec.kind == PolicyKind::common) {
     return std::make_unique<CommonPolicy>(spec.common, topology, seed);
   }
-  return std::make_unique<SortiePolicy>(topology, seed);
+  return std::make_unique<SortiePolicy>(spec, topology, seed);
 }
 
 }  // namespace sortie::testbed

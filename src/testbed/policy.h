@@ -53,6 +53,10 @@ class Policy {
   }
 
   virtual void add(const sched::ReadyTurn& turn, base::Instant now) = 0;
+
+  /// Pools that it found to be one limit, by the names of their routes.
+  [[nodiscard]] virtual std::vector<sched::SharedPool> shared_pools() const { return {}; }
+
   virtual void decide(base::Instant now, std::vector<sched::Assignment>& out) = 0;
   [[nodiscard]] virtual std::optional<base::Instant> next_decision(base::Instant now) const = 0;
   [[nodiscard]] virtual base::Instant departure(const sched::Assignment& assignment,
@@ -109,8 +113,10 @@ struct PolicySpec {
   std::string summary;  // one line for people
   PolicyKind kind = PolicyKind::sortie;
   Knowledge knowledge = Knowledge::declared;
+  bool learns = false;          // declared ones are only where learning starts
   double knowledge_factor = 1;  // Knowledge::scaled: declared ÷ true
   Lengths lengths = Lengths::estimated;
+  bool finds_shared = true;   // PolicyKind::sortie: see SchedulerOptions
   CommonOptions common = {};  // PolicyKind::common
 };
 

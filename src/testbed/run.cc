@@ -1,6 +1,9 @@
 #include "sortie/testbed/run.h"
 
 #include "sortie/base/error.h"
+#include "sortie/base/time.h"
+#include "sortie/quota/limit.h"
+#include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
 #include "sortie/testbed/campaign.h"
 #include "sortie/testbed/policy.h"
@@ -11,12 +14,64 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace sortie::testbed {
 
 namespace {
+
+/// Pools of a client that knows no limits have the names of their routes.
+std::optional<std::size_t> route_named(const spec::Topology& topology, const std::string& name) {
+  const auto route = std::find_if(topology.routes.begin(),
+                                  topology.routes.end(),
+                                  [&](const spec::Route& one) { return one.name == name; });
+  return route != topology.routes.end()
+             ? std::optional(static_cast<std::size_t>(route - topology.routes.begin()))
+             : std::nullopt;
+}
+
+Sharing sharing_of(const Scenario& scenario,
+                   const spec::Topology& topology,
+                   const std::vector<sched::SharedPool>& found) {
+  std::set<std::pair<std::size_t, std::size_t>> pairs;
+  for (const TruePool& pool : true_pools(scenario)) {
+    for (const std::size_t a : pool.routes) {
+      for (const std::size_t b : pool.routes) {
+        if (a < b) {
+          pairs.insert({a, b});
+        }
+      }
+    }
+  }
+  Sharing result;
+  result.pairs = pairs.size();
+  for (const sched::SharedPool& shared : found) {
+    std::vector<std::size_t> routes;
+    for (const std::string& member : shared.members) {
+      if (const auto route = route_named(topology, member); route && !shared.is_over) {
+        routes.push_back(*route);
+      }
+    }
+    for (const std::size_t a : routes) {
+      for (const std::size_t b : routes) {
+        if (a >= b) {
+          continue;
+        }
+        const bool is_right = pairs.contains({a, b});
+        (is_right ? result.found : result.wrong) += 1;
+        const double seconds = base::seconds(shared.since - base::Instant());
+        if (is_right) {
+          result.first_seconds = std::min(result.first_seconds.value_or(seconds), seconds);
+        }
+      }
+    }
+  }
+  return result;
+}
 
 double per_accepted(std::uint64_t count, std::uint64_t accepted) {
   return static_cast<double>(count) / static_cast<double>(std::max<std::uint64_t>(1, accepted));
@@ -60,10 +115,17 @@ double Outcome::spread() const {
 }
 
 Outcome play(const Instance& instance, const PolicySpec& policy) {
-  const spec::Topology topology =
+  spec::Topology topology =
       topology_of(instance.scenario, policy.knowledge, policy.knowledge_factor);
+  for (quota::LimitDomain& domain : topology.domains) {
+    for (quota::Limit& limit : domain.limits) {
+      limit.learn = policy.learns;
+    }
+  }
   const std::unique_ptr<Policy> player = make_policy(policy, topology, instance.seed);
-  return Campaign(instance, policy, *player).run();
+  Outcome outcome = Campaign(instance, policy, *player).run();
+  outcome.sharing = sharing_of(instance.scenario, topology, player->shared_pools());
+  return outcome;
 }
 
 }  // namespace sortie::testbed

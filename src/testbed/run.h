@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 // One campaign in virtual time: a policy against the servers of a scenario. Nothing is rendered,
@@ -31,6 +32,14 @@ inline constexpr double kLengthSigma = 0.5;
                                           std::uint64_t seed,
                                           double length_sigma = kLengthSigma);
 
+/// Pairs of routes that are one limit, and what the policy found of them.
+struct Sharing {
+  std::size_t pairs = 0;                // that really are
+  std::size_t found = 0;                // of these, at the end
+  std::size_t wrong = 0;                // found, but are not
+  std::optional<double> first_seconds;  // until something was found that was right
+};
+
 struct Outcome {
   double makespan = 0;        // seconds until the last dialogue ended
   double bound = 0;           // seconds
@@ -52,6 +61,7 @@ struct Outcome {
   std::vector<double> cell_finished;  // seconds
   std::vector<double> model_finished;
   std::vector<std::uint64_t> answered_by_route;
+  Sharing sharing;
 
   /// bound ÷ makespan, times the share of the requests that were answered, so that giving work up
   /// is no way to be fast.

@@ -99,6 +99,22 @@ TEST(Run, work_that_is_given_up_is_no_speed) {
   EXPECT_LT(outcome.eta(), outcome.bound / outcome.makespan);
 }
 
+TEST(Run, finds_two_keys_that_share_a_limit_and_nothing_else) {
+  std::size_t found = 0;
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
+    const Outcome pair =
+        play(draw(*find_scenario("pair"), seed).value(), *find_policy("sortie-hidden"));
+    EXPECT_EQ(pair.sharing.pairs, 1U);
+    EXPECT_EQ(pair.sharing.wrong, 0U);
+    found += pair.sharing.found;
+    const Outcome equal =
+        play(draw(*find_scenario("F"), seed).value(), *find_policy("sortie-hidden"));
+    EXPECT_EQ(equal.sharing.pairs, 0U);
+    EXPECT_EQ(equal.sharing.wrong, 0U);
+  }
+  EXPECT_GE(found, 2U);
+}
+
 TEST(Run, is_the_same_each_time) {
   const Outcome first = outcome_of("faults", "sortie", 3);
   const Outcome second = outcome_of("faults", "sortie", 3);

@@ -145,6 +145,27 @@ Scenario pair() {
   return scenario;
 }
 
+/// The provider raises all limits in tiers while the campaign goes on; nobody says so.
+Scenario growing() {
+  Scenario scenario =
+      one_model("growing",
+                "A; all limits are 1.5 times as high from 30 % on, twice from 60 % on",
+                unequal_rpm());
+  scenario.told = scenario.limits;
+  scenario.incidents = {
+      {.kind = IncidentKind::limits_scaled, .key = {}, .from = 0.3, .until = 0.6, .factor = 1.5},
+      {.kind = IncidentKind::limits_scaled, .key = {}, .from = 0.6, .factor = 2}};
+  return scenario;
+}
+
+/// Every answer says what the limit is and what is left of it.
+Scenario headers() {
+  Scenario scenario =
+      one_model("headers", "A; each answer's headers name the limit of a minute", unequal_rpm());
+  scenario.headers = true;
+  return scenario;
+}
+
 Scenario collapse() {
   Scenario scenario = one_model(
       "collapse", "one server whose throughput falls when it has more than 50 in flight", {});
@@ -231,6 +252,8 @@ std::vector<Scenario> all_scenarios() {
   add_key_troubles(result);
   result.push_back(daily());
   result.push_back(pair());
+  result.push_back(growing());
+  result.push_back(headers());
   result.push_back(collapse());
   result.push_back(long_hints());
   result.push_back(throttle_400());

@@ -1,0 +1,153 @@
+#include "sortie/quota/rate_learner.h"
+#include "sortie/sched/scheduler.h"
+#include "sortie/sched/sharing_evidence.h"
+#include "sortie/sched/sharing_trial.h"
+#include "sortie/sched/test_support.h"
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+// Pools that are one limit: suspicion, trial, and what a scheduler does that knows it. Whole
+// campaigns: testbed's run_test.cc.
+
+namespace sortie::sched {
+namespace {
+
+using Verdict = SharingTrial::Verdict;
+
+TEST(SharingEvidence, grows_when_one_load_falls_as_the_other_rises) {
+  SharingEvidence evidence;
+  for (const double load : {3.0, 3.5, 2.8, 3.3}) {
+    evidence.refused(0, {load, 6 - load});
+    evidence.refused(1, {load, 6 - load});
+  }
+  EXPECT_GT(evidence.of(0, 1), 5);
+  EXPECT_EQ(evidence.of(0, 1), evidence.of(1, 0));
+}
+
+TEST(SharingEvidence, falls_when_a_pool_is_refused_at_its_own_load_whatever_the_other_does) {
+  SharingEvidence evidence;
+  for (const double other : {3.0, 3.5, 2.8, 3.3}) {
+    evidence.refused(0, {3.0, other});
+  }
+  EXPECT_LT(evidence.of(0, 1), -3);
+}
+
+TEST(SharingEvidence, says_nothing_of_pools_that_cannot_be_compared_or_do_not_move) {
+  SharingEvidence evidence;
+  evidence.refused(0, {3.0, std::nullopt, 5.0});
+  evidence.refused(0, {4.0, 2.0, 5.0});
+  EXPECT_EQ(evidence.of(0, 1), 0);
+  EXPECT_EQ(evidence.of(0, 2), 0);
+}
+
+/// Two keys sent to as fast as their learners let them, behind buckets of one second.
+class TwoKeys {
+ public:
+  /// `rates`: of each bucket; `of_key`: which bucket a key draws on.
+  TwoKeys(std::vector<double> rates, std::vector<std::size_t> of_key)
+      : rates_(std::move(rates)), of_key_(std::move(of_key)), level_(rates_) {
+    for (quota::RateLearner& key : keys_) {
+      // One episode, so that there is something to count from.
+      const auto ticket = key.reserve(now_, 1);
+      (void)key.refused(now_, ticket, now_);
+      key.start_at(now_, kBelieved, 1);
+    }
+  }
+
+  Verdict verdict() {
+    SharingTrial trial({.pool = 0, .rate = &keys_[0]}, {.pool = 1, .rate = &keys_[1]}, {}, now_);
+    Verdict verdict = Verdict::open;
+    for (int i = 0; i < 20'000 && verdict == Verdict::open; ++i) {
+      now_ += std::chrono::milliseconds(10);
+      for (std::size_t bucket = 0; bucket < rates_.size(); ++bucket) {
+        level_[bucket] = std::min(rates_[bucket], level_[bucket] + 0.01 * rates_[bucket]);
+      }
+      for (std::size_t key = 0; key < keys_.size() && verdict == Verdict::open; ++key) {
+        verdict = send(key, trial);
+      }
+    }
+    trial.end(verdict, now_);
+    return verdict;
+  }
+
+  [[nodiscard]] double pace(std::size_t key) const { return keys_[key].pace(); }
+
+  static constexpr double kBelieved = 5;
+
+ private:
+  Verdict send(std::size_t key, SharingTrial& trial) {
+    if (now_ < closed_[key] || keys_[key].earliest(now_, 1) > now_) {
+      return Verdict::open;
+    }
+    const auto ticket = keys_[key].reserve(now_, 1);
+    double& level = level_[of_key_[key]];
+    if (level >= 1) {
+      level -= 1;
+      return trial.check(now_);
+    }
+    closed_[key] = now_ + std::chrono::seconds(1);
+    return keys_[key].refused(now_, ticket, closed_[key]) ? trial.refused(key, now_)
+                                                          : Verdict::open;
+  }
+
+  std::vector<double> rates_;
+  std::vector<std::size_t> of_key_;
+  std::vector<double> level_;
+  base::Instant now_ = test::at(100);
+  std::vector<quota::RateLearner> keys_{quota::RateLearner({}), quota::RateLearner({})};
+  std::vector<base::Instant> closed_{base::Instant::min(), base::Instant::min()};
+};
+
+TEST(SharingTrial, finds_two_keys_behind_one_limit) {
+  EXPECT_EQ(TwoKeys({10}, {0, 0}).verdict(), Verdict::shared);
+}
+
+TEST(SharingTrial, finds_two_keys_with_limits_of_their_own_apart) {
+  TwoKeys keys({5, 5}, {0, 1});
+  EXPECT_EQ(keys.verdict(), Verdict::apart);
+  EXPECT_LE(keys.pace(0), TwoKeys::kBelieved);
+  EXPECT_NEAR(keys.pace(1), TwoKeys::kBelieved, 0.01);
+}
+
+TEST(SharingTrial, does_not_take_a_limit_that_was_only_higher_than_believed_for_a_common_one) {
+  EXPECT_NE(TwoKeys({6, 5}, {0, 1}).verdict(), Verdict::shared);
+  EXPECT_NE(TwoKeys({6.5, 5}, {0, 1}).verdict(), Verdict::shared);
+  EXPECT_NE(TwoKeys({20, 5}, {0, 1}).verdict(), Verdict::shared);
+}
+
+TEST(SharedPools, that_an_earlier_run_found_are_paced_as_one) {
+  test::World world;
+  const std::size_t model = world.model("m");
+  const std::size_t alpha = world.endpoint("alpha");
+  world.route(model, alpha, {});
+  world.route(model, alpha, {});
+  SchedulerOptions options;
+  options.remembered = {
+      {.pool = "alpha/1 + alpha/2", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+  Scheduler scheduler(world.topology(), options);
+  ASSERT_EQ(scheduler.shared_pools().size(), 1U);
+  EXPECT_EQ(scheduler.shared_pools()[0].members, (std::vector<std::string>{"alpha/1", "alpha/2"}));
+  for (std::uint32_t ticket = 0; ticket < 1000; ++ticket) {
+    scheduler.add({.ticket = {ticket}, .model = model}, test::at(0));
+  }
+  std::size_t bound = 0;
+  for (int i = 0; i <= 1000; ++i) {
+    const base::Instant now = test::at(0.01 * i);
+    std::vector<Assignment> sent;
+    scheduler.decide(now, sent);
+    for (const Assignment& one : sent) {
+      scheduler.answered(one, 10, 10, {}, now);
+    }
+    bound += sent.size();
+  }
+  EXPECT_GE(bound, 90U);
+  EXPECT_LE(bound, 101U);
+}
+
+}  // namespace
+}  // namespace sortie::sched
