@@ -212,15 +212,39 @@ void Shares::unite(std::size_t a, std::size_t b) {
     return;
   }
   const double ahead = islands_[to].served - islands_[from].served;
+  const std::vector<std::size_t> places = add_claims(to, islands_[from].claims);
   for (Model& model : models_) {
     if (model.island == from) {
       model.island = to;
       model.tag += ahead;
+      for (Group& group : model.groups) {
+        group.claim = group.claim ? std::optional(places[*group.claim]) : std::nullopt;
+      }
     }
   }
   islands_[to].seconds += islands_[from].seconds;
   islands_[to].in_flight += islands_[from].in_flight;
   islands_[from] = {};
+  settle_claims(to);
+}
+
+/// A tenant has its guarantee once. Returns their places in the island.
+std::vector<std::size_t> Shares::add_claims(std::size_t island, const std::vector<Claim>& added) {
+  std::vector<Claim>& claims = islands_[island].claims;
+  std::vector<std::size_t> places;
+  for (const Claim& one : added) {
+    const auto same = std::find_if(claims.begin(), claims.end(), [&](const Claim& claim) {
+      return one.tenant && claim.tenant == one.tenant;
+    });
+    places.push_back(static_cast<std::size_t>(same - claims.begin()));
+    if (same == claims.end()) {
+      claims.push_back(one);
+    } else {
+      same->plain += one.plain;
+      same->guaranteed = std::max(same->guaranteed, one.guaranteed);
+    }
+  }
+  return places;
 }
 
 void Shares::serve(std::size_t model, std::size_t place, bool out_of_turn, double slowness) {

@@ -132,6 +132,8 @@ class Shares {
     double in_flight = 0;  // each over the slowness of its route
   };
 
+  std::vector<std::size_t> add_claims(std::size_t island, const std::vector<Claim>& added);
+
   std::vector<Island> islands_;  // as many as models
 };
 

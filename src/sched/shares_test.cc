@@ -146,6 +146,21 @@ TEST(Shares, a_guarantee_holds_against_a_tenant_that_needs_its_own_less) {
   }
 }
 
+TEST(Shares, keeps_guarantees_of_models_that_turn_out_to_compete) {
+  World world;
+  const std::size_t endpoint = world.endpoint("alpha");
+  world.route(world.model("a"), endpoint, {world.domain("one", {rpm(600)})});
+  world.route(world.model("b"), endpoint, {world.domain("two", {rpm(600)})});
+  Shares shares(world.topology());
+  shares.set_share(0, 0, {.guaranteed = 0.1, .tenant = 1});
+  shares.set_share(1, 0, {.guaranteed = 0.25, .tenant = 2});
+  shares.unite(0, 1);
+  const std::vector<double> served = serve(shares, {100000, 1000}, 2000);
+  EXPECT_NEAR(served[1], 500, 8);
+  shares.set_share(1, 0, {.guaranteed = 0.5, .tenant = 2});
+  EXPECT_NEAR(serve(shares, {100000, 1000}, 2000)[1], 1000, 10);
+}
+
 TEST(Shares, opens_only_what_may_be_opened) {
   const World world = sharing(1);
   Shares shares(world.topology());
