@@ -336,7 +336,7 @@ base::Result<int> print_sharing(const ScheduleOptions& options) {
                       "dead",
                       "daily"};
   }
-  what.policies = {"sortie-apart", "sortie-hidden"};
+  what.policies = {"sortie-apart", "sortie-joined"};
   TRY_ASSIGN(const std::vector<Line> lines, measure_policies(what));
   json::Array rows;
   std::string text = fmt::format("{:<14}{:>6}{:>7}{:>7}{:>9}{:>14}{:>7}{:>20}{:>7}\n",

@@ -39,8 +39,8 @@ void settle(base::Instant now,
             RouteDomains domains,
             RouteReservation& reservation,
             const RequestSize& used) {
-  CHECK(domains.size() >= reservation.parts.size());
-  for (std::size_t i = 0; i < reservation.parts.size(); ++i) {
+  CHECK(domains.size() == reservation.parts.size());
+  for (std::size_t i = 0; i < domains.size(); ++i) {
     domains[i]->settle(now, reservation.parts[i], used);
   }
 }
@@ -49,15 +49,15 @@ void release(base::Instant now,
              RouteDomains domains,
              RouteReservation& reservation,
              base::Duration grace) {
-  CHECK(domains.size() >= reservation.parts.size());
-  for (std::size_t i = 0; i < reservation.parts.size(); ++i) {
+  CHECK(domains.size() == reservation.parts.size());
+  for (std::size_t i = 0; i < domains.size(); ++i) {
     domains[i]->release(now, reservation.parts[i], grace);
   }
 }
 
 void cancel(base::Instant now, RouteDomains domains, RouteReservation& reservation) {
-  CHECK(domains.size() >= reservation.parts.size());
-  for (std::size_t i = 0; i < reservation.parts.size(); ++i) {
+  CHECK(domains.size() == reservation.parts.size());
+  for (std::size_t i = 0; i < domains.size(); ++i) {
     domains[i]->cancel(now, reservation.parts[i]);
   }
 }
@@ -66,8 +66,8 @@ void observe(base::Instant now,
              RouteDomains domains,
              const LimitHints& hints,
              const RouteReservation& answered) {
-  CHECK(domains.size() >= answered.parts.size());
-  for (std::size_t i = 0; i < answered.parts.size(); ++i) {
+  CHECK(domains.size() == answered.parts.size());
+  for (std::size_t i = 0; i < domains.size(); ++i) {
     domains[i]->observe(now, hints, answered.parts[i]);
   }
 }

@@ -8,9 +8,8 @@
 #include <vector>
 
 // Admission on a route, which drains several limit domains at once: all of them or none, and nobody
-// holds a part while waiting for the rest. The domains of a route are distinct; in the
-// calls for one reservation they are the same ones, or those and more behind them, which have
-// counted nothing of it.
+// holds a part while waiting for the rest. The domains of a route are distinct; the span is the
+// same in every call for one reservation.
 
 namespace sortie::quota {
 

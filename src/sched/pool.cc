@@ -1,5 +1,6 @@
 #include "sortie/sched/pool.h"
 
+#include "sortie/base/check.h"
 #include "sortie/base/time.h"
 #include "sortie/quota/concurrency.h"
 #include "sortie/quota/domain_limiter.h"
@@ -124,6 +125,13 @@ void Pool::exhausted(base::Instant now, std::optional<base::Duration> wait, doub
 void Pool::close(base::Instant until) {
   closed_until_ = std::max(closed_until_, until);
   limiter_.gate(until);
+}
+
+void Pool::give_up() {
+  CHECK(is_found());
+  limiter_.learner().rest();
+  limiter_.open_gate();
+  closed_until_ = base::Instant::min();
 }
 
 void Pool::set_limit(const quota::Limit& limit, base::Instant now) {

@@ -77,6 +77,11 @@ class Pool {
   /// True while exhausted() keeps it closed.
   [[nodiscard]] bool is_exhausted(base::Instant now) const { return now < exhausted_until_; }
 
+  [[nodiscard]] bool is_found() const { return kind_ == Kind::found; }
+
+  /// A found pool that holds up nobody any more.
+  void give_up();
+
   [[nodiscard]] base::Instant closed_until() const { return closed_until_; }
 
   /// Nothing is declared, and nothing was learned yet.

@@ -148,12 +148,12 @@ void RouteTable::answered(Flight& flight,
                           const AnswerTiming& timing,
                           base::Instant now) {
   RouteState& state = routes_[flight.route];
-  quota::settle(now, state.limiters, flight.reservation, used);
-  for (const std::size_t pool : state.pools) {
+  quota::settle(now, limiters_of(flight), flight.reservation, used);
+  for (const std::size_t pool : pools_of(flight)) {
     pools_[pool].succeeded(flight.sent, now);
   }
-  quota::release(now, state.limiters, flight.reservation);
-  quota::observe(now, state.limiters, hints, flight.reservation);
+  quota::release(now, limiters_of(flight), flight.reservation);
+  quota::observe(now, limiters_of(flight), hints, flight.reservation);
   end(flight, now, Health::good, nullptr);
   end_check(flight, true, now);
   state.is_proven = true;
@@ -182,7 +182,7 @@ FailureEffect RouteTable::failed(Flight& flight,
   // A request that was cancelled for its silence may still be worked on.
   const bool was_cancelled = signal.kind == SignalClass::stall;
   quota::release(now,
-                 state.limiters,
+                 limiters_of(flight),
                  flight.reservation,
                  was_cancelled ? kCancelGrace : base::Duration::zero());
   FailureEffect effect;
@@ -239,11 +239,16 @@ void RouteTable::refuse(const Flight& flight,
   const bool is_declared = std::any_of(pools.begin(), pools.end(), [&](std::size_t pool) {
     return has_limit_of(pools_[pool], dimension);
   });
-  const std::vector<std::size_t> asked(
-      pools.begin(), pools.begin() + static_cast<std::ptrdiff_t>(flight.reservation.parts.size()));
+  // A copy: the refusal may prove that one of them is part of a limit, which adds a pool.
+  const auto reserved = pools_of(flight);
+  const std::vector<std::size_t> asked(reserved.begin(), reserved.end());
   for (std::size_t i = 0; i < asked.size(); ++i) {
     Pool& pool = pools_[asked[i]];
     const quota::Reservation& part = flight.reservation.parts[i];
+    // A found pool stands for a limit of rate; of others its members learn each for itself.
+    if (pool.is_found() && (is_crowd || signal.kind == SignalClass::daily_cap)) {
+      continue;
+    }
     if (is_declared && dimension != Dimension::unknown && !has_limit_of(pool, dimension)) {
       continue;
     }
@@ -276,7 +281,7 @@ bool RouteTable::disable_for(const Flight& flight, const quota::Signal& signal, 
 }
 
 void RouteTable::cancelled(Flight& flight, base::Instant now) {
-  quota::release(now, routes_[flight.route].limiters, flight.reservation, kCancelGrace);
+  quota::release(now, limiters_of(flight), flight.reservation, kCancelGrace);
   end(flight, now, Health::unknown, nullptr);
   end_check(flight, false, now);
   changed(flight.route, now);
@@ -284,7 +289,7 @@ void RouteTable::cancelled(Flight& flight, base::Instant now) {
 
 bool RouteTable::substituted(Flight& flight, std::string_view served, base::Instant now) {
   RouteState& state = routes_[flight.route];
-  quota::release(now, state.limiters, flight.reservation);
+  quota::release(now, limiters_of(flight), flight.reservation);
   end(flight, now, Health::alive, nullptr);
   end_check(flight, true, now);
   state.failed += 1;

@@ -92,7 +92,7 @@ bool RouteTable::is_in_trial(std::size_t pool) const {
 
 /// `pool` was refused over `route`, and that was news.
 void RouteTable::note_episode(std::size_t pool, std::size_t route, base::Instant now) {
-  if (!finds_shared_) {
+  if (shared_limits_ == SharedLimits::ignored) {
     return;
   }
   if (Sharing* sharing = sharing_at(pool)) {
@@ -127,8 +127,9 @@ void RouteTable::maybe_begin_trial(std::size_t pool, double suspicion_min, base:
   }
   std::optional<std::size_t> partner;
   for (std::size_t other = 0; other < loads.size(); ++other) {
-    if (other == pool || !loads[other] || learner_of(other).episodes() < kEpisodesFirst ||
-        suspicion(pool, other) < suspicion_min || *raised.limit() > kRaisedMost * *loads[other]) {
+    if (other == pool || !loads[other] || meet(pool, other) ||
+        learner_of(other).episodes() < kEpisodesFirst || suspicion(pool, other) < suspicion_min ||
+        *raised.limit() > kRaisedMost * *loads[other]) {
       continue;
     }
     if (!partner || suspicion(pool, other) > suspicion(pool, *partner)) {
@@ -180,8 +181,10 @@ void RouteTable::step_trial(SharingTrial::Verdict verdict, base::Instant now) {
     trial.end(verdict, now);
     const double total = trial.total();
     trial_.reset();
-    if (verdict == SharingTrial::Verdict::shared) {
+    if (verdict == SharingTrial::Verdict::shared && shared_limits_ == SharedLimits::paced) {
       join(raised, lowered, total, now);
+    } else if (verdict == SharingTrial::Verdict::shared) {
+      report(raised, lowered, now);
     } else {
       evidence_.set(raised, lowered, verdict == SharingTrial::Verdict::apart ? kApart : kUnclear);
     }
@@ -190,11 +193,62 @@ void RouteTable::step_trial(SharingTrial::Verdict verdict, base::Instant now) {
   changed_pool(lowered);
 }
 
+/// Pools of one route see the same requests: neither stands for the other.
+bool RouteTable::meet(std::size_t a, std::size_t b) const {
+  return std::any_of(by_pool_[a].begin(), by_pool_[a].end(), [&](std::size_t route) {
+    const std::vector<std::size_t>& pools = routes_[route].pools;
+    return std::find(pools.begin(), pools.end(), b) != pools.end();
+  });
+}
+
+bool RouteTable::is_over(std::size_t pool) const {
+  return std::any_of(sharings_.begin(), sharings_.end(), [&](const Sharing& one) {
+    return one.pool == pool && one.is_over;
+  });
+}
+
 RouteTable::Sharing* RouteTable::sharing_at(std::size_t pool) {
   const auto found = std::find_if(sharings_.begin(), sharings_.end(), [&](const Sharing& one) {
     return one.pool == pool && !one.is_over;
   });
   return found != sharings_.end() ? &*found : nullptr;
+}
+
+std::string RouteTable::name_of(const std::vector<std::size_t>& members) const {
+  std::vector<std::string> names;
+  names.reserve(members.size());
+  for (const std::size_t member : members) {
+    names.push_back(pools_[member].limiter().name());
+  }
+  return fmt::format("{}", fmt::join(names, kJoint));
+}
+
+/// Both learn on for themselves; either may be in what was reported before.
+void RouteTable::report(std::size_t a, std::size_t b, base::Instant now) {
+  Sharing sharing;
+  sharing.since = now;
+  for (const std::size_t pool : {a, b}) {
+    const auto before = std::find_if(sharings_.begin(), sharings_.end(), [&](const Sharing& one) {
+      return !one.is_over &&
+             std::find(one.members.begin(), one.members.end(), pool) != one.members.end();
+    });
+    if (before == sharings_.end()) {
+      sharing.members.push_back(pool);
+      continue;
+    }
+    sharing.since = std::min(sharing.since, before->since);
+    sharing.members.insert(sharing.members.end(), before->members.begin(), before->members.end());
+    before->is_over = true;
+    before->has_grown = true;
+  }
+  for (const std::size_t one : sharing.members) {
+    for (const std::size_t other : sharing.members) {
+      evidence_.set(one, other, kApart);  // nothing is left to be found by a trial
+    }
+  }
+  sharing.name = name_of(sharing.members);
+  sharings_.push_back(std::move(sharing));
+  sharing_version_ += 1;
 }
 
 /// One limit of `total` stands for both from now on; either may stand for others already.
@@ -226,16 +280,19 @@ void RouteTable::join(std::size_t a, std::size_t b, double total, base::Instant 
                                   .cost = learner.token_cost(),
                                   .confidence = quota::RateLaw{}.first_confidence};
   if (!add_sharing(std::move(sharing), {limit}, now)) {
+    evidence_.set(a, b, kApart);  // no trial again
     return;
   }
   for (const std::size_t pool : {a, b}) {
     if (Sharing* before = sharing_at(pool)) {
       before->is_over = true;
       before->has_grown = true;
+      pools_[pool].give_up();
     }
     pools_[pool].limiter().learner().rest();
     changed_pool(pool);
   }
+  find_captives();
 }
 
 /// Its members' rates are learned at a found pool. False: there are too many already.
@@ -245,23 +302,19 @@ bool RouteTable::add_sharing(Sharing sharing,
   if (pools_.size() == by_pool_.size()) {
     return false;
   }
-  std::vector<std::string> names;
-  for (const std::size_t member : sharing.members) {
-    names.push_back(pools_[member].limiter().name());
-  }
-  sharing.pool = pools_.size();
+  const std::size_t place = pools_.size();
+  sharing.pool = place;
+  sharing.name = name_of(sharing.members);
   CHECK(pools_.size() < pools_.capacity());
   Pool& pool = pools_.emplace_back(
-      quota::LimitDomain{.name = fmt::format("{}", fmt::join(names, kJoint)), .limits = {}},
-      domain_options_,
-      Pool::Kind::found);
+      quota::LimitDomain{.name = sharing.name, .limits = {}}, domain_options_, Pool::Kind::found);
   pool.limiter().learner().resume(now, limits);
   for (const std::size_t member : sharing.members) {
     pools_[member].limiter().learner().rest();
     for (const std::size_t route : by_pool_[member]) {
-      routes_[route].pools.push_back(sharing.pool);
+      routes_[route].pools.push_back(place);
       routes_[route].limiters.push_back(&pool.limiter());
-      by_pool_[sharing.pool].push_back(route);
+      by_pool_[place].push_back(route);
     }
     changed_pool(member);
   }
@@ -279,7 +332,7 @@ void RouteTable::judge_sharing(Sharing& sharing, std::size_t route, base::Instan
     return std::find(pools.begin(), pools.end(), pool) != pools.end();
   };
   const auto member = std::find_if(sharing.members.begin(), sharing.members.end(), is_of_route);
-  const quota::Learner& learner = pools_[sharing.pool].limiter().learner();
+  const quota::Learner& learner = pools_[*sharing.pool].limiter().learner();
   const auto kind = learner.paced_by();
   if (member == sharing.members.end() || !kind) {
     return;
@@ -305,10 +358,10 @@ void RouteTable::judge_sharing(Sharing& sharing, std::size_t route, base::Instan
 
 /// It was wrong: each member has its own limit again.
 void RouteTable::part(Sharing& sharing, base::Instant now) {
-  quota::Learner& found = pools_[sharing.pool].limiter().learner();
+  quota::Learner& found = pools_[*sharing.pool].limiter().learner();
   const auto kind = found.paced_by();
   const quota::TokenCost cost = found.token_cost();
-  found.rest();
+  pools_[*sharing.pool].give_up();
   sharing.is_over = true;
   sharing_version_ += 1;
   for (std::size_t i = 0; i < sharing.members.size(); ++i) {
@@ -325,6 +378,7 @@ void RouteTable::part(Sharing& sharing, base::Instant now) {
       evidence_.set(sharing.members[i], sharing.members[j], kApart);
     }
   }
+  find_captives();
 }
 
 std::vector<SharedPool> RouteTable::shared_pools() const {
@@ -334,7 +388,7 @@ std::vector<SharedPool> RouteTable::shared_pools() const {
       continue;
     }
     SharedPool& shared = result.emplace_back();
-    shared.name = pools_[sharing.pool].limiter().name();
+    shared.name = sharing.name;
     shared.since = sharing.since;
     shared.is_over = sharing.is_over;
     for (const std::size_t member : sharing.members) {
@@ -347,11 +401,11 @@ std::vector<SharedPool> RouteTable::shared_pools() const {
 std::vector<std::vector<std::size_t>> RouteTable::models_of_shared() const {
   std::vector<std::vector<std::size_t>> result;
   for (const Sharing& sharing : sharings_) {
-    if (sharing.is_over) {
+    if (sharing.is_over || !sharing.pool) {
       continue;
     }
     std::vector<std::size_t>& models = result.emplace_back();
-    for (const std::size_t route : by_pool_[sharing.pool]) {
+    for (const std::size_t route : by_pool_[*sharing.pool]) {
       models.push_back(doors_[route].model);
     }
   }
@@ -360,7 +414,7 @@ std::vector<std::vector<std::size_t>> RouteTable::models_of_shared() const {
 
 /// At the beginning: an earlier run found that the pools of this name are one limit.
 void RouteTable::remember_shared(const quota::PoolMemory& memory) {
-  if (!finds_shared_ || memory.pool.find(kJoint) == std::string::npos) {
+  if (shared_limits_ != SharedLimits::paced || memory.pool.find(kJoint) == std::string::npos) {
     return;
   }
   Sharing sharing;
@@ -376,7 +430,13 @@ void RouteTable::remember_shared(const quota::PoolMemory& memory) {
     if (pool == pools_.end()) {
       return;
     }
-    sharing.members.push_back(static_cast<std::size_t>(pool - pools_.begin()));
+    const auto member = static_cast<std::size_t>(pool - pools_.begin());
+    if (std::any_of(sharing.members.begin(), sharing.members.end(), [&](std::size_t other) {
+          return meet(member, other);
+        })) {
+      return;
+    }
+    sharing.members.push_back(member);
   }
   std::vector<quota::LearnedLimit> limits;
   for (const quota::LearnedLimit& limit : memory.limits) {

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,7 +65,7 @@ void RouteTable::add_pools(const SchedulerOptions& options) {
                                             .learning = {.begins_with_ramp = options.ramp}};
   domain_options_ = domain_options;
   domain_options_.learning.begins_with_ramp = false;
-  finds_shared_ = options.finds_shared;
+  shared_limits_ = options.shared_limits;
   // Routes point into it: it must not be reallocated.
   pools_.reserve(topology_.domains.size() + topology_.routes.size() + kFoundMax);
   for (const quota::LimitDomain& domain : topology_.domains) {
@@ -134,7 +135,7 @@ void RouteTable::find_captives() {
         is_first = false;
       }
       std::erase_if(captive_of, [&](std::size_t pool) {
-        return std::find(pools.begin(), pools.end(), pool) == pools.end();
+        return is_over(pool) || std::find(pools.begin(), pools.end(), pool) == pools.end();
       });
     }
     for (const std::size_t pool : captive_of) {
@@ -262,6 +263,18 @@ void RouteTable::changed_pool(std::size_t pool) {
     doors_[route].limits_known = false;
     versions_[doors_[route].model] += 1;
   }
+}
+
+std::span<const std::size_t> RouteTable::pools_of(const Flight& flight) const {
+  const std::vector<std::size_t>& pools = routes_[flight.route].pools;
+  CHECK(flight.reservation.parts.size() <= pools.size());
+  return std::span(pools).first(flight.reservation.parts.size());
+}
+
+quota::RouteDomains RouteTable::limiters_of(const Flight& flight) const {
+  const std::vector<quota::DomainLimiter*>& limiters = routes_[flight.route].limiters;
+  CHECK(flight.reservation.parts.size() <= limiters.size());
+  return std::span(limiters).first(flight.reservation.parts.size());
 }
 
 /// After anything that happened to a request of this route.

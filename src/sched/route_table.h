@@ -5,6 +5,7 @@
 #include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
+#include "sortie/quota/route_admission.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/answer_times.h"
 #include "sortie/sched/breaker.h"
@@ -21,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -191,6 +193,10 @@ class RouteTable {
     std::uint64_t throttled = 0;
   };
 
+  /// The pools that it was admitted by: the first of its route's, which may have got more since.
+  [[nodiscard]] std::span<const std::size_t> pools_of(const Flight& flight) const;
+  [[nodiscard]] quota::RouteDomains limiters_of(const Flight& flight) const;
+
   struct KeyState {
     KeyHealth health;
     std::vector<std::size_t> routes;
@@ -231,7 +237,8 @@ class RouteTable {
 
   /// Pools that are believed to be one limit, and the found pool that stands for it.
   struct Sharing {
-    std::size_t pool = 0;
+    std::string name;
+    std::optional<std::size_t> pool;   // none: it is only reported
     std::vector<std::size_t> members;  // pools of the topology
     std::vector<double> shares;        // of the limit, as it was when they were joined
     base::Instant since;
@@ -254,7 +261,11 @@ class RouteTable {
   void maybe_begin_trial(std::size_t pool, double suspicion_min, base::Instant now);
   void step_trial(SharingTrial::Verdict verdict, base::Instant now);
   void check_trial(std::size_t route, base::Instant now);
+  [[nodiscard]] bool meet(std::size_t a, std::size_t b) const;
   [[nodiscard]] Sharing* sharing_at(std::size_t pool);
+  [[nodiscard]] bool is_over(std::size_t pool) const;
+  [[nodiscard]] std::string name_of(const std::vector<std::size_t>& members) const;
+  void report(std::size_t a, std::size_t b, base::Instant now);
   void join(std::size_t a, std::size_t b, double total, base::Instant now);
   bool add_sharing(Sharing sharing,
                    const std::vector<quota::LearnedLimit>& limits,
@@ -281,7 +292,7 @@ class RouteTable {
   // Of Topology::domains, then those of routes without one, then found ones; never reallocated.
   std::vector<Pool> pools_;
   quota::DomainOptions domain_options_;
-  bool finds_shared_ = false;
+  SharedLimits shared_limits_ = SharedLimits::ignored;
   bool is_probing_ = true;
   SharingEvidence evidence_;
   std::optional<std::size_t> next_trial_;  // the pool whose next look above its limit it will be

@@ -95,10 +95,17 @@ struct RouteStatus {
 /// Pools that nothing is declared about and that refusals show to be one limit, e.g. of two keys of
 /// one account.
 struct SharedPool {
-  std::string name;                  // of the pool in domain_status() that stands for it
+  std::string name;  // of the members; if they are paced as one, of their pool in domain_status()
   std::vector<std::string> members;  // names of pools, as in domain_status()
   base::Instant since;
   bool is_over = false;  // later refusals spoke against it
+};
+
+/// What is done about them.
+enum class SharedLimits : std::uint8_t {
+  ignored,   // nothing: each pool learns for itself
+  reported,  // looked for and listed; each pool learns on for itself
+  paced,     // looked for, and paced as one limit
 };
 
 struct SchedulerOptions {
@@ -109,7 +116,7 @@ struct SchedulerOptions {
   std::uint64_t seed = 0;             // of back-off jitter
   std::vector<quota::PoolMemory> remembered{};  // by earlier runs, matched by pool
   bool ramp = true;  // where nothing is declared, begin slowly; false: as if there were no limit
-  bool finds_shared = true;  // pools that are one limit, undeclared
+  SharedLimits shared_limits = SharedLimits::paced;  // that nobody declared
   // A key that is refused is asked once again after so long; zero: never.
   base::Duration dead_key_recheck{};
   // Requests in flight at first, per model of an endpoint, where a route has no declared limit; it

@@ -4,9 +4,14 @@
 #include "sortie/sched/sharing_trial.h"
 #include "sortie/sched/test_support.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -137,6 +142,7 @@ TEST(SharedPools, that_an_earlier_run_found_are_paced_as_one) {
   world.route(model, alpha, {});
   world.route(model, alpha, {});
   SchedulerOptions options;
+  options.shared_limits = SharedLimits::paced;
   options.remembered = {
       {.pool = "alpha/1 + alpha/2", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
   Scheduler scheduler(world.topology(), options);
@@ -158,6 +164,143 @@ TEST(SharedPools, that_an_earlier_run_found_are_paced_as_one) {
   // A remembered rate begins at 0.8 of it; two pools of their own would let twice as much through.
   EXPECT_GE(bound, 80U);
   EXPECT_LE(bound, 101U);
+}
+
+/// Two keys of one model that are believed to share 10 a second, and a server that lets each key
+/// have its own rate; answers take a second.
+class TwoRoutes {
+ public:
+  TwoRoutes(double first, double second) : rates_{first, second}, level_{first, second} {
+    const std::size_t model = world_.model("m");
+    const std::size_t alpha = world_.endpoint("alpha");
+    world_.route(model, alpha, {});
+    world_.route(model, alpha, {});
+    SchedulerOptions options;
+    options.shared_limits = SharedLimits::paced;
+    options.remembered = {{.pool = "alpha/1 + alpha/2",
+                           .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+    scheduler_.emplace(world_.topology(), options);
+    for (std::uint32_t ticket = 0; ticket < 10'000; ++ticket) {
+      scheduler_->add({.ticket = {ticket}, .model = model}, now_);
+    }
+  }
+
+  /// Returns what was answered.
+  std::size_t play(double seconds) {
+    const std::size_t before = answered_;
+    const base::Instant end = now_ + base::from_seconds(seconds);
+    for (; now_ < end; now_ += kStep) {
+      for (std::size_t i = 0; i < rates_.size(); ++i) {
+        level_[i] = std::min(rates_[i], level_[i] + base::seconds(kStep) * rates_[i]);
+      }
+      land();
+      std::vector<Assignment> sent;
+      scheduler_->decide(now_, sent);
+      for (const Assignment& one : sent) {
+        double& level = level_[one.route];
+        const bool is_refused = level < 1;
+        level -= is_refused ? 0 : 1;
+        in_flight_.push_back({now_ + kAnswer, is_refused, one});
+      }
+    }
+    return answered_ - before;
+  }
+
+  [[nodiscard]] const Scheduler& scheduler() const { return *scheduler_; }
+
+  [[nodiscard]] base::Instant now() const { return now_; }
+
+ private:
+  static constexpr base::Duration kStep = std::chrono::milliseconds(10);
+  static constexpr base::Duration kAnswer = std::chrono::seconds(1);
+
+  struct Sent {
+    base::Instant lands;
+    bool is_refused = false;
+    Assignment assignment;
+  };
+
+  void land() {
+    while (!in_flight_.empty() && in_flight_.front().lands <= now_) {
+      const Sent one = in_flight_.front();
+      in_flight_.pop_front();
+      if (one.is_refused) {
+        (void)scheduler_->failed(one.assignment, test::signal(quota::SignalClass::throttle), now_);
+      } else {
+        scheduler_->answered(one.assignment, 10, 10, {}, now_);
+        answered_ += 1;
+      }
+    }
+  }
+
+  std::vector<double> rates_;
+  std::vector<double> level_;
+  test::World world_;
+  std::optional<Scheduler> scheduler_;
+  base::Instant now_ = test::at(0);
+  std::deque<Sent> in_flight_;
+  std::size_t answered_ = 0;
+};
+
+TEST(SharedPools, that_are_none_are_taken_apart_while_requests_are_in_flight) {
+  TwoRoutes keys(1, 12);
+  ASSERT_FALSE(keys.scheduler().shared_pools().at(0).is_over);
+  for (int i = 0; i < 30 && !keys.scheduler().shared_pools().at(0).is_over; ++i) {
+    keys.play(10);
+  }
+  ASSERT_TRUE(keys.scheduler().shared_pools().at(0).is_over);
+  const auto status = keys.scheduler().domain_status(keys.now());
+  ASSERT_EQ(status.size(), 3U);
+  EXPECT_TRUE(status[2].limits.empty()) << "nothing is paced by it any more";
+  EXPECT_FALSE(status[2].gate.has_value());
+  // Each key has its own limit again, and both are used.
+  keys.play(120);
+  EXPECT_GE(keys.play(60), std::size_t{60 * 10});
+  EXPECT_EQ(keys.scheduler().shared_pools().size(), 1U);
+}
+
+TEST(SharedPools, that_are_one_limit_stay_one_when_both_are_refused) {
+  TwoRoutes keys(4, 4);
+  keys.play(300);
+  EXPECT_FALSE(keys.scheduler().shared_pools().at(0).is_over);
+}
+
+TEST(SharedPools, a_daily_cap_of_one_key_closes_that_key_alone) {
+  test::World world;
+  const std::size_t model = world.model("m");
+  const std::size_t alpha = world.endpoint("alpha");
+  world.route(model, alpha, {});
+  world.route(model, alpha, {});
+  SchedulerOptions options;
+  options.shared_limits = SharedLimits::paced;
+  options.remembered = {
+      {.pool = "alpha/1 + alpha/2", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+  Scheduler scheduler(world.topology(), options);
+  scheduler.add({.ticket = {0}, .model = model}, test::at(0));
+  scheduler.add({.ticket = {1}, .model = model}, test::at(0));
+  std::vector<Assignment> sent;
+  scheduler.decide(test::at(2), sent);
+  ASSERT_FALSE(sent.empty());
+  const std::size_t closed = sent[0].route;
+  (void)scheduler.failed(
+      sent[0], test::signal(quota::SignalClass::daily_cap, std::chrono::hours(5)), test::at(2.1));
+  const auto routes = scheduler.route_status(test::at(2.2));
+  EXPECT_TRUE(routes[closed].closed_until.has_value());
+  EXPECT_FALSE(routes[1 - closed].closed_until.has_value());
+}
+
+TEST(SharedPools, of_one_route_are_never_one) {
+  test::World world;
+  const std::size_t model = world.model("m");
+  const std::size_t alpha = world.endpoint("alpha");
+  const std::size_t outer = world.domain("outer", {});
+  const std::size_t inner = world.domain("inner", {});
+  world.route(model, alpha, {outer, inner});
+  SchedulerOptions options;
+  options.shared_limits = SharedLimits::paced;
+  options.remembered = {
+      {.pool = "outer + inner", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+  EXPECT_TRUE(Scheduler(world.topology(), options).shared_pools().empty());
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ namespace {
 /// As the engine begins.
 sched::SchedulerOptions options_for(const PolicySpec& spec, std::uint64_t seed) {
   sched::SchedulerOptions options = engine::scheduling_defaults();
-  options.finds_shared = spec.finds_shared;
+  options.shared_limits = spec.shared_limits.value_or(options.shared_limits);
   options.seed = seed;
   return options;
 }
@@ -157,7 +157,11 @@ std::vector<PolicySpec> all_policies() {
   all.push_back({.name = "sortie-apart",
                  .summary = "sortie-hidden without looking for keys that share a limit",
                  .knowledge = Knowledge::hidden,
-                 .finds_shared = false});
+                 .shared_limits = sched::SharedLimits::ignored});
+  all.push_back({.name = "sortie-joined",
+                 .summary = "sortie-hidden, keys that share a limit paced as one",
+                 .knowledge = Knowledge::hidden,
+                 .shared_limits = sched::SharedLimits::paced});
   all.push_back({.name = "sortie-grouped",
                  .summary = "Sortie, limits hidden, but told which routes share one",
                  .knowledge = Knowledge::grouped});

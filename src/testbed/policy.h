@@ -116,8 +116,8 @@ struct PolicySpec {
   bool learns = false;          // declared ones are only where learning starts
   double knowledge_factor = 1;  // Knowledge::scaled: declared ÷ true
   Lengths lengths = Lengths::estimated;
-  bool finds_shared = true;   // PolicyKind::sortie: see SchedulerOptions
-  CommonOptions common = {};  // PolicyKind::common
+  std::optional<sched::SharedLimits> shared_limits = {};  // as the engine does, by default
+  CommonOptions common = {};                              // PolicyKind::common
 };
 
 /// Every policy that the commands know, in the order of the tables.

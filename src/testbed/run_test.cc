@@ -103,12 +103,12 @@ TEST(Run, finds_two_keys_that_share_a_limit_and_nothing_else) {
   std::size_t found = 0;
   for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
     const Outcome pair =
-        play(draw(*find_scenario("pair"), seed).value(), *find_policy("sortie-hidden"));
+        play(draw(*find_scenario("pair"), seed).value(), *find_policy("sortie-joined"));
     EXPECT_EQ(pair.sharing.pairs, 1U);
     EXPECT_EQ(pair.sharing.wrong, 0U);
     found += pair.sharing.found;
     const Outcome equal =
-        play(draw(*find_scenario("F"), seed).value(), *find_policy("sortie-hidden"));
+        play(draw(*find_scenario("F"), seed).value(), *find_policy("sortie-joined"));
     EXPECT_EQ(equal.sharing.pairs, 0U);
     EXPECT_EQ(equal.sharing.wrong, 0U);
   }
