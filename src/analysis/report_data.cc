@@ -156,11 +156,30 @@ base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
       });
 }
 
+/// What seemed to be one limit, and the lines that declare it.
+std::string shared_text(const std::string& at, const json::Value& detail) {
+  const std::string_view subject = json::get_string(detail, "subject").value_or("");
+  if (json::get_bool(detail, "over").value_or(false)) {
+    return fmt::format("{} {} share no limit after all", at, subject);
+  }
+  std::string text =
+      fmt::format("{} {} seem to share one limit that nobody declared; write:", at, subject);
+  if (const json::Array* lines = json::get_array(detail, "declare")) {
+    for (const json::Value& line : *lines) {
+      text += fmt::format("\n      {}", line.is_string() ? json::view(line.as_string()) : "");
+    }
+  }
+  return text;
+}
+
 /// A person's change says who, what and why; other events as they stand.
 std::string event_text(std::span<const Cell> row) {
   const std::string kind = text_of(row[1]);
   const std::string at = when(int_of(row[0]));
   const auto detail = json::parse(text_of(row[3]));
+  if (kind == "pools_shared" && detail.has_value()) {
+    return shared_text(at, *detail);
+  }
   if (kind != "control" || !detail.has_value()) {
     return fmt::format("{} {} {} {}", at, kind, text_of(row[2]), text_of(row[3]));
   }

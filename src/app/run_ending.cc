@@ -110,6 +110,7 @@ json::Object document(const RunOutcome& outcome) {
           {"cost_micro_usd", status.cost_micro_usd},
           {"budget", monitor::to_json(status.budget)},
           {"speed", status.speed.has_value() ? engine::to_json(*status.speed) : nullptr},
+          {"shared_limits", monitor::to_json(outcome.status.shared_limits)},
           {"tables", analysis::to_json(outcome.summary)}};
 }
 
@@ -143,6 +144,9 @@ std::string to_text(std::span<const RunOutcome> outcomes, const std::string& cam
                         analysis::to_text(outcome.summary),
                         monitor::speed_text(outcome.status.speed),
                         ending(outcome.result, outcome.directory, campaigns));
+  }
+  if (!outcomes.empty()) {  // campaigns of one process have their limits in common
+    text += monitor::shared_text(outcomes.back().status.shared_limits);
   }
   return text;
 }

@@ -35,6 +35,12 @@ void Dispatcher::Core::judge_probing() {
   scheduler_.set_probing(probes);
 }
 
+/// Each campaign's ledger has it.
+void Dispatcher::Core::tell_shared_limits() {
+  const std::vector<SharedLimit> shared = shared_limits();
+  for_each_running([&](Engine::Core& engine) { engine.note_shared_limits(shared); });
+}
+
 std::vector<Dispatcher::Core::DomainState> Dispatcher::Core::domain_states() const {
   const base::Instant now = loop_.now();
 
@@ -84,6 +90,7 @@ void Dispatcher::Core::observe_losses(bool at_once) {
   next_observation_ = now + kObserveInterval;
   if (now >= next_probing_check_) {
     judge_probing();
+    tell_shared_limits();
   }
   std::vector<DomainState> states = domain_states();
   const std::vector<quota::DomainStatus> domains = scheduler_.domain_status(now);
@@ -151,9 +158,27 @@ base::Result<std::optional<SpeedReport>> Dispatcher::Core::speed() const {
   return report;
 }
 
+/// What was not noted yet.
+void Engine::Core::note_shared_limits(const std::vector<SharedLimit>& shared) {
+  for (const SharedLimit& limit : shared) {
+    if (!shared_noted_.emplace(limit.name, limit.is_over).second) {
+      continue;
+    }
+    json::Array members(limit.members.begin(), limit.members.end());
+    json::Array declaration(limit.declaration.begin(), limit.declaration.end());
+    note_event("pools_shared",
+               limit.name,
+               json::to_text(json::Object{{"members", std::move(members)},
+                                          {"over", limit.is_over},
+                                          {"subject", limit.subject},
+                                          {"declare", std::move(declaration)}}));
+  }
+}
+
 /// At the end: the fraction of the bound that was reached, as an event of the ledger.
 void Engine::Core::report_speed() {
   floor_.observe_losses(true);
+  note_shared_limits(floor_.shared_limits());
   auto report = floor_.speed();
   if (!report.has_value()) {
     parts_.log->warning("no_bound", {{"message", report.error().message}});

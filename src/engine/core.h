@@ -144,6 +144,9 @@ class Engine::Core final : public wire::CompletionSink {
   /// Adds the turns that wait in the scheduler and may go, by model.
   void count_ready(std::vector<std::size_t>& ready) const;
   [[nodiscard]] std::optional<base::Duration> time_needed() const;
+
+  /// Writes down what was not noted yet, as events.
+  void note_shared_limits(const std::vector<SharedLimit>& shared);
   void route_is_out(std::size_t route, const std::string& why);
   /// `through`: the campaign that was told; "" for this one.
   void record(const ControlCommand& command,
@@ -318,7 +321,8 @@ class Engine::Core final : public wire::CompletionSink {
   std::uint64_t trials_cut_ = 0;
   bool ended_ = false;
   bool speed_reported_ = false;
-  std::optional<RunResult> pending_end_;  // decided, waiting for the last commit
+  std::set<std::pair<std::string, bool>> shared_noted_;  // name, is_over
+  std::optional<RunResult> pending_end_;                 // decided, waiting for the last commit
   base::Instant last_life_;
   base::Instant started_;
   std::optional<base::Instant> ended_at_;

@@ -3,6 +3,7 @@
 #include "sortie/base/check.h"
 #include "sortie/engine/core.h"
 #include "sortie/engine/dispatcher_core.h"
+#include "sortie/engine/shared_limits.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -212,6 +213,19 @@ std::vector<LimitUse> Dispatcher::Core::limits() const {
     }
   }
   return limits;
+}
+
+std::vector<SharedLimit> Dispatcher::Core::shared_limits() const {
+  const std::vector<sched::SharedPool> shared = scheduler_.shared_pools();
+  std::vector<SharedLimit> result;
+  if (shared.empty()) {
+    return result;
+  }
+  const std::vector<LimitUse> in_force = limits();
+  for (const sched::SharedPool& one : shared) {
+    result.push_back(describe(one, topology_, in_force));
+  }
+  return result;
 }
 
 Dispatcher::Dispatcher(const spec::Topology& topology,

@@ -86,6 +86,9 @@ class Dispatcher::Core {
 
   [[nodiscard]] std::vector<LimitUse> limits() const;
 
+  /// Routes that seem to share a limit which nobody declared.
+  [[nodiscard]] std::vector<SharedLimit> shared_limits() const;
+
   [[nodiscard]] const spec::Topology& topology() const { return topology_; }
 
   [[nodiscard]] sched::Scheduler& scheduler() { return scheduler_; }
@@ -128,6 +131,7 @@ class Dispatcher::Core {
   void arm_timer();
   void cancel_timer();
   void judge_probing();
+  void tell_shared_limits();
   [[nodiscard]] std::vector<DomainState> domain_states() const;
   [[nodiscard]] static Loss reason_for(const DomainState& state, bool has_waited);
   [[nodiscard]] std::vector<sched::WorkClass> work_done() const;

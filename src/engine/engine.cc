@@ -517,8 +517,13 @@ RunStatus Engine::Core::status() const {
     }
     status.routes.push_back(std::move(progress));
   }
+  status.shared_limits = floor_.shared_limits();
   status.limits = floor_.limits();
-  std::erase_if(status.limits, [this](const LimitUse& limit) { return !is_shown(limit); });
+  std::erase_if(status.limits, [&](const LimitUse& limit) {
+    const auto& shared = status.shared_limits;
+    return !is_shown(limit) &&
+           std::ranges::find(shared, limit.domain, &SharedLimit::name) == shared.end();
+  });
   return status;
 }
 

@@ -51,6 +51,15 @@ struct LimitUse {
   double confidence = 1;                     // 0 to 1
 };
 
+/// Routes that nothing is declared about and that seem to share one limit.
+struct SharedLimit {
+  std::string name;                      // "alpha/key-1/m + alpha/key-2/m"
+  std::vector<std::string> members;      // routes
+  bool is_over = false;                  // later refusals spoke against it
+  std::string subject;                   // "key-1 and key-2 of alpha"
+  std::vector<std::string> declaration;  // lines for the endpoint in the endpoints file
+};
+
 struct BudgetUse {
   FundLimits limits;
   Funds spent;     // of the whole ledger
@@ -81,6 +90,7 @@ struct RunStatus {
   std::vector<ModelProgress> models;
   std::vector<RouteProgress> routes;
   std::vector<LimitUse> limits;
+  std::vector<SharedLimit> shared_limits;
   BudgetUse budget;
   bool paused = false;
   bool draining = false;

@@ -94,6 +94,22 @@ std::string speed_text(const std::optional<engine::SpeedReport>& speed) {
       base::join(losses, ", "));
 }
 
+std::string shared_text(const std::vector<engine::SharedLimit>& shared) {
+  std::string text;
+  for (const engine::SharedLimit& limit : shared) {
+    if (limit.is_over) {
+      continue;
+    }
+    text += fmt::format(
+        "{} seem to share one limit that the endpoints file does not declare. There, write:\n",
+        limit.subject);
+    for (const std::string& line : limit.declaration) {
+      text += fmt::format("    {}\n", line);
+    }
+  }
+  return text;
+}
+
 std::vector<std::string> details(const engine::RunStatus& status) {
   std::vector<std::string> lines = {fmt::format(
       "{}: {} since {}, {} in flight, {} waiting for a limit{}",
@@ -127,6 +143,12 @@ std::vector<std::string> details(const engine::RunStatus& status) {
     } else if (route.closed_for.has_value()) {
       lines.push_back(
           fmt::format("route    {} is closed for {}", route.route, base::human(*route.closed_for)));
+    }
+  }
+  const std::string shared = shared_text(status.shared_limits);
+  for (const std::string_view line : base::split(shared, '\n')) {
+    if (!line.empty()) {
+      lines.emplace_back(line);
     }
   }
   if (!status.changes.empty()) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace sortie::monitor {
 
@@ -109,6 +110,19 @@ json::Value to_json(const engine::BudgetUse& budget) {
                                                    : json::Value(nullptr)}};
 }
 
+json::Array to_json(const std::vector<engine::SharedLimit>& shared) {
+  json::Array limits;
+  for (const engine::SharedLimit& limit : shared) {
+    limits.push_back(
+        json::Object{{"name", limit.name},
+                     {"members", json::Array(limit.members.begin(), limit.members.end())},
+                     {"over", limit.is_over},
+                     {"subject", limit.subject},
+                     {"declare", json::Array(limit.declaration.begin(), limit.declaration.end())}});
+  }
+  return limits;
+}
+
 json::Value to_json(const engine::RunStatus& status) {
   json::Array problems;
   for (const engine::Problem& problem : status.problems) {
@@ -136,6 +150,7 @@ json::Value to_json(const engine::RunStatus& status) {
                       {"models", models_of(status)},
                       {"routes", routes_of(status)},
                       {"limits", limits_of(status)},
+                      {"shared_limits", to_json(status.shared_limits)},
                       {"changes", changes_of(status)},
                       {"problems", std::move(problems)}};
 }

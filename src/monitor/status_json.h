@@ -3,10 +3,15 @@
 #include "sortie/base/json.h"
 #include "sortie/engine/status.h"
 
+#include <vector>
+
 namespace sortie::monitor {
 
 /// What GET /v1/status answers: stable field names, durations in seconds, money in micro-dollars.
 [[nodiscard]] json::Value to_json(const engine::RunStatus& status);
+
+/// Its member "shared_limits".
+[[nodiscard]] json::Array to_json(const std::vector<engine::SharedLimit>& shared);
 
 /// Its member "budget".
 [[nodiscard]] json::Value to_json(const engine::BudgetUse& budget);

@@ -1,5 +1,9 @@
 #include "sortie/monitor/text_view.h"
 
+#include "sortie/base/json.h"
+#include "sortie/monitor/details.h"
+#include "sortie/monitor/status_json.h"
+
 #include <algorithm>
 #include <string>
 
@@ -61,6 +65,32 @@ TEST(TextView, one_line_says_what_matters_in_a_pipe) {
   const std::string line = one_line(busy(), Rates());
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_NE(line.find("50/100 trials, 2 lost"), std::string::npos) << line;
+}
+
+TEST(Details, of_a_shared_limit_say_what_to_declare) {
+  engine::RunStatus status = busy();
+  engine::SharedLimit found;
+  found.name = "a + b";
+  found.members = {"a", "b"};
+  found.subject = "key-1 and key-2 of alpha";
+  found.declaration = {"keys:", "  key-1: {secret: …, account: alpha-shared}"};
+  engine::SharedLimit over;
+  over.name = "c + d";
+  over.members = {"c", "d"};
+  over.is_over = true;
+  status.shared_limits = {found, over};
+  const auto lines = details(status);
+  const auto found = std::ranges::find_if(
+      lines, [](const std::string& line) { return line.starts_with("key-1 and key-2 of alpha"); });
+  ASSERT_LT(found, lines.end() - 2);
+  EXPECT_EQ(found[1], "    keys:");
+  EXPECT_EQ(found[2], "      key-1: {secret: …, account: alpha-shared}");
+  EXPECT_EQ(shared_text({status.shared_limits[1]}), "");
+  const json::Value document = to_json(status);
+  const json::Array* shared = json::get_array(document, "shared_limits");
+  ASSERT_NE(shared, nullptr);
+  ASSERT_EQ(shared->size(), 2U);
+  EXPECT_EQ(json::get_bool((*shared)[1], "over"), true);
 }
 
 }  // namespace
