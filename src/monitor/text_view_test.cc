@@ -80,11 +80,11 @@ TEST(Details, of_a_shared_limit_say_what_to_declare) {
   over.is_over = true;
   status.shared_limits = {found, over};
   const auto lines = details(status);
-  const auto found = std::ranges::find_if(
-      lines, [](const std::string& line) { return line.starts_with("key-1 and key-2 of alpha"); });
-  ASSERT_LT(found, lines.end() - 2);
-  EXPECT_EQ(found[1], "    keys:");
-  EXPECT_EQ(found[2], "      key-1: {secret: …, account: alpha-shared}");
+  const auto line = std::ranges::find_if(
+      lines, [](const std::string& one) { return one.starts_with("key-1 and key-2 of alpha"); });
+  ASSERT_LT(line, lines.end() - 2);
+  EXPECT_EQ(line[1], "    keys:");
+  EXPECT_EQ(line[2], "      key-1: {secret: …, account: alpha-shared}");
   EXPECT_EQ(shared_text({status.shared_limits[1]}), "");
   const json::Value document = to_json(status);
   const json::Array* shared = json::get_array(document, "shared_limits");

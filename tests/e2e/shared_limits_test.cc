@@ -1,6 +1,7 @@
 #include "sortie/engine/engine.h"
 #include "sortie/quota/limit.h"
 #include "sortie/sched/scheduler.h"
+#include "sortie/spec/load.h"
 
 #include "e2e/campaign_world.h"
 #include <cstddef>
@@ -71,6 +72,15 @@ TEST(SharedLimits, that_an_earlier_run_found_stand_in_every_ledger_and_in_the_st
     EXPECT_FALSE(shared[0].is_over);
     ASSERT_EQ(shared[0].declaration.size(), 5U);
     EXPECT_EQ(shared[0].declaration[1], "  key-1: {secret: …, account: a-shared}");
+    // What is proposed can be written as it is.
+    std::string endpoints = kEndpoints;
+    for (const std::string& line : {shared[0].declaration[3], shared[0].declaration[4]}) {
+      endpoints += "    " + line + "\n";
+    }
+    const auto topology = spec::parse_endpoints(endpoints, "endpoints.yaml");
+    ASSERT_TRUE(topology.has_value()) << topology.error().message;
+    ASSERT_EQ(topology->domains.size(), 2U) << "the keys' accounts are their own still";
+    EXPECT_TRUE(topology->domains[0].limits.at(0).learn);
   }
 }
 
