@@ -96,7 +96,7 @@ void RouteTable::note_episode(std::size_t pool, std::size_t route, base::Instant
     return;
   }
   if (Sharing* sharing = sharing_at(pool)) {
-    judge_sharing(*sharing, route, now);
+    judge_sharing(*sharing, pool, route, now);
   }
   const SharingEvidence::Loads loads = loads_beside(pool);
   if (!loads[pool]) {
@@ -125,11 +125,12 @@ void RouteTable::maybe_begin_trial(std::size_t pool, double suspicion_min, base:
   if (raised.wait_seconds() > kTrialWaitSeconds) {
     return;
   }
+  const double limit = raised.limit().value_or(0);
   std::optional<std::size_t> partner;
   for (std::size_t other = 0; other < loads.size(); ++other) {
     if (other == pool || !loads[other] || meet(pool, other) ||
         learner_of(other).episodes() < kEpisodesFirst || suspicion(pool, other) < suspicion_min ||
-        *raised.limit() > kRaisedMost * *loads[other]) {
+        limit > kRaisedMost * loads[other].value_or(0)) {
       continue;
     }
     if (!partner || suspicion(pool, other) > suspicion(pool, *partner)) {
@@ -156,24 +157,27 @@ void RouteTable::maybe_begin_trial(std::size_t pool, double suspicion_min, base:
 
 /// Something was admitted on the route.
 void RouteTable::check_trial(std::size_t route, base::Instant now) {
-  if (!trial_ && !next_trial_) {
-    return;
-  }
   const std::vector<std::size_t>& pools = routes_[route].pools;
-  if (!trial_) {
-    const bool is_next = std::find(pools.begin(), pools.end(), *next_trial_) != pools.end();
-    if (is_next && learner_of(*next_trial_).has_come_back()) {
-      maybe_begin_trial(*std::exchange(next_trial_, std::nullopt), kNoSuspicion, now);
+  if (trial_) {
+    const bool is_about = std::any_of(
+        pools.begin(), pools.end(), [&](std::size_t pool) { return is_in_trial(pool); });
+    if (is_about) {
+      step_trial(is_probing_ ? trial_->check(now) : SharingTrial::Verdict::unclear, now);
     }
-    return;
-  }
-  if (std::any_of(
-          pools.begin(), pools.end(), [&](std::size_t pool) { return is_in_trial(pool); })) {
-    step_trial(is_probing_ ? trial_->check(now) : SharingTrial::Verdict::unclear, now);
+  } else if (next_trial_) {
+    const std::size_t next = *next_trial_;
+    const bool is_next = std::find(pools.begin(), pools.end(), next) != pools.end();
+    if (is_next && learner_of(next).has_come_back()) {
+      next_trial_.reset();
+      maybe_begin_trial(next, kNoSuspicion, now);
+    }
   }
 }
 
 void RouteTable::step_trial(SharingTrial::Verdict verdict, base::Instant now) {
+  if (!trial_) {
+    return;
+  }
   SharingTrial& trial = *trial_;
   const std::size_t raised = trial.raised();
   const std::size_t lowered = trial.lowered();
@@ -326,13 +330,16 @@ bool RouteTable::add_sharing(Sharing sharing,
 
 /// One limit is refused over all of its members. If only one of them is, time and again, and less
 /// goes through than they had together, then that one has a limit of its own.
-void RouteTable::judge_sharing(Sharing& sharing, std::size_t route, base::Instant now) {
+void RouteTable::judge_sharing(Sharing& sharing,
+                               std::size_t pool,
+                               std::size_t route,
+                               base::Instant now) {
   const std::vector<std::size_t>& pools = routes_[route].pools;
-  const auto is_of_route = [&](std::size_t pool) {
-    return std::find(pools.begin(), pools.end(), pool) != pools.end();
+  const auto is_of_route = [&](std::size_t one) {
+    return std::find(pools.begin(), pools.end(), one) != pools.end();
   };
   const auto member = std::find_if(sharing.members.begin(), sharing.members.end(), is_of_route);
-  const quota::Learner& learner = pools_[*sharing.pool].limiter().learner();
+  const quota::Learner& learner = pools_[pool].limiter().learner();
   const auto kind = learner.paced_by();
   if (member == sharing.members.end() || !kind) {
     return;
@@ -352,16 +359,16 @@ void RouteTable::judge_sharing(Sharing& sharing, std::size_t route, base::Instan
   const double limit = learner.rate_of(*kind).limit().value_or(0);
   if (sharing.in_a_row >= kEpisodesToPart && sharing.chance < kChance &&
       limit < kDropped * sharing.limit_at_first) {
-    part(sharing, now);
+    part(sharing, pool, now);
   }
 }
 
-/// It was wrong: each member has its own limit again.
-void RouteTable::part(Sharing& sharing, base::Instant now) {
-  quota::Learner& found = pools_[*sharing.pool].limiter().learner();
+/// `pool`, which stands for them, was wrong: each member has its own limit again.
+void RouteTable::part(Sharing& sharing, std::size_t pool, base::Instant now) {
+  const quota::Learner& found = pools_[pool].limiter().learner();
   const auto kind = found.paced_by();
   const quota::TokenCost cost = found.token_cost();
-  pools_[*sharing.pool].give_up();
+  pools_[pool].give_up();
   sharing.is_over = true;
   sharing_version_ += 1;
   for (std::size_t i = 0; i < sharing.members.size(); ++i) {

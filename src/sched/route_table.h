@@ -270,8 +270,8 @@ class RouteTable {
   bool add_sharing(Sharing sharing,
                    const std::vector<quota::LearnedLimit>& limits,
                    base::Instant now);
-  void judge_sharing(Sharing& sharing, std::size_t route, base::Instant now);
-  void part(Sharing& sharing, base::Instant now);
+  void judge_sharing(Sharing& sharing, std::size_t pool, std::size_t route, base::Instant now);
+  void part(Sharing& sharing, std::size_t pool, base::Instant now);
   void remember_shared(const quota::PoolMemory& memory);
 
   void add_pools(const SchedulerOptions& options);
