@@ -11,6 +11,8 @@
 #include "sortie/engine/engine.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/monitor/details.h"
+#include "sortie/monitor/status_json.h"
 #include "sortie/sim/pools.h"
 #include "sortie/sim/profile.h"
 #include "sortie/sim/provider_sim.h"
@@ -312,6 +314,7 @@ json::Object to_json(const Rehearsal& rehearsal) {
   document["output_tokens"] = output_tokens;
   document["cost_micro_usd"] = cost;
   document["limits"] = std::move(limits);
+  document["shared_limits"] = monitor::to_json(rehearsal.campaigns.back().status.shared_limits);
   if (several) {
     document["campaigns"] = std::move(campaigns);
   }
@@ -368,7 +371,9 @@ std::string to_text(const Rehearsal& rehearsal) {
                  fmt::to_string(pool.early_arrivals)});
     }
   }
-  return has_limits ? text + "\n" + table.render() : text;
+  const std::string shared = monitor::shared_text(rehearsal.campaigns.back().status.shared_limits);
+  text += has_limits ? "\n" + table.render() : "";
+  return shared.empty() ? text : text + "\n" + shared;
 }
 
 int rehearse(const RehearseOptions& options) {
