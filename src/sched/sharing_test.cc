@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -179,7 +180,7 @@ class TwoRoutes {
     options.shared_limits = SharedLimits::paced;
     options.remembered = {{.pool = "alpha/1 + alpha/2",
                            .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
-    scheduler_.emplace(world_.topology(), options);
+    scheduler_ = std::make_unique<Scheduler>(world_.topology(), options);
     for (std::uint32_t ticket = 0; ticket < 10'000; ++ticket) {
       scheduler_->add({.ticket = {ticket}, .model = model}, now_);
     }
@@ -236,7 +237,7 @@ class TwoRoutes {
   std::vector<double> rates_;
   std::vector<double> level_;
   test::World world_;
-  std::optional<Scheduler> scheduler_;
+  std::unique_ptr<Scheduler> scheduler_;
   base::Instant now_ = test::at(0);
   std::deque<Sent> in_flight_;
   std::size_t answered_ = 0;
@@ -255,7 +256,7 @@ TEST(SharedPools, that_are_none_are_taken_apart_while_requests_are_in_flight) {
   EXPECT_FALSE(status[2].gate.has_value());
   // Each key has its own limit again, and both are used.
   keys.play(120);
-  EXPECT_GE(keys.play(60), std::size_t{60 * 10});
+  EXPECT_GE(keys.play(60), 600U);
   EXPECT_EQ(keys.scheduler().shared_pools().size(), 1U);
 }
 
