@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -315,6 +316,67 @@ base::Result<int> print_targets(const ScheduleOptions& options) {
 
 // --- Sharing
 
+/// One scenario without looking for shared limits, and with it.
+struct SharingRow {
+  std::string scenario;
+  testbed::Sharing sum;
+  std::optional<double> after;  // seconds, median
+  double eta_apart = 0;
+  double eta_found = 0;
+  double rejected_apart = 0;
+  double rejected_found = 0;
+};
+
+SharingRow sharing_row(const Line& apart, const Line& found) {
+  const auto eta = [](const Outcome& o) { return o.eta(); };
+  const auto rejected = [](const Outcome& o) { return o.rejection_rate(); };
+  SharingRow row{.scenario = apart.scenario,
+                 .sum = {},
+                 .after = {},
+                 .eta_apart = apart.runs.median_of(eta),
+                 .eta_found = found.runs.median_of(eta),
+                 .rejected_apart = apart.runs.median_of(rejected),
+                 .rejected_found = found.runs.median_of(rejected)};
+  std::vector<double> after;
+  for (const Outcome& outcome : found.runs.outcomes) {
+    row.sum.pairs += outcome.sharing.pairs;
+    row.sum.found += outcome.sharing.found;
+    row.sum.wrong += outcome.sharing.wrong;
+    if (outcome.sharing.first_seconds) {
+      after.push_back(*outcome.sharing.first_seconds);
+    }
+  }
+  if (!after.empty()) {
+    row.after = testbed::median(after);
+  }
+  return row;
+}
+
+std::string to_text(const SharingRow& row) {
+  return fmt::format("{:<14}{:>6}{:>7}{:>7}{:>9}{:>14.3f}{:>7.3f}{:>20.2f}{:>7.2f}\n",
+                     row.scenario,
+                     row.sum.pairs,
+                     row.sum.found,
+                     row.sum.wrong,
+                     row.after.has_value() ? fmt::format("{:.0f}", *row.after) : "–",
+                     row.eta_apart,
+                     row.eta_found,
+                     100 * row.rejected_apart,
+                     100 * row.rejected_found);
+}
+
+json::Object to_json(const SharingRow& row) {
+  return {{"scenario", row.scenario},
+          {"pairs", row.sum.pairs},
+          {"found", row.sum.found},
+          {"wrong", row.sum.wrong},
+          {"eta_apart", row.eta_apart},
+          {"eta_found", row.eta_found},
+          {"rejected_apart", row.rejected_apart},
+          {"rejected_found", row.rejected_found},
+          {"first_seconds", row.after.has_value() ? json::Value(*row.after) : json::Value()}};
+}
+
 /// Keys that share a limit which nobody declared: whether that is found, and what it is worth.
 base::Result<int> print_sharing(const ScheduleOptions& options) {
   ScheduleOptions what = options;
@@ -351,41 +413,11 @@ base::Result<int> print_sharing(const ScheduleOptions& options) {
                                  "found");
   bool is_impossible = false;
   for (std::size_t i = 0; i + 1 < lines.size(); i += 2) {
-    const Measured& apart = lines[i].runs;
-    const Measured& found = lines[i + 1].runs;
-    is_impossible = is_impossible || apart.is_impossible() || found.is_impossible();
-    testbed::Sharing sum;
-    std::vector<double> after;
-    for (const Outcome& outcome : found.outcomes) {
-      sum.pairs += outcome.sharing.pairs;
-      sum.found += outcome.sharing.found;
-      sum.wrong += outcome.sharing.wrong;
-      if (outcome.sharing.first_seconds) {
-        after.push_back(*outcome.sharing.first_seconds);
-      }
-    }
-    const auto eta = [](const Outcome& o) { return o.eta(); };
-    const auto rejected = [](const Outcome& o) { return o.rejection_rate(); };
-    text += fmt::format("{:<14}{:>6}{:>7}{:>7}{:>9}{:>14.3f}{:>7.3f}{:>20.2f}{:>7.2f}\n",
-                        lines[i].scenario,
-                        sum.pairs,
-                        sum.found,
-                        sum.wrong,
-                        after.empty() ? "–" : fmt::format("{:.0f}", testbed::median(after)),
-                        apart.median_of(eta),
-                        found.median_of(eta),
-                        100 * apart.median_of(rejected),
-                        100 * found.median_of(rejected));
-    json::Object row{{"scenario", lines[i].scenario},
-                     {"pairs", sum.pairs},
-                     {"found", sum.found},
-                     {"wrong", sum.wrong},
-                     {"eta_apart", apart.median_of(eta)},
-                     {"eta_found", found.median_of(eta)},
-                     {"rejected_apart", apart.median_of(rejected)},
-                     {"rejected_found", found.median_of(rejected)}};
-    row["first_seconds"] = after.empty() ? json::Value() : json::Value(testbed::median(after));
-    rows.push_back(std::move(row));
+    is_impossible =
+        is_impossible || lines[i].runs.is_impossible() || lines[i + 1].runs.is_impossible();
+    const SharingRow row = sharing_row(lines[i], lines[i + 1]);
+    text += to_text(row);
+    rows.push_back(to_json(row));
   }
   options.json ? print_json(json::Object{{"sharing", std::move(rows)}}) : print_text(text);
   return is_impossible ? impossible(options.json) : kDone;

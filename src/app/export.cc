@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -85,19 +86,19 @@ int check(const ExportOptions& options) {
   if (!result.has_value()) {
     return fail(result.error(), options.json);
   }
-  const bool equal = !result->difference.has_value();
+  const std::optional<std::string>& difference = result->difference;
   if (options.json) {
-    print_json(json::Object{{"equal", equal},
+    print_json(json::Object{{"equal", !difference.has_value()},
                             {"tables", result->tables},
                             {"rows", result->rows},
-                            {"difference", result->difference.value_or("")}});
-  } else if (equal) {
+                            {"difference", difference.value_or("")}});
+  } else if (difference.has_value()) {
+    print_text(fmt::format("different: {}\n", *difference));
+  } else {
     print_text(
         fmt::format("equal: {} tables, {} rows, every field\n", result->tables, result->rows));
-  } else {
-    print_text(fmt::format("different: {}\n", *result->difference));
   }
-  return equal ? kDone : kRefused;
+  return difference.has_value() ? kRefused : kDone;
 }
 
 int export_tables(const ExportOptions& options) {

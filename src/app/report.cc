@@ -31,7 +31,7 @@ struct ReportOptions {
 
 /// The id of the run's scenario that `wanted` names: an id, or a preset's number.
 base::Result<std::string> scenario_of(const analysis::ReportData& data, const std::string& wanted) {
-  const std::string id = spec::preset_named(wanted).value_or(wanted);
+  std::string id = spec::preset_named(wanted).value_or(wanted);
   std::set<std::string> known;
   for (const analysis::GroupSummary& group : data.summary.groups) {
     known.insert(group.scenario);

@@ -141,7 +141,7 @@ base::Result<std::unique_ptr<WebServer>> WebServer::listen(aio::Loop& loop,
   std::unique_ptr<WebServer> server(
       new WebServer(loop, std::move(options), std::move(places), transcripts));
   TRY_ASSIGN(server->server_, http::Server::listen(loop, *server, server_options));
-  server->gate_.emplace(server->token_, server->server_->port());
+  server->gate_ = std::make_unique<Gate>(server->token_, server->server_->port());
   server->worker_ = std::make_unique<aio::Worker>(loop, "sortie-web", kQuestionsMax);
   return server;
 }

@@ -101,7 +101,7 @@ class WebServer final : public http::Handler {
   Places places_;
   TranscriptSource& transcripts_;
   base::Secret token_;
-  std::optional<Gate> gate_;
+  std::unique_ptr<Gate> gate_;                               // made once the port is known
   std::map<std::string, std::unique_ptr<LiveFeed>> own_;     // by run
   std::map<std::string, std::unique_ptr<LiveFeed>> others_;  // by directory
   std::stop_source stop_;
