@@ -174,8 +174,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   }
   end.status = completion.outcome->status;
   const RouteState& route = routes_[open.assignment.route];
-  auto decoded = route.dialect->decode(
-      wire::scrubbed(*completion.outcome, *parts_.scrubber), route.rules);
+  auto decoded =
+      route.dialect->decode(wire::scrubbed(*completion.outcome, *parts_.scrubber), route.rules);
   hear(open.model, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
   if (decoded.has_value()) {
     take_answer(ticket, std::move(*decoded), std::move(end));

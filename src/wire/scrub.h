@@ -13,8 +13,7 @@ inline constexpr std::size_t kSecretBytesMin = 16;
 
 /// What a peer answered, without the secrets that it was sent: nothing behind the transport sees
 /// them again, wherever in the answer they were echoed.
-[[nodiscard]] inline Response scrubbed(const Response& response,
-                                       const base::Scrubber& scrubber) {
+[[nodiscard]] inline Response scrubbed(const Response& response, const base::Scrubber& scrubber) {
   Response out;
   out.status = response.status;
   out.body = scrubber.scrub(response.body, kSecretBytesMin);
