@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/agent_plays.h"
 #include "sortie/analysis/scenario_tables.h"
 #include "sortie/analysis/trial_rows.h"
 #include "sortie/suite/suite.h"
@@ -16,5 +17,11 @@ namespace sortie::analysis {
 [[nodiscard]] std::vector<ReferenceRates> agent_rates(const RunRows& rows,
                                                       const suite::Suite& suite,
                                                       std::uint64_t seed);
+
+/// The same; what `book` holds of this suite and seed is not played again, what it lacks is added.
+[[nodiscard]] std::vector<ReferenceRates> agent_rates(const RunRows& rows,
+                                                      const suite::Suite& suite,
+                                                      std::uint64_t seed,
+                                                      PlayBook& book);
 
 }  // namespace sortie::analysis

@@ -100,6 +100,25 @@ TEST_F(AgentRates, are_over_the_trials_that_any_model_has_scored) {
   EXPECT_EQ(rate(agent_rates(rows_, suite_, 7), "perfect", "optimal").all.n, tasks);
 }
 
+TEST_F(AgentRates, what_was_played_is_not_played_again) {
+  const std::size_t tasks = rows_.tasks.size();
+  cell("a", "optimal", 0, tasks / 2);
+  PlayBook book;
+  ASSERT_EQ(agent_rates(rows_, suite_, 7, book).size(), 3U);
+  cell("b", "optimal", tasks / 4, tasks);
+  PlayBook more = book;
+  const auto rates = agent_rates(rows_, suite_, 7, more);
+  EXPECT_EQ(rate(rates, "perfect", "optimal").all.n, tasks);
+  EXPECT_EQ(rate(rates, "perfect", "optimal").all.successes, tasks);
+  for (auto& [factors, plays] : book.plays) {
+    for (Play& play : plays.plays) {
+      play.success = false;
+    }
+  }
+  const auto altered = agent_rates(rows_, suite_, 7, book);
+  EXPECT_EQ(rate(altered, "perfect", "optimal").all.successes, tasks - tasks / 2);
+}
+
 TEST_F(AgentRates, are_none_with_a_task_of_another_suite) {
   rows_.tasks.front().id = "no_such_task";
   cell("a", "optimal", 0, 2);

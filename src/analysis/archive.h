@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,11 +21,35 @@
 
 namespace sortie::analysis {
 
+static_assert(std::endian::native == std::endian::little, "columns cut numbers from their low end");
+
 class ArchiveWriter {
  public:
   template <class... T>
   void operator()(T&... values) {
     (put(values), ...);
+  }
+
+  /// n numbers get(i), each in as few bytes as the column needs. `set` is for the way back.
+  template <class Get, class Set>
+  void column(std::size_t n, const Get& get, const Set& /*set*/) {
+    std::int64_t least = n == 0 ? 0 : get(0);
+    std::int64_t most = least;
+    for (std::size_t i = 1; i < n; ++i) {
+      least = std::min<std::int64_t>(least, get(i));
+      most = std::max<std::int64_t>(most, get(i));
+    }
+    const std::uint8_t width =
+        width_of(static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least));
+    put(least);
+    put(width);
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + n * width);
+    for (std::size_t i = 0; width > 0 && i < n; ++i) {
+      const std::uint64_t offset =
+          static_cast<std::uint64_t>(get(i)) - static_cast<std::uint64_t>(least);
+      std::memcpy(bytes_.data() + at + i * width, &offset, width);
+    }
   }
 
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
@@ -95,6 +121,11 @@ class ArchiveWriter {
     archive(*this, value);
   }
 
+  /// Bytes that hold every number up to this one.
+  [[nodiscard]] static std::uint8_t width_of(std::uint64_t most) {
+    return static_cast<std::uint8_t>((std::bit_width(most) + 7) / 8);
+  }
+
   std::string bytes_;
 };
 
@@ -106,6 +137,25 @@ class ArchiveReader {
   template <class... T>
   void operator()(T&... values) {
     (get(values), ...);
+  }
+
+  /// set(i, number) for each of n numbers.
+  template <class Get, class Set>
+  void column(std::size_t n, const Get& /*get*/, const Set& set) {
+    std::int64_t least = 0;
+    std::uint8_t width = 0;
+    get(least);
+    get(width);
+    good_ = good_ && width <= sizeof(std::uint64_t) && (width == 0 || n <= bytes_.size() / width);
+    if (!good_) {
+      return;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      std::uint64_t offset = 0;
+      std::memcpy(&offset, bytes_.data() + i * width, width);
+      set(i, static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + offset));
+    }
+    bytes_.remove_prefix(n * width);
   }
 
   /// Every byte was read, and none was missing.

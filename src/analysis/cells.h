@@ -11,6 +11,12 @@
 
 namespace sortie::analysis {
 
+/// Valid as long as the row.
+[[nodiscard]] inline std::string_view view_of(const ledger::Cell& cell) {
+  const auto* text = std::get_if<std::string_view>(&cell);
+  return text == nullptr ? std::string_view() : *text;
+}
+
 [[nodiscard]] inline std::string text_of(const ledger::Cell& cell) {
   const auto* text = std::get_if<std::string_view>(&cell);
   return text == nullptr ? std::string() : std::string(*text);

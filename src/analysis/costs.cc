@@ -1,12 +1,15 @@
 #include "sortie/analysis/costs.h"
 
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/run_columns.h"
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,34 +19,34 @@ namespace sortie::analysis {
 
 namespace {
 
-// The reserve stands where no bill is known.
-constexpr std::string_view kSums =
-    "count(*), sum(1 - a.billing_known), sum(CASE WHEN a.billing_known THEN a.input_tokens ELSE "
-    "a.reserved_input END), sum(CASE WHEN a.billing_known THEN a.output_tokens ELSE "
-    "a.reserved_output END), sum(a.cost), sum(CASE WHEN a.billing_known THEN 0 ELSE a.cost END)";
+constexpr std::string_view kCells =
+    "SELECT c.id, c.model || ', ' || c.prompt || CASE WHEN c.severity = '' THEN '' ELSE ', ' || "
+    "c.severity END || ', ' || c.difficulty || ', rate ' || c.tool_success_rate || ', ' || "
+    "c.protocol FROM cell AS c";
 
-// A route's name is endpoint/key/api_name, of which the last may hold a slash itself.
-constexpr std::string_view kKey =
-    "substr(a.route, 1, instr(a.route, '/') + instr(substr(a.route, instr(a.route, '/') + 1), "
-    "'/') - 1)";
+/// A route's name is endpoint/key/api_name, of which the last may hold a slash itself.
+std::string key_of(const std::string& route) {
+  const std::size_t endpoint = route.find('/');
+  return route.substr(0, endpoint == std::string::npos ? endpoint : route.find('/', endpoint + 1));
+}
 
-constexpr std::string_view kCell =
-    "c.model || ', ' || c.prompt || CASE WHEN c.severity = '' THEN '' ELSE ', ' || c.severity END "
-    "|| ', ' || c.difficulty || ', rate ' || c.tool_success_rate || ', ' || c.protocol";
+/// The reserve stands where no bill is known.
+void add(const RequestSums& sums, CostLine& line) {
+  line.attempts += sums.attempts;
+  line.unknown += sums.unknown_bills;
+  line.input_tokens += sums.bill_input;
+  line.output_tokens += sums.bill_output;
+  line.cost += sums.bill;
+  line.reserved += sums.bill_reserved;
+}
 
-base::Result<std::vector<CostLine>> read_lines(ledger::Reader& reader, const std::string& sql) {
+/// By name and id.
+std::vector<CostLine> lines_of(std::map<std::pair<std::string, std::string>, CostLine> named) {
   std::vector<CostLine> lines;
-  TRY(reader.scan(sql, [&](std::span<const ledger::Cell> row) {
-    lines.push_back({.name = text_of(row[0]),
-                     .id = text_of(row[1]),
-                     .attempts = static_cast<std::uint64_t>(int_of(row[2])),
-                     .unknown = static_cast<std::uint64_t>(int_of(row[3])),
-                     .input_tokens = int_of(row[4]),
-                     .output_tokens = int_of(row[5]),
-                     .cost = int_of(row[6]),
-                     .reserved = int_of(row[7])});
-    return true;
-  }));
+  for (auto& [name, line] : named) {
+    std::tie(line.name, line.id) = name;
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 
@@ -78,33 +81,33 @@ Value dollars(std::int64_t micro) {
 }  // namespace
 
 base::Result<Costs> read_costs(ledger::Reader& reader) {
+  TRY_ASSIGN(RunColumns columns, read_columns(reader));
+  columns.requests.add_open();
+  return costs_of(reader, columns.trials, columns.requests);
+}
+
+base::Result<Costs> costs_of(ledger::Reader& reader,
+                             const TrialColumns& trials,
+                             const RequestColumns& requests) {
+  std::map<std::string, std::string> cell_names;  // by id
+  TRY(reader.scan(kCells, [&](std::span<const ledger::Cell> row) {
+    cell_names.emplace(text_of(row[0]), text_of(row[1]));
+    return true;
+  }));
+  std::map<std::pair<std::string, std::string>, CostLine> models;
+  std::map<std::pair<std::string, std::string>, CostLine> keys;
+  std::map<std::pair<std::string, std::string>, CostLine> cells;
   Costs costs;
-  TRY_ASSIGN(costs.models,
-             read_lines(reader,
-                        fmt::format("SELECT a.requested_model, '', {} FROM attempt_full AS a GROUP "
-                                    "BY 1 ORDER BY 1",
-                                    kSums)));
-  TRY_ASSIGN(
-      costs.keys,
-      read_lines(
-          reader,
-          fmt::format(
-              "SELECT {}, '', {} FROM attempt_full AS a GROUP BY 1 ORDER BY 1", kKey, kSums)));
-  TRY_ASSIGN(
-      costs.cells,
-      read_lines(reader,
-                 fmt::format("SELECT {}, c.id, {} FROM attempt_full AS a JOIN trial AS t ON t.id = "
-                             "a.trial JOIN cell AS c ON c.id = t.cell GROUP BY c.id ORDER BY 1, 2",
-                             kCell,
-                             kSums)));
-  for (const CostLine& line : costs.models) {
-    costs.total.attempts += line.attempts;
-    costs.total.unknown += line.unknown;
-    costs.total.input_tokens += line.input_tokens;
-    costs.total.output_tokens += line.output_tokens;
-    costs.total.cost += line.cost;
-    costs.total.reserved += line.reserved;
+  for (const auto& [kind, sums] : requests.sums) {
+    const std::string& cell = trials.cells.text(kind.cell);
+    add(sums, models[{requests.models.text(kind.model), ""}]);
+    add(sums, keys[{key_of(requests.routes.text(kind.route)), ""}]);
+    add(sums, cells[{cell_names[cell], cell}]);
+    add(sums, costs.total);
   }
+  costs.models = lines_of(std::move(models));
+  costs.keys = lines_of(std::move(keys));
+  costs.cells = lines_of(std::move(cells));
   return costs;
 }
 

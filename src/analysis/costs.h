@@ -1,6 +1,8 @@
 #pragma once
 
+#include "sortie/analysis/request_columns.h"
 #include "sortie/analysis/result_table.h"
+#include "sortie/analysis/trial_columns.h"
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
 #include "sortie/ledger/reader.h"
@@ -33,6 +35,11 @@ struct Costs {
 
 /// Within the caller's snapshot, if there is one.
 [[nodiscard]] base::Result<Costs> read_costs(ledger::Reader& reader);
+
+/// The same from requests that were read before, in the caller's snapshot.
+[[nodiscard]] base::Result<Costs> costs_of(ledger::Reader& reader,
+                                           const TrialColumns& trials,
+                                           const RequestColumns& requests);
 
 /// "what" heads the first column.
 [[nodiscard]] ResultTable cost_table(const std::string& what,

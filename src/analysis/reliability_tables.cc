@@ -56,7 +56,7 @@ void add_measures(const CellSummary& cell, Row& row) {
 }
 
 struct RetryShare {
-  std::int64_t RetryCounts::* count;
+  std::int32_t RetryCounts::* count;
   const char* key;
   const char* title;
 };

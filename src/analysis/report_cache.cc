@@ -1,18 +1,13 @@
 #include "sortie/analysis/report_cache.h"
 
 #include "sortie/analysis/archive.h"
-#include "sortie/analysis/files.h"
+#include "sortie/analysis/cache_file.h"
 #include "sortie/base/hash.h"
 #include "sortie/base/json.h"
 
-#include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace sortie::stats {
@@ -148,69 +143,26 @@ void archive(A& a, StartSpeed& value) {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::string_view kMagic = "sortie.report-cache.v1\n";
-
-fs::path file_in(const std::string& directory) {
-  return fs::path(directory) / "report.cache";
-}
+constexpr std::string_view kName = "report.cache";
 
 }  // namespace
 
-base::Digest report_stamp(std::string_view name,
-                          std::string_view run_key,
-                          std::string_view high_water_mark) {
-  // Another program may sum otherwise: its file stands for it.
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const auto changed = fs::last_write_time(program, error).time_since_epoch().count();
-  const auto size = fs::file_size(program, error);
-  return base::FieldHasher("sortie.report-cache.v1")
-      .field("name", name)
-      .field("run", run_key)
-      .field("mark", high_water_mark)
-      .field("changed", static_cast<std::int64_t>(changed))
-      .field("size", static_cast<std::int64_t>(size))
-      .finish();
-}
-
 std::optional<ReportData> load_report(const std::string& directory, const base::Digest& stamp) {
-  std::ifstream in(file_in(directory), std::ios::binary);
-  if (!in) {
-    return std::nullopt;
-  }
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const std::string head = std::string(kMagic) + stamp.hex();
-  constexpr std::size_t kHexDigits = 32;
-  if (!text.starts_with(head) || text.size() < head.size() + kHexDigits) {
-    return std::nullopt;
-  }
-  const std::string_view body = std::string_view(text).substr(head.size() + kHexDigits);
-  if (base::digest_of(body).hex() != text.substr(head.size(), kHexDigits)) {
+  const auto body = load_cache(directory, kName, stamp);
+  if (!body.has_value()) {
     return std::nullopt;
   }
   ReportData data;
-  ArchiveReader reader(body);
+  ArchiveReader reader(*body);
   reader(data);
   return reader.whole() ? std::optional(std::move(data)) : std::nullopt;
 }
 
 void store_report(const std::string& directory, const base::Digest& stamp, const ReportData& data) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) {
-    return;
-  }
   ArchiveWriter writer;
   ReportData copy = data;
   writer(copy);
-  const std::string& body = writer.bytes();
-  // Without it the next report takes longer, and nothing else.
-  static_cast<void>(
-      write_atomically(file_in(directory).string(),
-                       std::string(kMagic) + stamp.hex() + base::digest_of(body).hex() + body)
-          .has_value());
+  store_cache(directory, kName, stamp, writer.bytes());
 }
 
 }  // namespace sortie::analysis

@@ -1,23 +1,17 @@
 #pragma once
 
+#include "sortie/analysis/cache_file.h"
 #include "sortie/analysis/report_data.h"
 #include "sortie/base/hash.h"
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 // What a report is made of, kept beside a large ledger: everything that was summed over it. A cache
 // is believed only under the stamp of the ledger's content and of this program; whatever else it
 // holds, it is as if there were none.
 
 namespace sortie::analysis {
-
-/// `name` tells kinds of data apart. Names the content (high-water mark), the program's file and
-/// the run.
-[[nodiscard]] base::Digest report_stamp(std::string_view name,
-                                        std::string_view run_key,
-                                        std::string_view high_water_mark);
 
 /// nullopt: there is none under this stamp, or it is damaged.
 [[nodiscard]] std::optional<ReportData> load_report(const std::string& directory,

@@ -2,10 +2,13 @@
 
 #include "sortie/analysis/agent_rates.h"
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/columns_cache.h"
 #include "sortie/analysis/diagnosis.h"
 #include "sortie/analysis/own_tables.h"
 #include "sortie/analysis/report_cache.h"
+#include "sortie/analysis/run_columns.h"
 #include "sortie/analysis/run_suite.h"
+#include "sortie/base/hash.h"
 #include "sortie/base/json.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
@@ -13,9 +16,11 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -39,46 +44,100 @@ std::string when(std::int64_t microseconds) {
              : base::to_iso8601(base::WallTime(std::chrono::microseconds(microseconds)));
 }
 
-base::Status read_routes(ledger::Reader& reader, std::vector<RouteUse>& routes) {
-  return reader.scan(
-      "SELECT a.route, min(a.requested_model), min(a.api_name), count(*), sum(e.cause = "
-      "'answered'), "
-      "sum(e.cause IN ('throttle', 'concurrency', 'ramp', 'daily_cap')), sum(e.attempt IS NULL), "
-      "sum(e.input_tokens), "
-      "sum(e.output_tokens), sum(e.cost), sum(CASE WHEN e.attempt IS NULL THEN a.reserved_cost "
-      "ELSE 0 END) "
-      "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id GROUP BY a.route ORDER BY "
-      "a.route",
-      [&](std::span<const Cell> row) {
-        RouteUse use;
-        use.route = text_of(row[0]);
-        use.model = text_of(row[1]);
-        use.api_name = text_of(row[2]);
-        use.attempts = static_cast<std::uint64_t>(int_of(row[3]));
-        use.answered = static_cast<std::uint64_t>(int_of(row[4]));
-        use.throttled = static_cast<std::uint64_t>(int_of(row[5]));
-        use.unknown = static_cast<std::uint64_t>(int_of(row[6]));
-        use.failed = use.attempts - use.answered - use.throttled - use.unknown;
-        use.input_tokens = int_of(row[7]);
-        use.output_tokens = int_of(row[8]);
-        use.cost = int_of(row[9]);
-        use.reserved = int_of(row[10]);
-        routes.push_back(std::move(use));
-        return true;
-      });
+/// By name.
+std::vector<RouteUse> routes_of(const RequestColumns& requests) {
+  std::map<std::string, RouteUse> routes;
+  for (const auto& [kind, sums] : requests.sums) {
+    const std::string& name = requests.routes.text(kind.route);
+    const std::string& model = requests.models.text(kind.model);
+    const std::string& api_name = requests.api_names.text(kind.api_name);
+    RouteUse& use = routes[name];
+    use.model = use.attempts == 0 ? model : std::min(use.model, model);
+    use.api_name = use.attempts == 0 ? api_name : std::min(use.api_name, api_name);
+    use.route = name;
+    use.attempts += sums.attempts;
+    use.answered += sums.answered;
+    use.throttled += sums.throttled;
+    use.unknown += sums.attempts - sums.ended;
+    use.failed += sums.ended - sums.answered - sums.throttled;
+    use.input_tokens += sums.input_tokens;
+    use.output_tokens += sums.output_tokens;
+    use.cost += sums.cost;
+    use.reserved += sums.reserved;
+  }
+  std::vector<RouteUse> list;
+  for (auto& [name, use] : routes) {
+    list.push_back(std::move(use));
+  }
+  return list;
 }
 
-base::Status read_served_names(ledger::Reader& reader, std::vector<RouteUse>& routes) {
-  return reader.scan(
-      "SELECT a.route, e.served_model FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id "
-      "WHERE e.served_model <> '' GROUP BY 1, 2 ORDER BY 1, 2",
-      [&](std::span<const Cell> row) {
-        const auto use = std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
-        if (use != routes.end()) {
-          use->served += (use->served.empty() ? "" : ", ") + text_of(row[1]);
-        }
-        return true;
-      });
+RouteUse* find_route(std::vector<RouteUse>& routes, const std::string& name) {
+  const auto found = std::ranges::find(routes, name, &RouteUse::route);
+  return found == routes.end() ? nullptr : &*found;
+}
+
+void add_served_names(const RequestColumns& requests, std::vector<RouteUse>& routes) {
+  std::set<std::pair<std::string, std::string>> names;
+  for (const auto& [route, served] : requests.served) {
+    names.emplace(requests.routes.text(route), requests.served_models.text(served));
+  }
+  for (const auto& [route, served] : names) {
+    RouteUse* use = find_route(routes, route);
+    if (use != nullptr && !served.empty()) {
+      use->served += (use->served.empty() ? "" : ", ") + served;
+    }
+  }
+}
+
+/// The lower one of two in the middle.
+void add_medians(RequestColumns& requests, std::vector<RouteUse>& routes) {
+  for (auto& [route, durations] : requests.durations) {
+    const auto middle = durations.begin() + static_cast<std::ptrdiff_t>((durations.size() - 1) / 2);
+    std::ranges::nth_element(durations, middle);
+    if (RouteUse* use = find_route(routes, requests.routes.text(route))) {
+      use->latency_median_s = static_cast<double>(*middle) / 1e6;
+    }
+  }
+}
+
+void add_answers(const RequestColumns& requests, std::vector<RouteUse>& routes) {
+  for (const auto& [route, turns] : requests.turns) {
+    if (RouteUse* use = find_route(routes, requests.routes.text(route))) {
+      use->answers = turns.answers;
+      use->empty_answers = turns.empty;
+    }
+  }
+}
+
+std::map<std::string, CellTimes> times_of(const TrialColumns& trials,
+                                          const RequestColumns& requests) {
+  std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>> times;
+  for (const auto& [kind, sums] : requests.sums) {
+    auto& [first, last] = times.try_emplace(kind.cell, sums.first_at, sums.last_at).first->second;
+    first = std::min(first, sums.first_at);
+    last = std::max(last, sums.last_at);
+  }
+  std::map<std::string, CellTimes> named;
+  for (const auto& [cell, time] : times) {
+    named.emplace(trials.cells.text(cell),
+                  CellTimes{.first = when(time.first), .last = when(time.second)});
+  }
+  return named;
+}
+
+/// The first request and the last end of one.
+void add_span(const RequestColumns& requests, ReportData& data) {
+  std::optional<std::int64_t> first;
+  std::optional<std::int64_t> last;
+  for (const auto& [kind, sums] : requests.sums) {
+    first = std::min(first.value_or(sums.first_at), sums.first_at);
+    if (sums.ended > 0) {
+      last = std::max(last.value_or(sums.last_ended), sums.last_ended);
+    }
+  }
+  data.started = when(first.value_or(0));
+  data.ended = when(last.value_or(0));
 }
 
 void mark_simulated(const Summary& summary, std::vector<RouteUse>& routes) {
@@ -91,57 +150,6 @@ void mark_simulated(const Summary& summary, std::vector<RouteUse>& routes) {
   for (RouteUse& route : routes) {
     route.simulated = simulated.contains(route.model);
   }
-}
-
-base::Status read_latencies(ledger::Reader& reader, std::vector<RouteUse>& routes) {
-  std::map<std::string, RouteUse*> by_name;
-  for (RouteUse& route : routes) {
-    by_name.emplace(route.route, &route);
-  }
-  return reader.scan(
-      "SELECT route, duration_us FROM (SELECT a.route AS route, e.duration_us AS duration_us, "
-      "row_number() OVER (PARTITION BY a.route ORDER BY e.duration_us) AS n, count(*) OVER "
-      "(PARTITION BY a.route) AS total "
-      "FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id WHERE e.cause = 'answered') "
-      "WHERE n = (total + 1) / 2",
-      [&](std::span<const Cell> row) {
-        const auto found = by_name.find(text_of(row[0]));
-        if (found != by_name.end()) {
-          found->second->latency_median_s = static_cast<double>(int_of(row[1])) / 1e6;
-        }
-        return true;
-      });
-}
-
-base::Status read_answers(ledger::Reader& reader, std::vector<RouteUse>& routes) {
-  // Some servers report no usage: then the answer itself says whether it is empty.
-  return reader.scan(
-      "SELECT t.route, count(*), sum(CASE WHEN e.billing_known THEN t.output_tokens = 0 ELSE "
-      "coalesce(message_text(t.answer) ->> '$.text', '') = '' AND "
-      "coalesce(message_text(t.answer) ->> '$.reasoning', '') = '' AND "
-      "coalesce(message_text(t.answer) ->> '$.refusal', '') = '' AND "
-      "coalesce(json_array_length(message_text(t.answer), '$.tool_calls'), 0) = 0 END) FROM turn "
-      "AS t "
-      "JOIN attempt_end AS e ON e.attempt = t.attempt GROUP BY t.route",
-      [&](std::span<const Cell> row) {
-        const auto route = std::ranges::find(routes, text_of(row[0]), &RouteUse::route);
-        if (route != routes.end()) {
-          route->answers = static_cast<std::uint64_t>(int_of(row[1]));
-          route->empty_answers = static_cast<std::uint64_t>(int_of(row[2]));
-        }
-        return true;
-      });
-}
-
-base::Status read_times(ledger::Reader& reader, std::map<std::string, CellTimes>& times) {
-  return reader.scan(
-      "SELECT t.cell, min(a.at), max(coalesce(e.at, a.at)) FROM attempt AS a JOIN trial AS t ON "
-      "t.id = a.trial LEFT JOIN attempt_end AS e ON e.attempt = a.id GROUP BY t.cell",
-      [&](std::span<const Cell> row) {
-        times.emplace(text_of(row[0]),
-                      CellTimes{.first = when(int_of(row[1])), .last = when(int_of(row[2]))});
-        return true;
-      });
 }
 
 base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
@@ -199,24 +207,26 @@ std::string event_text(std::span<const Cell> row) {
 }
 
 base::Status read_history(ledger::Reader& reader, ReportData& data) {
-  TRY(
-      reader.scan("SELECT at, kind, subject, detail FROM event WHERE kind NOT LIKE 'run_%' ORDER "
-                  "BY id LIMIT 100",
-                  [&](std::span<const Cell> row) {
-                    data.events.push_back(event_text(row));
-                    return true;
-                  }));
   return reader.scan(
-      "SELECT min(a.at), max(e.at) FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = "
-      "a.id",
+      "SELECT at, kind, subject, detail FROM event WHERE kind NOT LIKE 'run_%' ORDER BY id LIMIT "
+      "100",
       [&](std::span<const Cell> row) {
-        data.started = when(int_of(row[0]));
-        data.ended = when(int_of(row[1]));
-        return false;
+        data.events.push_back(event_text(row));
+        return true;
       });
 }
 
+std::size_t size_of(const PlayBook& book) {
+  std::size_t size = 0;
+  for (const auto& [factors, plays] : book.plays) {
+    size += plays.places.size();
+  }
+  return size;
+}
+
+/// Played, but for those dialogues that are kept in `cache` (a directory, or empty).
 base::Result<std::vector<ReferenceRates>> rates_of_agents(ledger::Reader& reader,
+                                                          const std::string& cache,
                                                           const RunRows& rows) {
   TRY_ASSIGN(const suite::Suite suite, suite_of(reader));
   TRY_ASSIGN(const auto text, reader.manifest("seed"));
@@ -224,7 +234,23 @@ base::Result<std::vector<ReferenceRates>> rates_of_agents(ledger::Reader& reader
   if (text.has_value()) {
     std::from_chars(text->data(), text->data() + text->size(), seed);
   }
-  return agent_rates(rows, suite, seed);
+  if (cache.empty()) {
+    return agent_rates(rows, suite, seed);
+  }
+  TRY_ASSIGN(const auto suite_text, reader.manifest("suite_text"));
+  const std::string about = base::FieldHasher("sortie.plays.v1")
+                                .field("suite", suite.name())
+                                .field("text", suite_text.value_or(""))
+                                .field("seed", text.value_or(""))
+                                .finish()
+                                .hex();
+  PlayBook book = load_plays(cache, about);
+  const std::size_t known = size_of(book);
+  auto rates = agent_rates(rows, suite, seed, book);
+  if (size_of(book) != known) {
+    store_plays(cache, about, book);
+  }
+  return rates;
 }
 
 /// What the suite's card says of its texts, beside the versions.
@@ -240,31 +266,52 @@ base::Status add_review(ledger::Reader& reader, ReportData& data) {
   return {};
 }
 
+base::Status add_tables(ledger::Reader& reader,
+                        const ReportOptions& options,
+                        const RunRows& rows,
+                        ReportData& data) {
+  std::vector<ReferenceRates> agents;
+  if (options.scripted_agents) {
+    TRY_ASSIGN(agents, rates_of_agents(reader, options.cache_directory, rows));
+  }
+  const TableInputs inputs{.rows = &rows,
+                           .summary = &data.summary,
+                           .declared = &data.declared,
+                           .agents = std::move(agents)};
+  data.tables = scenario_tables(inputs);
+  std::ranges::move(own_scenario_tables(inputs), std::back_inserter(data.tables));
+  TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
+  return {};
+}
+
+base::Status add_requests(ledger::Reader& reader, RunColumns& columns, ReportData& data) {
+  RequestColumns& requests = columns.requests;
+  requests.add_open();
+  data.times = times_of(columns.trials, requests);
+  data.routes = routes_of(requests);
+  mark_simulated(data.summary, data.routes);
+  add_served_names(requests, data.routes);
+  add_medians(requests, data.routes);
+  add_answers(requests, data.routes);
+  add_span(requests, data);
+  TRY_ASSIGN(data.costs, costs_of(reader, columns.trials, requests));
+  return {};
+}
+
 base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& options) {
   ReportData data;
-  TRY_ASSIGN(const RunRows rows, read_rows(reader));
-  TRY_ASSIGN(data.summary, summarize(reader, rows));
-  TRY_ASSIGN(data.declared, read_declared(reader));
-  if (options.tables) {
-    std::vector<ReferenceRates> agents;
-    if (options.scripted_agents) {
-      TRY_ASSIGN(agents, rates_of_agents(reader, rows));
+  TRY_ASSIGN(RunColumns columns,
+             options.cache_directory.empty() ? read_columns(reader)
+                                             : cached_columns(reader, options.cache_directory));
+  {
+    TRY_ASSIGN(const RunRows rows, rows_of(reader, columns.trials));
+    TRY_ASSIGN(data.summary, summarize(reader, rows, {.intervals = options.tables}));
+    TRY_ASSIGN(data.declared, read_declared(reader));
+    if (options.tables) {
+      TRY(add_tables(reader, options, rows, data));
     }
-    const TableInputs inputs{.rows = &rows,
-                             .summary = &data.summary,
-                             .declared = &data.declared,
-                             .agents = std::move(agents)};
-    data.tables = scenario_tables(inputs);
-    std::ranges::move(own_scenario_tables(inputs), std::back_inserter(data.tables));
-    TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
   }
-  TRY(read_times(reader, data.times));
-  TRY(read_routes(reader, data.routes));
-  mark_simulated(data.summary, data.routes);
-  TRY(read_served_names(reader, data.routes));
-  TRY(read_latencies(reader, data.routes));
-  TRY(read_answers(reader, data.routes));
-  TRY_ASSIGN(data.costs, read_costs(reader));
+  TRY(add_requests(reader, columns, data));
   TRY_ASSIGN(data.speeds, read_speeds(reader));
   TRY(read_manifest(reader, data));
   if (options.tables) {
@@ -274,7 +321,7 @@ base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& op
   return data;
 }
 
-base::Result<ReportData> collect_or_load(ledger::Reader& reader, const ReportOptions& options) {
+base::Result<ReportData> collect_or_load(ledger::Reader& reader, ReportOptions options) {
   std::int64_t facts = 0;
   std::string key;
   TRY(reader.scan("SELECT facts, key FROM run", [&](std::span<const Cell> row) {
@@ -282,7 +329,10 @@ base::Result<ReportData> collect_or_load(ledger::Reader& reader, const ReportOpt
     key = text_of(row[1]);
     return false;
   }));
-  if (options.cache_directory.empty() || facts < options.cached_facts_min) {
+  if (facts < options.cached_facts_min) {
+    options.cache_directory.clear();
+  }
+  if (options.cache_directory.empty() || !options.tables) {
     return collect(reader, options);
   }
   TRY_ASSIGN(const std::string mark, reader.high_water_mark());
@@ -302,7 +352,7 @@ base::Result<ReportData> collect_or_load(ledger::Reader& reader, const ReportOpt
 
 base::Result<ReportData> collect_report(ledger::Reader& reader, ReportOptions options) {
   TRY(reader.begin());
-  auto data = collect_or_load(reader, options);
+  auto data = collect_or_load(reader, std::move(options));
   reader.end();
   return data;
 }

@@ -66,7 +66,7 @@ struct ReportData {
 };
 
 struct ReportOptions {
-  bool tables = true;  // of the scenarios, and the diagnoses of cells
+  bool tables = true;  // of the scenarios, the diagnoses of cells, and intervals
   bool scripted_agents =
       false;  // play them over the same trials, for rows of the scenarios' tables
   std::string cache_directory{};  // RUN/cache: where what was summed is kept; empty: nowhere

@@ -513,7 +513,7 @@ TEST(FlawedTables, compare_each_flaw_with_the_right_plan_and_with_none) {
     rows.trials([](std::uint32_t task) { return task % 10 < 4; });
     for (std::size_t i = 0; i < 40; ++i) {
       TrialRow& row = rows.rows.rows[rows.rows.rows.size() - 40 + i];
-      row.obedience = ObedienceCounts{.flawed = 2, .followed = static_cast<std::int64_t>(i % 2)};
+      row.obedience = ObedienceCounts{.flawed = 2, .followed = static_cast<std::int32_t>(i % 2)};
     }
   }
   const auto tables = rows.tables();

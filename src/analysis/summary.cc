@@ -1,5 +1,6 @@
 #include "sortie/analysis/summary.h"
 
+#include "sortie/analysis/all_cores.h"
 #include "sortie/analysis/comparisons.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/analysis/trial_rows.h"
@@ -51,7 +52,8 @@ class TallyBuilder {
     tally_.injected_failures += static_cast<std::uint64_t>(trial.injected);
     tally_.valid_calls += static_cast<std::uint64_t>(trial.injected + trial.calls_ok);
     if (!trial.success) {
-      ++tally_.labels[trial.label];
+      labels_.resize(std::max(labels_.size(), std::size_t{trial.label} + 1));
+      ++labels_[trial.label];
     }
     for (std::size_t i = 0; reference.has_value() && i < reference_.size(); ++i) {
       reference_[i] += (*reference)[i];
@@ -59,8 +61,14 @@ class TallyBuilder {
     referenced_ += reference.has_value() ? 1U : 0U;
   }
 
-  [[nodiscard]] Tally finish() const {
+  /// `labels` are those of the rows.
+  [[nodiscard]] Tally finish(std::span<const std::string> labels) const {
     Tally tally = tally_;
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      if (labels_[i] > 0) {
+        tally.labels.emplace(labels.empty() ? std::string() : labels[i], labels_[i]);
+      }
+    }
     if (tally.scored > 0) {
       const auto n = static_cast<double>(tally.scored);
       tally.progress = progress_ / n;
@@ -93,38 +101,68 @@ class TallyBuilder {
   std::uint64_t with_calls_ = 0;
   std::array<double, std::size(score::kPolicies)> reference_{};
   std::uint64_t referenced_ = 0;
+  std::vector<std::uint64_t> labels_;
 };
 
 /// What the reference policies achieve, once per task and the factors that matter to them.
 class ReferenceTable {
  public:
-  explicit ReferenceTable(const suite::Suite& suite) : suite_(suite) {}
+  ReferenceTable(const suite::Suite& suite, std::span<const TaskInfo> tasks)
+      : suite_(suite), tasks_(tasks) {}
 
-  const Reference& of(const std::string& task_id, const CellFactors& factors) {
-    const auto [entry, fresh] = known_.try_emplace(
-        std::tuple(task_id, factors.tool_success_rate, factors.max_turns), std::nullopt);
-    const suite::Task* task = fresh ? suite_.find(task_id) : nullptr;
-    if (task != nullptr) {
-      suite::TrialParams params;
-      params.tool_success_rate = factors.tool_success_rate;
-      params.max_turns = static_cast<int>(factors.max_turns);
-      std::array<double, std::size(score::kPolicies)> rates{};
-      for (std::size_t i = 0; i < rates.size(); ++i) {
-        rates[i] = score::reference_success(score::kPolicies[i], *task, params);
+  /// By task, for one cell's factors; filled as tasks are asked for.
+  class OfCell {
+   public:
+    const Reference& of(std::uint32_t task) {
+      std::optional<Reference>& entry = (*known_)[task];
+      if (!entry.has_value()) {
+        entry.emplace(table_->compute(task, *factors_));
       }
-      entry->second = rates;
+      return *entry;
     }
-    return entry->second;
+
+   private:
+    friend class ReferenceTable;
+    ReferenceTable* table_ = nullptr;
+    const CellFactors* factors_ = nullptr;
+    std::vector<std::optional<Reference>>* known_ = nullptr;
+  };
+
+  OfCell of(const CellFactors& factors) {
+    auto& known = known_[{factors.tool_success_rate, factors.max_turns}];
+    known.resize(tasks_.size());
+    OfCell cell;
+    cell.table_ = this;
+    cell.factors_ = &factors;
+    cell.known_ = &known;
+    return cell;
   }
 
  private:
+  [[nodiscard]] Reference compute(std::uint32_t number, const CellFactors& factors) const {
+    const suite::Task* task = suite_.find(tasks_[number].id);
+    if (task == nullptr) {
+      return std::nullopt;
+    }
+    suite::TrialParams params;
+    params.tool_success_rate = factors.tool_success_rate;
+    params.max_turns = static_cast<int>(factors.max_turns);
+    std::array<double, std::size(score::kPolicies)> rates{};
+    for (std::size_t i = 0; i < rates.size(); ++i) {
+      rates[i] = score::reference_success(score::kPolicies[i], *task, params);
+    }
+    return rates;
+  }
+
   const suite::Suite& suite_;
-  std::map<std::tuple<std::string, double, std::int64_t>, Reference> known_;
+  std::span<const TaskInfo> tasks_;
+  std::map<std::pair<double, std::int64_t>, std::vector<std::optional<Reference>>> known_;
 };
 
 class Summarizer {
  public:
-  Summarizer(ledger::Reader& reader, const RunRows& rows) : reader_(reader), rows_(rows) {}
+  Summarizer(ledger::Reader& reader, const RunRows& rows, SummaryOptions options)
+      : reader_(reader), rows_(rows), options_(options) {}
 
   base::Result<Summary> run() {
     TRY_ASSIGN(const auto name, reader_.manifest("campaign"));
@@ -150,23 +188,34 @@ class Summarizer {
       cell.tally = tally_of(cells);
       const std::uint64_t closed = cell.tally.scored + cell.lost_total();
       cell.open = cell.planned - std::min(cell.planned, closed);
-      const Estimate estimate = estimate_success(
-          rows_,
-          cells,
-          base::FieldHasher("sortie.bootstrap.v1").field("cell", planned.factors.id).finish());
-      cell.success = estimate.interval;
-      cell.interval_method = estimate.method;
     }
+    if (options_.intervals) {
+      fill_intervals();
+    }
+  }
+
+  void fill_intervals() {
+    on_all_cores(rows_.cells.size(), 1, [this](std::size_t i) {
+      const std::size_t cells[] = {i};
+      const Estimate estimate = estimate_success(rows_,
+                                                 cells,
+                                                 base::FieldHasher("sortie.bootstrap.v1")
+                                                     .field("cell", rows_.cells[i].factors.id)
+                                                     .finish());
+      summary_.cells[i].success = estimate.interval;
+      summary_.cells[i].interval_method = estimate.method;
+    });
   }
 
   Tally tally_of(std::span<const std::size_t> cells) {
     TallyBuilder builder;
     for (const std::size_t cell : cells) {
+      ReferenceTable::OfCell references = references_.of(rows_.cells[cell].factors);
       for (const TrialRow& trial : rows_.of_cell(cell)) {
-        builder.add(trial, references_.of(rows_.tasks[trial.task].id, rows_.cells[cell].factors));
+        builder.add(trial, references.of(trial.task));
       }
     }
-    return builder.finish();
+    return builder.finish(rows_.labels);
   }
 
   /// pass@k and pass^k of the cells with repeats.
@@ -177,19 +226,19 @@ class Summarizer {
     };
 
     for (std::size_t i = 0; i < rows_.cells.size(); ++i) {
-      std::map<std::uint32_t, Counts> tasks;
+      std::vector<Counts> tasks(rows_.tasks.size());
       for (const TrialRow& trial : rows_.of_cell(i)) {
         Counts& counts = tasks[trial.task];
         ++counts.n;
         counts.successes += trial.success ? 1U : 0U;
       }
-      const auto fewest =
-          std::ranges::min_element(tasks, {}, [](const auto& entry) { return entry.second.n; });
-      if (fewest == tasks.end() || fewest->second.n < 2) {
+      std::erase_if(tasks, [](const Counts& counts) { return counts.n == 0; });
+      const auto fewest = std::ranges::min_element(tasks, {}, &Counts::n);
+      if (fewest == tasks.end() || fewest->n < 2) {
         continue;
       }
-      RepeatSummary repeats{.k = fewest->second.n, .pass_at_k = 0, .pass_hat_k = 0};
-      for (const auto& [task, counts] : tasks) {
+      RepeatSummary repeats{.k = fewest->n, .pass_at_k = 0, .pass_hat_k = 0};
+      for (const Counts& counts : tasks) {
         repeats.pass_at_k += stats::pass_at_k(counts.n, counts.successes, repeats.k);
         repeats.pass_hat_k += stats::pass_hat_k(counts.n, counts.successes, repeats.k);
       }
@@ -228,6 +277,9 @@ class Summarizer {
       }
     }
     group.tally = tally_of(cells);
+    if (!options_.intervals) {
+      return group;
+    }
     const Estimate estimate = estimate_success(rows_,
                                                cells,
                                                base::FieldHasher("sortie.bootstrap.v1")
@@ -243,8 +295,9 @@ class Summarizer {
 
   ledger::Reader& reader_;
   const RunRows& rows_;
+  SummaryOptions options_;
   suite::Suite suite_;
-  ReferenceTable references_{suite_};
+  ReferenceTable references_{suite_, rows_.tasks};
   Summary summary_;
 };
 
@@ -299,8 +352,10 @@ base::Result<Summary> summarize(ledger::Reader& reader) {
   return summary;
 }
 
-base::Result<Summary> summarize(ledger::Reader& reader, const RunRows& rows) {
-  return Summarizer(reader, rows).run();
+base::Result<Summary> summarize(ledger::Reader& reader,
+                                const RunRows& rows,
+                                SummaryOptions options) {
+  return Summarizer(reader, rows, options).run();
 }
 
 json::Value to_json(const Summary& summary) {

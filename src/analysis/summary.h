@@ -119,12 +119,18 @@ struct Summary {
   std::vector<GroupSummary> groups;  // by scenario, model, protocol
 };
 
+struct SummaryOptions {
+  bool intervals = true;  // most of the work of a large run
+};
+
 /// Reads within one snapshot of `reader`.
 [[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader);
 
 /// The same from rows that were read before, within the caller's snapshot. Its cells are those of
 /// the rows, in their order.
-[[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader, const RunRows& rows);
+[[nodiscard]] base::Result<Summary> summarize(ledger::Reader& reader,
+                                              const RunRows& rows,
+                                              SummaryOptions options = {});
 
 /// The scored table as JSON: stable field names, the same bytes for the same scores. It counts the
 /// losses; what they were due to says how a run went, and is not in it.

@@ -114,20 +114,7 @@ class TestRun {
                                        .finish = "stop",
                                        .fingerprint = fingerprint});
     outcome("scored");
-    ledger::ScoreRecord score;
-    score.trial = trial_;
-    score.scorer = "s/1";
-    score.success = success;
-    score.clean = success;
-    score.progress = success ? 1 : progress;
-    score.level = success ? "full" : "failure";
-    score.turns = 1;
-    score.calls = 2 + rejected;
-    score.calls_rejected = rejected;
-    score.calls_ok = 1;
-    score.calls_injected = 1;
-    score.label = success ? "none" : "early_finish";
-    ledger_->append(score);
+    score(success, progress);
   }
 
   void lost(const base::Digest& cell, const std::string& task, const std::string& what) {
@@ -151,6 +138,35 @@ class TestRun {
                                           .reserved_cost = reserved_cost});
   }
 
+  [[nodiscard]] std::int64_t last_attempt() const { return next_attempt_ - 1; }
+
+  /// An attempt that had not ended is answered, and its trial scored.
+  void answered_late(std::int64_t attempt, bool success) {
+    ledger_->append(ledger::AttemptEndRecord{.attempt = attempt,
+                                             .at = {},
+                                             .cause = "answered",
+                                             .status = 200,
+                                             .code = {},
+                                             .message = {},
+                                             .served_model = served_model,
+                                             .usage = usage,
+                                             .cost = 9,
+                                             .billing_known = true,
+                                             .first_byte_us = 1,
+                                             .duration_us = 7000});
+    ledger_->append(ledger::TurnRecord{.trial = trial_,
+                                       .turn = 1,
+                                       .attempt = attempt,
+                                       .answer = answer,
+                                       .usage = usage,
+                                       .route = route,
+                                       .served_model = served_model,
+                                       .finish = "stop",
+                                       .fingerprint = fingerprint});
+    outcome("scored");
+    score(success, 0.25);
+  }
+
   void event(const std::string& kind, const std::string& subject, const std::string& detail) {
     ledger_->append(
         ledger::EventRecord{.at = {}, .kind = kind, .subject = subject, .detail = detail});
@@ -166,6 +182,7 @@ class TestRun {
 
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
+  std::string scorer = "s/1";
   std::int64_t rejected = 0;  // calls of the trials that follow
 
   // Of the answers that follow.
@@ -180,6 +197,23 @@ class TestRun {
 and ünïcode"})";
 
  private:
+  void score(bool success, double progress) {
+    ledger::ScoreRecord score;
+    score.trial = trial_;
+    score.scorer = scorer;
+    score.success = success;
+    score.clean = success;
+    score.progress = success ? 1 : progress;
+    score.level = success ? "full" : "failure";
+    score.turns = 1;
+    score.calls = 2 + rejected;
+    score.calls_rejected = rejected;
+    score.calls_ok = 1;
+    score.calls_injected = 1;
+    score.label = success ? "none" : "early_finish";
+    ledger_->append(score);
+  }
+
   void begin(const base::Digest& cell, const std::string& task) {
     ++trial_;
     const std::int64_t repeat = repeats_[cell.hex() + task]++;

@@ -1,32 +1,26 @@
 #include "sortie/analysis/trial_rows.h"
 
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/trial_columns.h"
 #include "sortie/base/text.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
-#include <variant>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace sortie::analysis {
 
 namespace {
 
 using ledger::Cell;
-
-bool is_null(const Cell& cell) {
-  return std::holds_alternative<std::monostate>(cell);
-}
 
 PlannedCell planned_cell(std::span<const Cell> row) {
   PlannedCell cell;
@@ -48,172 +42,161 @@ PlannedCell planned_cell(std::span<const Cell> row) {
   return cell;
 }
 
-/// A row of the query in read_scores, without its cell and task.
-TrialRow trial_row(std::span<const Cell> row) {
-  TrialRow trial;
-  trial.repeat = int_of(row[2]);
-  trial.success = int_of(row[3]) != 0;
-  trial.clean = int_of(row[4]) != 0;
-  trial.partial = int_of(row[5]) != 0;
-  trial.progress = double_of(row[6]);
-  trial.coverage = double_of(row[7]);
-  trial.turns = int_of(row[8]);
-  trial.repaired = int_of(row[9]);
-  trial.calls = int_of(row[10]);
-  trial.calls_ok = int_of(row[11]);
-  trial.injected = int_of(row[12]);
-  trial.label = text_of(row[13]);
-  if (!is_null(row[14]) && !is_null(row[15])) {
-    trial.obedience = ObedienceCounts{.flawed = int_of(row[14]), .followed = int_of(row[15])};
-  }
-  if (!is_null(row[16])) {
-    trial.retry = RetryCounts{.same_call = int_of(row[16]),
-                              .other_arguments = int_of(row[17]),
-                              .other_tool = int_of(row[18]),
-                              .no_further_call = int_of(row[19])};
-  }
-  if (!is_null(row[20])) {
-    trial.calls_per_answer = double_of(row[20]);
-  }
-  return trial;
+base::Result<std::vector<PlannedCell>> read_cells(ledger::Reader& reader) {
+  std::vector<PlannedCell> cells;
+  TRY(
+      reader.scan("SELECT id, model, simulated, scenarios, prompt, flaw, severity, difficulty, "
+                  "protocol, tool_success_rate, max_turns, planned FROM cell WHERE planned > 0",
+                  [&](std::span<const Cell> row) {
+                    cells.push_back(planned_cell(row));
+                    return true;
+                  }));
+  std::ranges::sort(cells, {}, [](const PlannedCell& cell) {
+    const CellFactors& f = cell.factors;
+    return std::tuple(f.model,
+                      f.scenarios,
+                      f.prompt,
+                      f.severity,
+                      f.difficulty,
+                      f.protocol,
+                      f.tool_success_rate,
+                      f.id);
+  });
+  return cells;
 }
 
-class RowReader {
- public:
-  explicit RowReader(ledger::Reader& reader) : reader_(reader) {}
+/// Numbers of the columns' words in the order of RunRows, or kNone.
+using Renumbering = std::vector<std::uint32_t>;
 
-  base::Result<RunRows> run() {
-    TRY(read_scorer());
-    TRY(read_cells());
-    TRY(read_losses());
-    TRY(read_tasks());
-    TRY(read_scores());
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+class Ordering {
+ public:
+  Ordering(const TrialColumns& columns, std::vector<PlannedCell> cells) : columns_(columns) {
+    rows_.scorer = columns.scorer;
+    rows_.labels = columns.labels.texts();
+    rows_.cells = std::move(cells);
+  }
+
+  RunRows run() {
+    number_cells();
+    number_tasks();
+    const std::vector<std::uint32_t> order = by_cell();
+    rows_.rows.reserve(order.size());
+    for (const PlannedCell& cell : rows_.cells) {
+      append(std::span(order).subspan(cell.first_row, cell.row_count));
+    }
     return std::move(rows_);
   }
 
  private:
-  base::Status read_scorer() {
-    return reader_.scan("SELECT scorer FROM score ORDER BY id DESC LIMIT 1",
-                        [&](std::span<const Cell> row) {
-                          rows_.scorer = text_of(row[0]);
-                          return false;
-                        });
-  }
-
-  base::Status read_cells() {
-    TRY(
-        reader_.scan("SELECT id, model, simulated, scenarios, prompt, flaw, severity, difficulty, "
-                     "protocol, tool_success_rate, max_turns, planned FROM cell WHERE planned > 0",
-                     [&](std::span<const Cell> row) {
-                       rows_.cells.push_back(planned_cell(row));
-                       return true;
-                     }));
-    std::ranges::sort(rows_.cells, {}, [](const PlannedCell& cell) {
-      const CellFactors& f = cell.factors;
-      return std::tuple(f.model,
-                        f.scenarios,
-                        f.prompt,
-                        f.severity,
-                        f.difficulty,
-                        f.protocol,
-                        f.tool_success_rate,
-                        f.id);
-    });
+  void number_cells() {
+    std::map<std::string_view, std::uint32_t> known;
     for (std::size_t i = 0; i < rows_.cells.size(); ++i) {
-      cell_by_id_.emplace(rows_.cells[i].factors.id, static_cast<std::uint32_t>(i));
+      known.emplace(rows_.cells[i].factors.id, static_cast<std::uint32_t>(i));
     }
-    return {};
+    for (const std::string& id : columns_.cells.texts()) {
+      const auto found = known.find(id);
+      cells_.push_back(found == known.end() ? kNone : found->second);
+    }
   }
 
-  /// Trials without a scored outcome, by their latest one. Those that are still open have none.
-  base::Status read_losses() {
-    return reader_.scan(
-        "SELECT t.cell, coalesce((SELECT o.outcome FROM outcome AS o WHERE o.trial = t.id ORDER BY "
-        "o.id DESC LIMIT 1), ''), count(*) FROM trial AS t WHERE NOT EXISTS "
-        "(SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND o.outcome = 'scored') GROUP BY 1, 2",
-        [&](std::span<const Cell> row) {
-          const auto cell = cell_by_id_.find(text_of(row[0]));
-          const std::string outcome = text_of(row[1]);
-          if (cell != cell_by_id_.end() && !outcome.empty()) {
-            rows_.cells[cell->second].lost[outcome] += static_cast<std::uint64_t>(int_of(row[2]));
-          }
-          return true;
-        });
-  }
-
-  base::Status read_tasks() {
-    TRY(reader_.scan("SELECT DISTINCT task, task_type FROM trial ORDER BY task",
-                     [&](std::span<const Cell> row) {
-                       const std::string id = text_of(row[0]);
-                       task_by_id_.emplace(id, static_cast<std::uint32_t>(rows_.tasks.size()));
-                       rows_.tasks.push_back({.id = id, .type = text_of(row[1])});
-                       return true;
-                     }));
+  void number_tasks() {
     std::map<std::string, std::uint32_t> strata;
-    for (const TaskInfo& task : rows_.tasks) {
-      strata.emplace(task.type, 0);
+    for (const std::string& type : columns_.task_types) {
+      strata.emplace(type, 0);
     }
     std::uint32_t next = 0;
     for (auto& [type, stratum] : strata) {
       stratum = next++;
     }
-    for (TaskInfo& task : rows_.tasks) {
-      task.stratum = strata.at(task.type);
+    std::map<std::string_view, std::size_t> sorted;
+    for (std::size_t i = 0; i < columns_.task_types.size(); ++i) {
+      sorted.emplace(columns_.tasks.texts()[i], i);
     }
-    return {};
+    tasks_.resize(columns_.task_types.size());
+    for (const auto& [id, i] : sorted) {
+      tasks_[i] = static_cast<std::uint32_t>(rows_.tasks.size());
+      const std::string& type = columns_.task_types[i];
+      rows_.tasks.push_back({.id = std::string(id), .type = type, .stratum = strata.at(type)});
+    }
   }
 
-  base::Status read_scores() {
-    // Ledgers of earlier versions lack these columns.
-    constexpr std::string_view kAdded[] = {"flawed_places",
-                                           "followed_places",
-                                           "retry_same",
-                                           "retry_arguments",
-                                           "retry_tool",
-                                           "retry_none",
-                                           "calls_per_answer"};
-    std::string added;
-    for (const std::string_view column : kAdded) {
-      TRY_ASSIGN(const std::int64_t known,
-                 reader_.count(fmt::format("SELECT count(*) FROM sqlite_master WHERE name = "
-                                           "'score' AND instr(sql, ' {} ') > 0",
-                                           column)));
-      added += known > 0 ? fmt::format(", s.{}", column) : ", NULL";
-    }
-    const std::string query = fmt::format(
-        "SELECT t.cell, t.task, t.repeat, s.success, s.clean, s.level = 'partial', s.progress, "
-        "s.tool_coverage, s.turns, s.turns_repaired, s.calls, s.calls_ok, s.calls_injected, "
-        "s.label{} FROM trial AS t JOIN score AS s ON s.trial = t.id AND s.scorer = ?1 WHERE "
-        "EXISTS (SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND o.outcome = 'scored') "
-        "ORDER BY t.cell, t.task, t.repeat",
-        added);
-    const std::vector<std::string> scorer{rows_.scorer};
-    return reader_.scan(query, scorer, [&](std::span<const Cell> row) {
-      const auto cell = cell_by_id_.find(text_of(row[0]));
-      if (cell == cell_by_id_.end()) {
-        return true;
+  /// Positions of the trials that count, cell after cell; what the others were lost to is counted.
+  std::vector<std::uint32_t> by_cell() {
+    std::vector<std::uint32_t> counted;
+    for (std::size_t i = 0; i < columns_.rows.size(); ++i) {
+      const std::uint32_t number = cells_[columns_.rows[i].cell];
+      if (number == kNone || columns_.outcome[i] == 0) {
+        continue;
       }
-      TrialRow trial = trial_row(row);
-      trial.cell = cell->second;
-      trial.task = task_by_id_.at(text_of(row[1]));
-      PlannedCell& planned = rows_.cells[cell->second];
-      planned.first_row = planned.row_count == 0 ? rows_.rows.size() : planned.first_row;
-      ++planned.row_count;
-      rows_.rows.push_back(std::move(trial));
-      return true;
-    });
+      PlannedCell& cell = rows_.cells[number];
+      if (!columns_.is_scored(i)) {
+        ++cell.lost[columns_.outcomes.text(columns_.outcome[i] - 1)];
+      } else if (columns_.has_score[i] != 0) {
+        ++cell.row_count;
+        counted.push_back(static_cast<std::uint32_t>(i));
+      }
+    }
+    std::vector<std::size_t> next;
+    std::size_t first = 0;
+    for (PlannedCell& cell : rows_.cells) {
+      cell.first_row = first;
+      next.push_back(first);
+      first += cell.row_count;
+    }
+    std::vector<std::uint32_t> order(counted.size());
+    for (const std::uint32_t position : counted) {
+      order[next[cells_[columns_.rows[position].cell]]++] = position;
+    }
+    return order;
   }
 
-  ledger::Reader& reader_;
+  /// The trials of one cell by task and repeat.
+  void append(std::span<const std::uint32_t> positions) {
+    struct Keyed {
+      std::uint32_t task;
+      std::uint32_t position;
+      std::int64_t repeat;
+
+      auto operator<=>(const Keyed& other) const {
+        return std::tuple(task, repeat, position) <=>
+               std::tuple(other.task, other.repeat, other.position);
+      }
+    };
+
+    std::vector<Keyed> keyed;
+    keyed.reserve(positions.size());
+    for (const std::uint32_t position : positions) {
+      const TrialRow& row = columns_.rows[position];
+      keyed.push_back({.task = tasks_[row.task], .position = position, .repeat = row.repeat});
+    }
+    std::ranges::sort(keyed, [](const Keyed& a, const Keyed& b) { return a < b; });
+    for (const Keyed& trial : keyed) {
+      TrialRow& row = rows_.rows.emplace_back(columns_.rows[trial.position]);
+      row.cell = cells_[row.cell];
+      row.task = trial.task;
+    }
+  }
+
+  const TrialColumns& columns_;
   RunRows rows_;
-  std::map<std::string, std::uint32_t> cell_by_id_;
-  std::map<std::string, std::uint32_t> task_by_id_;
+  Renumbering cells_;
+  Renumbering tasks_;
 };
 
 }  // namespace
 
+base::Result<RunRows> rows_of(ledger::Reader& reader, const TrialColumns& columns) {
+  TRY_ASSIGN(std::vector<PlannedCell> cells, read_cells(reader));
+  return Ordering(columns, std::move(cells)).run();
+}
+
 base::Result<RunRows> read_rows(ledger::Reader& reader) {
-  return RowReader(reader).run();
+  TrialColumns columns;
+  FactSum sum;
+  TRY(read_new_trials(reader, columns, sum));
+  return rows_of(reader, columns);
 }
 
 }  // namespace sortie::analysis

@@ -39,20 +39,20 @@ struct TaskInfo {
 
 /// What followed injected failures of one trial.
 struct RetryCounts {
-  std::int64_t same_call = 0;
-  std::int64_t other_arguments = 0;
-  std::int64_t other_tool = 0;
-  std::int64_t no_further_call = 0;
+  std::int32_t same_call = 0;
+  std::int32_t other_arguments = 0;
+  std::int32_t other_tool = 0;
+  std::int32_t no_further_call = 0;
 
   [[nodiscard]] std::int64_t total() const {
-    return same_call + other_arguments + other_tool + no_further_call;
+    return std::int64_t{same_call} + other_arguments + other_tool + no_further_call;
   }
 };
 
 /// Places of a flawed plan.
 struct ObedienceCounts {
-  std::int64_t flawed = 0;    // shown
-  std::int64_t followed = 0;  // of those
+  std::int32_t flawed = 0;    // shown
+  std::int32_t followed = 0;  // of those
 };
 
 /// One scored trial.
@@ -60,20 +60,20 @@ struct TrialRow {
   std::uint32_t cell = 0;  // in RunRows::cells
   std::uint32_t task = 0;  // in RunRows::tasks
   std::int64_t repeat = 0;
+  double progress = 0;
+  double coverage = 0;
+  std::optional<double> calls_per_answer;  // of answers with a call; absent from older scorers
+  std::int32_t turns = 0;
+  std::int32_t repaired = 0;
+  std::int32_t calls = 0;
+  std::int32_t calls_ok = 0;
+  std::int32_t injected = 0;
+  std::uint32_t label = 0;                   // in RunRows::labels
+  std::optional<ObedienceCounts> obedience;  // absent without a flaw and from older scorers
+  std::optional<RetryCounts> retry;          // absent from older scorers
   bool success = false;
   bool clean = false;
   bool partial = false;
-  double progress = 0;
-  double coverage = 0;
-  std::int64_t turns = 0;
-  std::int64_t repaired = 0;
-  std::int64_t calls = 0;
-  std::int64_t calls_ok = 0;
-  std::int64_t injected = 0;
-  std::string label;
-  std::optional<ObedienceCounts> obedience;  // absent without a flaw and from older scorers
-  std::optional<RetryCounts> retry;          // absent from older scorers
-  std::optional<double> calls_per_answer;    // of answers with a call; absent from older scorers
 };
 
 struct PlannedCell {
@@ -88,7 +88,8 @@ struct RunRows {
   std::string scorer;
   std::vector<PlannedCell> cells;  // by model, scenarios, factors
   std::vector<TaskInfo> tasks;     // by id
-  std::vector<TrialRow> rows;      // cell after cell, each by task and repeat
+  std::vector<std::string> labels;
+  std::vector<TrialRow> rows;  // cell after cell, each by task and repeat
 
   [[nodiscard]] std::span<const TrialRow> of_cell(std::size_t cell) const {
     return std::span(rows).subspan(cells[cell].first_row, cells[cell].row_count);

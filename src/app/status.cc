@@ -11,6 +11,7 @@
 #include "sortie/ledger/reader.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -157,7 +158,9 @@ int status(const StatusOptions& options) {
   if (!reader.has_value()) {
     return fail(reader.error(), options.json);
   }
-  const auto data = analysis::collect_report(**reader, {.tables = false});
+  const auto data = analysis::collect_report(
+      **reader,
+      {.tables = false, .cache_directory = (std::filesystem::path(*directory) / "cache").string()});
   if (!data.has_value()) {
     return fail(data.error(), options.json);
   }
