@@ -6,7 +6,6 @@
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <span>
@@ -92,15 +91,14 @@ base::Status Replayer::read_cells() {
         cell.params.seed = seed;
         cell.simulated = analysis::int_of(row[8]) != 0;
         if (const auto id = base::Digest::from_hex(analysis::text_of(row[0]))) {
-          cells_.emplace_back(*id, std::move(cell));
+          cells_.emplace(*id, std::move(cell));
         }
         return true;
       });
 }
 
 base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
-  const auto cell =
-      std::ranges::find(cells_, state.cell, [](const auto& entry) { return entry.first; });
+  const auto cell = cells_.find(state.cell);
   const suite::Task* task = suite_->find(state.task);
   if (cell == cells_.end() || task == nullptr) {
     return base::failure(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/base/hash.h"
 #include "sortie/dialogue/dialogue.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/ledger/reader.h"
@@ -9,7 +10,7 @@
 
 #include <set>
 #include <string>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 namespace sortie::app {
@@ -51,7 +52,7 @@ class Replayer {
   ledger::Reader* reader_;
   const suite::Suite* suite_;
   const dialogue::Rules* rules_;
-  std::vector<std::pair<base::Digest, CellParams>> cells_;
+  std::unordered_map<base::Digest, CellParams> cells_;
   std::set<std::string> from_reasoning_;  // models whose reasoning may hold the command
 };
 

@@ -3,8 +3,10 @@
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/base/hash.h"
 #include "sortie/base/printable.h"
 #include "sortie/engine/records.h"
+#include "sortie/ledger/parallel.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
 #include "sortie/ledger/repair.h"
@@ -13,6 +15,7 @@
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -37,96 +40,164 @@ struct VerifyOptions {
   bool json = false;
 };
 
-// What follows from the answers alone, in the order of comparable().
+// What follows from the answers alone, in the order of same_score().
 constexpr std::string_view kComparedColumns =
-    "success, clean, progress, level, order_score, tool_coverage, efficiency, label, label_turn, "
-    "flawed_places, followed_places, retry_same, retry_arguments, retry_tool, retry_none, "
-    "calls_per_answer";
+    "s.success, s.clean, s.progress, s.level, s.order_score, s.tool_coverage, s.efficiency, "
+    "s.label, s.label_turn, s.flawed_places, s.followed_places, s.retry_same, s.retry_arguments, "
+    "s.retry_tool, s.retry_none, s.calls_per_answer";
 
 constexpr std::string_view kScoresFollow = "scores_follow_from_answers";
 constexpr std::string_view kServedModels = "served_models_are_declared";
 
-using Values = std::vector<std::string>;
+/// Trials that one job plays back.
+constexpr ledger::TrialId kTrialsAtOnce = 4096;
+
+bool same(const ledger::Cell& cell, std::string_view value) {
+  const auto* text = std::get_if<std::string_view>(&cell);
+  return text != nullptr && *text == value;
+}
+
+bool same(const ledger::Cell& cell, const std::string& value) {
+  return same(cell, std::string_view(value));
+}
+
+bool same(const ledger::Cell& cell, std::int64_t value) {
+  const auto* number = std::get_if<std::int64_t>(&cell);
+  return number != nullptr && *number == value;
+}
+
+bool same(const ledger::Cell& cell, bool value) {
+  return same(cell, std::int64_t{value ? 1 : 0});
+}
+
+bool same(const ledger::Cell& cell, double value) {
+  const auto* number = std::get_if<double>(&cell);
+  return number != nullptr && *number == value;
+}
 
 template <class T>
-std::string value_text(const std::optional<T>& value) {
-  return value ? fmt::format("{}", *value) : std::string();
+bool same(const ledger::Cell& cell, const std::optional<T>& value) {
+  return value ? same(cell, *value) : std::holds_alternative<std::monostate>(cell);
 }
 
-Values comparable(const ledger::ScoreRecord& score) {
-  return {fmt::format("{}", score.success ? 1 : 0),
-          fmt::format("{}", score.clean ? 1 : 0),
-          fmt::format("{}", score.progress),
-          score.level,
-          value_text(score.order),
-          fmt::format("{}", score.tool_coverage),
-          value_text(score.efficiency),
-          score.label,
-          value_text(score.label_turn),
-          value_text(score.flawed_places),
-          value_text(score.followed_places),
-          value_text(score.retry_same),
-          value_text(score.retry_arguments),
-          value_text(score.retry_tool),
-          value_text(score.retry_none),
-          value_text(score.calls_per_answer)};
+/// `row` holds kComparedColumns.
+bool same_score(std::span<const ledger::Cell> row, const ledger::ScoreRecord& score) {
+  std::size_t column = 0;
+  const auto next = [&](const auto& value) { return same(row[column++], value); };
+  bool equal = next(score.success);
+  equal = next(score.clean) && equal;
+  equal = next(score.progress) && equal;
+  equal = next(score.level) && equal;
+  equal = next(score.order) && equal;
+  equal = next(score.tool_coverage) && equal;
+  equal = next(score.efficiency) && equal;
+  equal = next(score.label) && equal;
+  equal = next(score.label_turn) && equal;
+  equal = next(score.flawed_places) && equal;
+  equal = next(score.followed_places) && equal;
+  equal = next(score.retry_same) && equal;
+  equal = next(score.retry_arguments) && equal;
+  equal = next(score.retry_tool) && equal;
+  equal = next(score.retry_none) && equal;
+  return next(score.calls_per_answer) && equal;
 }
 
-std::string cell_text(const ledger::Cell& cell) {
-  if (const auto* number = std::get_if<std::int64_t>(&cell)) {
-    return fmt::format("{}", *number);
+/// What came of some of the trials.
+struct Replays {
+  std::uint64_t trials = 0;
+  std::uint64_t wrong = 0;
+  ledger::TrialId example = 0;
+  base::Status status;
+};
+
+/// Plays every trial of a range that has a score by this scorer back, and scores it again.
+class ScoreChecker {
+ public:
+  ScoreChecker(const suite::Suite& suite, const dialogue::Rules& rules)
+      : suite_(suite), rules_(rules) {}
+
+  [[nodiscard]] Replays check(ledger::Reader& reader, ledger::TrialId first) const {
+    Replays replays;
+    replays.status = check(reader, first, replays);
+    return replays;
   }
-  if (const auto* real = std::get_if<double>(&cell)) {
-    return fmt::format("{}", *real);
+
+ private:
+  base::Status check(ledger::Reader& reader, ledger::TrialId first, Replays& replays) const {
+    TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite_, rules_));
+    const std::vector<std::string> parameters{std::string(score::kScorerVersion)};
+    return reader.scan(
+        fmt::format("SELECT t.id, t.key, t.cell, t.task, t.repeat, {} FROM trial AS t JOIN score "
+                    "AS s ON s.trial = t.id AND s.scorer = ?1 WHERE t.id BETWEEN {} AND {}",
+                    kComparedColumns,
+                    first,
+                    first + kTrialsAtOnce - 1),
+        parameters,
+        [&](std::span<const ledger::Cell> row) {
+          constexpr std::size_t kStateColumns = 5;
+          const ledger::TrialState state{
+              .id = analysis::int_of(row[0]),
+              .key = base::Digest::from_hex(analysis::view_of(row[1])).value_or(base::Digest{}),
+              .cell = base::Digest::from_hex(analysis::view_of(row[2])).value_or(base::Digest{}),
+              .task = analysis::text_of(row[3]),
+              .repeat = analysis::int_of(row[4]),
+              .outcome = {},
+              .turns = 0};
+          ++replays.trials;
+          if (!follows(replayer, state, row.subspan(kStateColumns))) {
+            ++replays.wrong;
+            replays.example = state.id;
+          }
+          return true;
+        });
   }
-  return analysis::text_of(cell);
-}
 
-base::Result<std::map<std::int64_t, Values>> stored_scores(ledger::Reader& reader) {
-  std::map<std::int64_t, Values> scores;
-  const std::vector<std::string> parameters{std::string(score::kScorerVersion)};
-  TRY(reader.scan(fmt::format("SELECT trial, {} FROM score WHERE scorer = ?1", kComparedColumns),
-                  parameters,
-                  [&](std::span<const ledger::Cell> row) {
-                    Values& values = scores[analysis::int_of(row[0])];
-                    for (const ledger::Cell& cell : row.subspan(1)) {
-                      values.push_back(cell_text(cell));
-                    }
-                    return true;
-                  }));
-  return scores;
-}
+  [[nodiscard]] bool follows(Replayer& replayer,
+                             const ledger::TrialState& state,
+                             std::span<const ledger::Cell> stored) const {
+    const auto trial = replayer.replay(state);
+    return trial.has_value() &&
+           same_score(stored,
+                      engine::to_record(state.id,
+                                        score::score(trial->dialogue.transcript(),
+                                                     *trial->task,
+                                                     trial->params,
+                                                     suite_.catalog())));
+  }
 
-/// Plays every scored trial back and scores it again: the stored scores must follow from the stored
-/// answers.
+  const suite::Suite& suite_;
+  const dialogue::Rules& rules_;
+};
+
+/// The stored scores must follow from the stored answers.
 base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   ledger::Check check{.name = std::string(kScoresFollow), .ok = true, .detail = {}};
   TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(reader));
   const dialogue::Rules rules(suite);
-  TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite, rules));
-  TRY_ASSIGN(const auto scores, stored_scores(reader));
-  std::vector<ledger::TrialState> states;
-  TRY(reader.for_each_trial([&](const ledger::TrialState& state) {
-    if (scores.contains(state.id)) {
-      states.push_back(state);
-    }
-  }));
-  std::uint64_t wrong = 0;
-  for (const ledger::TrialState& state : states) {
-    const auto trial = replayer.replay(state);
-    const bool same =
-        trial.has_value() &&
-        comparable(engine::to_record(
-            state.id,
-            score::score(
-                trial->dialogue.transcript(), *trial->task, trial->params, suite.catalog()))) ==
-            scores.at(state.id);
-    if (!same) {
-      ++wrong;
-      check.detail = fmt::format("{} of {} trials, e.g. trial {}", wrong, states.size(), state.id);
-    }
+  // Under other rules nothing can be said of any trial.
+  TRY(Replayer::open(reader, suite, rules));
+  TRY_ASSIGN(const std::int64_t last, reader.count("SELECT max(id) FROM trial"));
+  const ScoreChecker checker(suite, rules);
+  std::vector<Replays> parts(static_cast<std::size_t>(last / kTrialsAtOnce + 1));
+  std::vector<ledger::ReadingJob> jobs;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    jobs.emplace_back([&, i](ledger::Reader& own) {
+      parts[i] = checker.check(own, 1 + static_cast<ledger::TrialId>(i) * kTrialsAtOnce);
+    });
   }
-  check.ok = wrong == 0;
+  TRY(ledger::read_in_parallel(reader, jobs));
+  Replays all;
+  for (const Replays& part : parts) {
+    TRY(part.status);
+    all.trials += part.trials;
+    all.wrong += part.wrong;
+    all.example = part.wrong > 0 ? part.example : all.example;
+  }
+  if (all.wrong > 0) {
+    check.ok = false;
+    check.detail =
+        fmt::format("{} of {} trials, e.g. trial {}", all.wrong, all.trials, all.example);
+  }
   return check;
 }
 

@@ -3,6 +3,7 @@
 #include "sortie/base/error.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ class Compressor {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// A message's content as a row of the table has it: encoding, size of the content, what is stored.
+[[nodiscard]] base::Result<std::string> decoded(std::string_view encoding,
+                                                std::int64_t size,
+                                                std::string_view stored);
 
 /// The content of a frame; `size` is what the ledger says it must have.
 [[nodiscard]] base::Result<std::string> decompress(std::string_view frame, std::size_t size);

@@ -32,20 +32,6 @@ void fail(sqlite3_context* context, std::string_view message) {
   sqlite3_result_error(context, message.data(), static_cast<int>(message.size()));
 }
 
-base::Result<std::string> decoded(std::string_view encoding,
-                                  std::int64_t size,
-                                  std::string_view content) {
-  if (encoding == "zstd") {
-    return decompress(content, static_cast<std::size_t>(size));
-  }
-  if (content.size() != static_cast<std::size_t>(size)) {
-    return base::failure(base::Remedy::fail_campaign,
-                         base::ErrorCode::integrity,
-                         "a content has another size than recorded");
-  }
-  return std::string(content);
-}
-
 void content_digest(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
   const auto content =
       decoded(bytes_of(values[0]), sqlite3_value_int64(values[1]), bytes_of(values[2]));

@@ -3,8 +3,10 @@
 #include "sortie/base/check.h"
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
+#include "sortie/ledger/compression.h"
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/lock.h"
+#include "sortie/ledger/packer.h"
 #include "sortie/ledger/place.h"
 #include "sortie/ledger/records.h"
 #include "sortie/ledger/sqlite.h"
@@ -48,6 +50,7 @@ std::size_t weight(const Record& record) {
 
 struct Queued {
   Record record;
+  std::shared_ptr<PackedMessage> answer;  // of a turn, which then has none itself
   std::size_t bytes = 0;
   bool with_next = false;  // becomes durable in the same commit as the one behind it
 };
@@ -74,6 +77,7 @@ struct Ledger::State {
   [[nodiscard]] std::vector<Queued> take_batch();
   [[nodiscard]] base::Status write_batch(const std::vector<Queued>& batch);
   void note_ids(const Record& record);
+  [[nodiscard]] std::shared_ptr<PackedMessage> packed_ahead(Record& record);
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] base::Result<Sequence> result(Sequence wanted) const;
 
@@ -95,6 +99,7 @@ struct Ledger::State {
   RecordWriter::NextIds next_ids;
   Stats stats;
 
+  std::optional<Packer> packer;
   std::thread thread;  // last: it uses all the rest
 };
 
@@ -111,6 +116,17 @@ void Ledger::State::note_ids(const Record& record) {
   } else if (const auto* manifest = std::get_if<ManifestRecord>(&record)) {
     next_ids.generation = std::max(next_ids.generation, manifest->generation + 1);
   }
+}
+
+/// Null: the answer stays in the record.
+std::shared_ptr<PackedMessage> Ledger::State::packed_ahead(Record& record) {
+  auto* turn = std::get_if<TurnRecord>(&record);
+  if (!packer || turn == nullptr || turn->answer.size() < kCompressFromBytes) {
+    return nullptr;
+  }
+  auto answer = std::make_shared<PackedMessage>(std::move(turn->answer));
+  packer->add(answer);
+  return answer;
 }
 
 std::vector<Queued> Ledger::State::take_batch() {
@@ -131,7 +147,7 @@ std::vector<Queued> Ledger::State::take_batch() {
 base::Status Ledger::State::write_batch(const std::vector<Queued>& batch) {
   TRY(writer->begin());
   for (const Queued& queued : batch) {
-    TRY(writer->write(queued.record));
+    TRY(writer->write(queued.record, queued.answer.get()));
   }
   return writer->commit();
 }
@@ -210,6 +226,9 @@ base::Result<std::unique_ptr<Ledger>> Ledger::open(const std::string& run_direct
   auto state = std::make_unique<State>(
       ledger_path(run_directory), std::move(lock), std::move(writer), options, std::move(listener));
   if (options.mode == CommitMode::threaded) {
+    if (std::thread::hardware_concurrency() > 1) {
+      state->packer.emplace();
+    }
     state->thread = std::thread(&State::write_until_stopped, state.get());
   }
   return std::unique_ptr<Ledger>(new Ledger(std::move(state)));
@@ -258,8 +277,11 @@ Sequence Ledger::enqueue(std::span<Record> records) {
     }
     const std::size_t bytes = weight(records[i]);
     state.queued_bytes += bytes;
-    state.queue.push_back(
-        {.record = std::move(records[i]), .bytes = bytes, .with_next = i + 1 < records.size()});
+    auto answer = state.packed_ahead(records[i]);
+    state.queue.push_back({.record = std::move(records[i]),
+                           .answer = std::move(answer),
+                           .bytes = bytes,
+                           .with_next = i + 1 < records.size()});
   }
   const Sequence newest = state.appended;
   guard.unlock();

@@ -2,6 +2,7 @@
 
 #include "sortie/base/error.h"
 #include "sortie/base/hash.h"
+#include "sortie/ledger/compression.h"
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/functions.h"
 #include "sortie/ledger/records.h"
@@ -32,10 +33,10 @@ constexpr std::string_view kTrials =
     "trial";
 
 constexpr std::string_view kTurns =
-    "SELECT trial, turn, attempt, message_text(answer), input_tokens, output_tokens, "
-    "cached_input_tokens, "
-    "reasoning_tokens, route, served_model, finish, fingerprint FROM turn WHERE trial = ?1 ORDER "
-    "BY turn";
+    "SELECT t.trial, t.turn, t.attempt, m.content, t.input_tokens, t.output_tokens, "
+    "t.cached_input_tokens, t.reasoning_tokens, t.route, t.served_model, t.finish, t.fingerprint, "
+    "m.encoding, m.size FROM turn AS t LEFT JOIN message AS m ON m.id = t.answer WHERE t.trial = "
+    "?1 ORDER BY t.turn";
 
 constexpr std::string_view kManifestEntry =
     "SELECT value FROM manifest WHERE name = ?1 ORDER BY generation DESC LIMIT 1";
@@ -51,6 +52,7 @@ struct Reader::State {
   Statement begin;
   Statement end;
   Statement mark;
+  Statement turns;
   bool in_snapshot = false;
 };
 
@@ -64,6 +66,7 @@ base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& run_direct
   TRY_ASSIGN(state->begin, state->connection.prepare("BEGIN"));
   TRY_ASSIGN(state->end, state->connection.prepare("COMMIT"));
   TRY_ASSIGN(state->mark, state->connection.prepare("SELECT facts, content FROM run"));
+  TRY_ASSIGN(state->turns, state->connection.prepare(kTurns));
   TRY(allow_only_reading(state->connection));
   return std::unique_ptr<Reader>(new Reader(std::move(state)));
 }
@@ -148,7 +151,8 @@ base::Status Reader::for_each_trial(const std::function<void(const TrialState&)>
 }
 
 base::Result<std::vector<StoredTurn>> Reader::turns(TrialId trial) {
-  TRY_ASSIGN(Statement statement, state_->connection.prepare(kTurns));
+  Statement& statement = state_->turns;
+  const ResetAtEnd reset(statement);
   statement.bind(1, trial);
   std::vector<StoredTurn> turns;
   while (true) {
@@ -162,10 +166,16 @@ base::Result<std::vector<StoredTurn>> Reader::turns(TrialId trial) {
           base::ErrorCode::integrity,
           fmt::format("trial {}: the answer of turn {} is missing", trial, statement.integer(1)));
     }
+    auto answer = decoded(statement.bytes(12), statement.integer(13), statement.bytes(3));
+    if (!answer) {
+      return std::unexpected(base::with_context(
+          std::move(answer).error(),
+          fmt::format("trial {}, turn {}: damaged message", trial, statement.integer(1))));
+    }
     turns.push_back({.record = {.trial = statement.integer(0),
                                 .turn = statement.integer(1),
                                 .attempt = statement.integer(2),
-                                .answer = std::string(statement.bytes(3)),
+                                .answer = std::move(*answer),
                                 .usage = {.input = statement.integer(4),
                                           .output = statement.integer(5),
                                           .cached_input = statement.integer(6),

@@ -67,6 +67,20 @@ class Statement {
   int bind_error_ = 0;
 };
 
+/// Ends a use of a statement on every way out.
+class ResetAtEnd {
+ public:
+  explicit ResetAtEnd(Statement& statement) : statement_(statement) {}
+
+  ~ResetAtEnd() { statement_.reset(); }
+
+  ResetAtEnd(const ResetAtEnd&) = delete;
+  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
+
+ private:
+  Statement& statement_;
+};
+
 /// The bytes of a digest as SQLite takes them.
 [[nodiscard]] std::string_view blob_of(const base::Digest& digest);
 

@@ -1,6 +1,7 @@
 #include "sortie/base/error.h"
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/pages.h"
+#include "sortie/ledger/parallel.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/schema.h"
 #include "sortie/ledger/wal.h"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,9 +76,10 @@ constexpr std::array<Invariant, 16> kInvariants = {{
      "e.served_model FROM turn t JOIN attempt_end e ON e.attempt = t.attempt "
      "WHERE e.served_model <> t.served_model"},
     {"attempts_of_a_turn_are_contiguous",
-     "SELECT 'turn ' || turn || ' of trial ' || trial || ': ' || count(*) || ' attempts up to "
-     "number ' || max(number) FROM attempt GROUP BY trial, turn HAVING max(number) <> count(*) - 1 "
-     "OR count(DISTINCT number) <> count(*)"},
+     "SELECT 'turn ' || turn || ' of trial ' || trial || ': ' || n || ' attempts up to number ' || "
+     "newest FROM (SELECT trial, turn, count(*) AS n, max(number) AS newest FROM attempt GROUP BY "
+     "trial, turn) AS a WHERE newest <> n - 1 OR (n > 1 AND n <> (SELECT count(DISTINCT number) "
+     "FROM attempt AS b WHERE b.trial = a.trial AND b.turn = a.turn))"},
     {"attempts_ask_turns_that_follow",
      "SELECT 'attempt ' || a.id || ' asks turn ' || a.turn || ' of trial ' || a.trial FROM attempt "
      "a WHERE a.turn > (SELECT count(*) FROM turn t WHERE t.trial = a.trial)"},
@@ -129,6 +132,14 @@ class Finding {
 
   /// Said if nothing else is found.
   void note(std::string text) { check_.detail = std::move(text); }
+
+  /// What was found of other parts of the same.
+  void add(const Finding& other) {
+    if (count_ == 0) {
+      first_ = other.first_;
+    }
+    count_ += other.count_;
+  }
 
   [[nodiscard]] Check close(const base::Status& status) {
     if (!status) {
@@ -247,30 +258,6 @@ std::vector<std::string> conditions_in(std::string_view sql) {
   return conditions;
 }
 
-// SQLite's integrity check knows no CHECK constraints on a connection that only reads.
-Check check_constraints(Reader& reader) {
-  Finding finding("values_keep_to_their_constraints");
-  std::vector<std::pair<std::string, std::string>> tables;
-  base::Status status = reader.scan("SELECT name, sql FROM sqlite_schema WHERE type = 'table'",
-                                    [&](std::span<const Cell> row) {
-                                      tables.emplace_back(text_of(row[0]), text_of(row[1]));
-                                      return true;
-                                    });
-  for (const auto& [table, sql] : tables) {
-    for (const std::string& condition : conditions_in(sql)) {
-      if (status) {
-        status =
-            reader.scan(fmt::format("SELECT rowid FROM main.{} WHERE NOT ({})", table, condition),
-                        [&](std::span<const Cell> row) {
-                          finding.add(fmt::format("{} row {}", table, text_of(row[0])));
-                          return true;
-                        });
-      }
-    }
-  }
-  return finding.close(status);
-}
-
 Check check_references(Reader& reader) {
   Finding finding("references_lead_somewhere");
   return finding.close(reader.scan("PRAGMA foreign_key_check", [&](std::span<const Cell> row) {
@@ -286,47 +273,103 @@ struct Total {
   std::uint64_t content = 0;
 };
 
-/// "SELECT rowid, checksum, row_checksum('turn', …) FROM turn".
-base::Result<std::string> checksum_query(Reader& reader, const FactTable& table) {
-  std::string arguments = fmt::format("'{}'", table.name);
-  bool first = true;
-  TRY(reader.scan(fmt::format("PRAGMA main.table_info({})", table.name),
-                  [&](std::span<const Cell> row) {
-                    const std::string column = text_of(row[1]);
-                    const bool left_out = column == "checksum" || (table.chooses_id && first);
-                    first = false;
-                    if (!left_out) {
-                      arguments += ", " + column;
-                    }
-                    return true;
-                  }));
-  return fmt::format(
-      "SELECT rowid, checksum, row_checksum({}) FROM main.{}", arguments, table.name);
+/// A table as one scan finds it.
+struct TableReport {
+  std::string name;
+  std::string sql;  // that made it
+  Finding constraints{{}};
+  Finding checksums{{}};
+  Total total;
+  base::Status status;
+};
+
+// SQLite's integrity check knows no CHECK constraints on a connection that only reads.
+/// "(a > 0) IS 0 + (b > 0) IS 0": how many of the table's constraints a row breaks.
+std::string broken_constraints(const std::string& sql) {
+  std::string sum = "0";
+  for (const std::string& condition : conditions_in(sql)) {
+    sum += fmt::format(" + (({}) IS 0)", condition);
+  }
+  return sum;
 }
 
-base::Status check_rows(Reader& reader, const FactTable& table, Finding& finding, Total& total) {
-  TRY_ASSIGN(const std::string sql, checksum_query(reader, table));
-  return reader.scan(sql, [&](std::span<const Cell> row) {
-    const auto stored = std::get<std::int64_t>(row[1]);
-    ++total.facts;
-    total.content += static_cast<std::uint64_t>(stored);
-    if (stored != std::get<std::int64_t>(row[2])) {
-      finding.add(fmt::format("{} row {}", table.name, std::get<std::int64_t>(row[0])));
+/// "checksum, row_checksum('turn', …)", or nothing where the table holds no facts.
+base::Result<std::string> checksum_columns(Reader& reader, const std::string& name) {
+  const auto* const table = std::ranges::find(kFactTables, name, &FactTable::name);
+  if (table == kFactTables.end()) {
+    return std::string("0, 0");
+  }
+  std::string arguments = fmt::format("'{}'", name);
+  bool first = true;
+  TRY(reader.scan(fmt::format("PRAGMA main.table_info({})", name), [&](std::span<const Cell> row) {
+    const std::string column = text_of(row[1]);
+    const bool left_out = column == "checksum" || (table->chooses_id && first);
+    first = false;
+    if (!left_out) {
+      arguments += ", " + column;
     }
     return true;
-  });
+  }));
+  return fmt::format("checksum, row_checksum({})", arguments);
 }
 
-Check check_checksums(Reader& reader, Total& total) {
-  Finding finding("rows_match_their_checksums");
+base::Status check_rows(Reader& reader, TableReport& table) {
+  TRY_ASSIGN(const std::string checksums, checksum_columns(reader, table.name));
+  const bool has_facts =
+      std::ranges::find(kFactTables, table.name, &FactTable::name) != kFactTables.end();
+  return reader.scan(fmt::format("SELECT rowid, {}, {} FROM main.{}",
+                                 broken_constraints(table.sql),
+                                 checksums,
+                                 table.name),
+                     [&](std::span<const Cell> row) {
+                       const auto name = [&] {
+                         return fmt::format(
+                             "{} row {}", table.name, std::get<std::int64_t>(row[0]));
+                       };
+                       for (auto broken = std::get<std::int64_t>(row[1]); broken > 0; --broken) {
+                         table.constraints.add(name());
+                       }
+                       const auto stored = std::get<std::int64_t>(row[2]);
+                       if (stored != std::get<std::int64_t>(row[3])) {
+                         table.checksums.add(name());
+                       }
+                       if (has_facts) {
+                         ++table.total.facts;
+                         table.total.content += static_cast<std::uint64_t>(stored);
+                       }
+                       return true;
+                     });
+}
+
+base::Result<std::vector<TableReport>> tables_of(Reader& reader) {
+  std::vector<TableReport> tables;
+  TRY(reader.scan("SELECT name, sql FROM sqlite_schema WHERE type = 'table'",
+                  [&](std::span<const Cell> row) {
+                    TableReport& table = tables.emplace_back();
+                    table.name = text_of(row[0]);
+                    table.sql = text_of(row[1]);
+                    return true;
+                  }));
+  return tables;
+}
+
+/// The checks of what the tables' scans found.
+struct RowChecks {
+  Finding constraints{"values_keep_to_their_constraints"};
+  Finding checksums{"rows_match_their_checksums"};
+  Total total;
   base::Status status;
-  for (const FactTable& table : kFactTables) {
+
+  void add(const TableReport& table) {
+    constraints.add(table.constraints);
+    checksums.add(table.checksums);
+    total.facts += table.total.facts;
+    total.content += table.total.content;
     if (status) {
-      status = check_rows(reader, table, finding, total);
+      status = table.status;
     }
   }
-  return finding.close(status);
-}
+};
 
 Check check_total(Reader& reader, const Total& total) {
   Finding finding("no_row_is_missing_or_added");
@@ -343,28 +386,77 @@ Check check_total(Reader& reader, const Total& total) {
       }));
 }
 
+/// All checks of one ledger: jobs of which each fills a place of its own.
+class Verification {
+ public:
+  explicit Verification(base::Result<std::vector<TableReport>> tables, std::optional<WalReport> log)
+      : tables_(std::move(tables)), log_(std::move(log)) {}
+
+  /// The long ones first, so that no core is left with one at the end.
+  [[nodiscard]] std::vector<ReadingJob> jobs() {
+    std::vector<ReadingJob> jobs;
+    jobs.emplace_back([this](Reader& reader) { structure_ = check_structure(reader); });
+    if (tables_) {
+      for (TableReport& table : *tables_) {
+        jobs.emplace_back([&table](Reader& reader) { table.status = check_rows(reader, table); });
+      }
+    }
+    jobs.emplace_back([this](Reader& reader) { references_ = check_references(reader); });
+    for (std::size_t i = kInvariants.size(); i-- > 0;) {
+      jobs.emplace_back(
+          [this, i](Reader& reader) { invariants_[i] = check_invariant(reader, kInvariants[i]); });
+    }
+    for (std::size_t i = 0; i < kNotes.size(); ++i) {
+      jobs.emplace_back([this, i](Reader& reader) {
+        notes_[i] = check_invariant(reader, kNotes[i]);
+        notes_[i].ok = true;
+      });
+    }
+    jobs.emplace_back(
+        [this](Reader& reader) { pages_ = check_pages(reader, log_.value_or(WalReport{})); });
+    return jobs;
+  }
+
+  [[nodiscard]] std::vector<Check> checks(Reader& reader) && {
+    RowChecks rows;
+    if (!tables_) {
+      rows.status = std::unexpected(tables_.error());
+    } else {
+      for (const TableReport& table : *tables_) {
+        rows.add(table);
+      }
+    }
+    std::vector<Check> checks{std::move(pages_),
+                              check_log(log_),
+                              std::move(structure_),
+                              rows.constraints.close(rows.status),
+                              rows.checksums.close(rows.status),
+                              check_total(reader, rows.total),
+                              std::move(references_)};
+    std::ranges::move(invariants_, std::back_inserter(checks));
+    std::ranges::move(notes_, std::back_inserter(checks));
+    return checks;
+  }
+
+ private:
+  base::Result<std::vector<TableReport>> tables_;
+  std::optional<WalReport> log_;
+  Check pages_;
+  Check structure_;
+  Check references_;
+  std::array<Check, kInvariants.size()> invariants_;
+  std::array<Check, kNotes.size()> notes_;
+};
+
 }  // namespace
 
 base::Result<std::vector<Check>> verify(Reader& reader) {
   const bool own_snapshot = !reader.in_snapshot();
   TRY(reader.begin());
-  TRY_ASSIGN(const auto log, examine_log(reader.run_directory()));
-  std::vector<Check> checks;
-  checks.push_back(check_pages(reader, log.value_or(WalReport{})));
-  checks.push_back(check_log(log));
-  checks.push_back(check_structure(reader));
-  checks.push_back(check_constraints(reader));
-  Total total;
-  checks.push_back(check_checksums(reader, total));
-  checks.push_back(check_total(reader, total));
-  checks.push_back(check_references(reader));
-  for (const Invariant& invariant : kInvariants) {
-    checks.push_back(check_invariant(reader, invariant));
-  }
-  for (const Invariant& note : kNotes) {
-    checks.push_back(check_invariant(reader, note));
-    checks.back().ok = true;
-  }
+  TRY_ASSIGN(auto log, examine_log(reader.run_directory()));
+  Verification verification(tables_of(reader), std::move(log));
+  TRY(read_in_parallel(reader, verification.jobs()));
+  std::vector<Check> checks = std::move(verification).checks(reader);
   if (own_snapshot) {
     reader.end();
   }

@@ -87,20 +87,6 @@ base::Result<Table> prepare_table(Connection& connection, std::size_t kind) {
   return Table{.name = table.name, .insert = std::move(insert), .find = std::move(find)};
 }
 
-/// Ends a use of a statement on every way out.
-class ResetAtEnd {
- public:
-  explicit ResetAtEnd(Statement& statement) : statement_(statement) {}
-
-  ~ResetAtEnd() { statement_.reset(); }
-
-  ResetAtEnd(const ResetAtEnd&) = delete;
-  ResetAtEnd& operator=(const ResetAtEnd&) = delete;
-
- private:
-  Statement& statement_;
-};
-
 /// Binds a row's columns in order and sums them up on the way.
 class Row {
  public:
@@ -281,6 +267,10 @@ struct RecordWriter::State {
   /// The fact found by the bound key is the one with this checksum.
   [[nodiscard]] base::Status expect_same(Table& table, std::int64_t checksum);
   [[nodiscard]] base::Result<std::int64_t> store_message(std::string_view content);
+  [[nodiscard]] base::Result<std::optional<std::int64_t>> find(const base::Digest& digest);
+  [[nodiscard]] base::Result<std::int64_t> insert_message(const base::Digest& digest,
+                                                          std::string_view content,
+                                                          std::string_view frame);
   [[nodiscard]] base::Status update_cell(const CellRecord& cell);
 
   Connection connection;
@@ -294,6 +284,7 @@ struct RecordWriter::State {
   NextIds next_ids;
   std::int64_t next_message = 1;
   Compressor compressor;
+  PackedMessage* answer = nullptr;  // of the record that is being written, if it stands apart
   std::uint64_t message_bytes = 0;
   // The row `run` as it will be after the next commit.
   std::int64_t facts = 0;
@@ -356,20 +347,35 @@ base::Status RecordWriter::State::expect_same(Table& table, std::int64_t checksu
   return {};
 }
 
+base::Result<std::optional<std::int64_t>> RecordWriter::State::find(const base::Digest& digest) {
+  const ResetAtEnd reset(find_message);
+  find_message.bind_blob(1, blob_of(digest));
+  TRY_ASSIGN(const bool known, find_message.step());
+  return known ? std::optional(find_message.integer(0)) : std::nullopt;
+}
+
 base::Result<std::int64_t> RecordWriter::State::store_message(std::string_view text) {
-  const base::Digest digest = base::digest_of(text);
-  {
-    const ResetAtEnd reset(find_message);
-    find_message.bind_blob(1, blob_of(digest));
-    TRY_ASSIGN(const bool known, find_message.step());
-    if (known) {
-      return find_message.integer(0);
-    }
+  const bool packed = answer != nullptr && !answer->claim();
+  if (answer != nullptr) {
+    text = answer->content();
+  }
+  if (packed) {
+    answer->wait();
+  }
+  const base::Digest digest = packed ? answer->digest() : base::digest_of(text);
+  TRY_ASSIGN(const auto known, find(digest));
+  if (known) {
+    return *known;
   }
   if (text.size() > kContentBytesMax) {
     return contradiction(fmt::format("an answer of {} bytes is beyond the limit", text.size()));
   }
-  const std::string_view frame = compressor.compress(text);
+  return insert_message(digest, text, packed ? answer->frame() : compressor.compress(text));
+}
+
+base::Result<std::int64_t> RecordWriter::State::insert_message(const base::Digest& digest,
+                                                               std::string_view text,
+                                                               std::string_view frame) {
   const std::string_view stored = frame.empty() ? text : frame;
   Row row(tables[kMessage]);
   row.add(next_message)
@@ -597,7 +603,8 @@ base::Status RecordWriter::begin() {
   return state_->begin.run();
 }
 
-base::Status RecordWriter::write(const Record& record) {
+base::Status RecordWriter::write(const Record& record, PackedMessage* answer) {
+  state_->answer = answer;
   return std::visit(
       [this](const auto& fact) -> base::Status {
         auto written = state_->write(fact);

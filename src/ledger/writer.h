@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/ledger/packer.h"
 #include "sortie/ledger/records.h"
 #include "sortie/ledger/sqlite.h"
 
@@ -20,7 +21,8 @@ class RecordWriter {
   RecordWriter& operator=(const RecordWriter&) = delete;
 
   [[nodiscard]] base::Status begin();
-  [[nodiscard]] base::Status write(const Record& record);
+  /// `answer` is that of a turn which does not hold it itself.
+  [[nodiscard]] base::Status write(const Record& record, PackedMessage* answer = nullptr);
   /// On success everything written since begin() is durable.
   [[nodiscard]] base::Status commit();
   void roll_back();
