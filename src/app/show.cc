@@ -1,15 +1,20 @@
+#include "sortie/analysis/cells.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/base/hash.h"
 #include "sortie/base/printable.h"
 #include "sortie/dialogue/transcript.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/score/score.h"
 
+#include <charconv>
 #include <cstddef>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,27 +28,63 @@ struct ShowOptions {
   bool json = false;
 };
 
+/// Trials by a condition on the columns of `trial`, two at most.
+base::Result<std::vector<ledger::TrialState>> trials_where(ledger::Reader& reader,
+                                                           const std::string& condition) {
+  std::vector<ledger::TrialState> found;
+  TRY(reader.scan(
+      fmt::format("SELECT s.trial, s.key, s.cell, s.task, s.repeat, coalesce(s.outcome, ''), "
+                  "s.turns FROM trial_state AS s WHERE s.trial IN (SELECT id FROM trial WHERE {} "
+                  "LIMIT 2)",
+                  condition),
+      [&](std::span<const ledger::Cell> row) {
+        found.push_back(
+            {.id = analysis::int_of(row[0]),
+             .key = base::Digest::from_hex(analysis::view_of(row[1])).value_or(base::Digest{}),
+             .cell = base::Digest::from_hex(analysis::view_of(row[2])).value_or(base::Digest{}),
+             .task = analysis::text_of(row[3]),
+             .repeat = analysis::int_of(row[4]),
+             .outcome = analysis::text_of(row[5]),
+             .turns = analysis::int_of(row[6])});
+        return true;
+      }));
+  return found;
+}
+
+/// "key BETWEEN x'12340…' AND x'1234f…'"; empty where the digits begin no key.
+std::string key_condition(const std::string& digits) {
+  constexpr std::size_t kKeyDigits = 2 * sizeof(base::Digest::bytes);
+  if (digits.size() < 4 || digits.size() > kKeyDigits ||
+      digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return {};
+  }
+  const std::size_t rest = kKeyDigits - digits.size();
+  return fmt::format("key BETWEEN x'{0}{1}' AND x'{0}{2}'",
+                     digits,
+                     std::string(rest, '0'),
+                     std::string(rest, 'f'));
+}
+
 /// By number, or by the first digits of its key (at least four).
 base::Result<ledger::TrialState> find_trial(ledger::Reader& reader, const std::string& name) {
-  std::optional<ledger::TrialState> found;
-  bool several = false;
-  TRY(reader.for_each_trial([&](const ledger::TrialState& state) {
-    const bool by_id = fmt::to_string(state.id) == name;
-    const bool by_key = name.size() >= 4 && state.key.hex().starts_with(name);
-    if (by_id || by_key) {
-      several = found.has_value() && !by_id;
-      found = state;
-    }
-  }));
-  if (!found.has_value() || several) {
+  ledger::TrialId id = 0;
+  std::from_chars(name.data(), name.data() + name.size(), id);
+  std::vector<ledger::TrialState> found;
+  if (fmt::to_string(id) == name) {
+    TRY_ASSIGN(found, trials_where(reader, fmt::format("id = {}", id)));
+  }
+  if (const std::string condition = key_condition(name); found.empty() && !condition.empty()) {
+    TRY_ASSIGN(found, trials_where(reader, condition));
+  }
+  if (found.size() != 1) {
     return base::failure(
         base::Remedy::bad_input,
         base::ErrorCode::not_found,
-        several
+        found.size() > 1
             ? fmt::format("more than one trial's key begins with '{}'", name)
             : fmt::format("no trial '{}': give its number or the first digits of its key", name));
   }
-  return *found;
+  return std::move(found.front());
 }
 
 json::Value call_json(const suite::CallRecord& call) {
