@@ -2,7 +2,10 @@
 // turn, against bare inserts of the same answers into one table of SQLite with the same durability;
 // and how long a commit takes at 2,000 turns a second while eight readers read.
 //
-//   ledger_bench [DIRECTORY [TURNS]]     the directory is made on the disk to be measured
+//   ledger_bench [DIRECTORY [TURNS]] [--part ingestion|readers] [--check FILE]
+//
+// The directory is made on the disk to be measured. With --check only the ingestion is measured,
+// and compared with the ratio that the file records.
 
 #include "sortie/base/hash.h"
 #include "sortie/base/random.h"
@@ -11,6 +14,7 @@
 #include "sortie/ledger/sqlite.h"
 
 #include "bench/common.h"
+#include "bench/ratio.h"
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -18,9 +22,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -28,11 +35,13 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace {
 
 using namespace sortie;  // a program of one file
 using Clock = std::chrono::steady_clock;
+using bench::cpu_seconds;
 
 constexpr std::size_t kAnswerBytes = 4096;
 constexpr std::int64_t kTurnsPerTrial = 10;
@@ -50,11 +59,6 @@ constexpr std::array<std::string_view, 48> kWords = {
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Of all threads of this process: what is comparable while the machine is busy.
-double cpu_seconds() {
-  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 /// Prose that no other turn has.
@@ -140,12 +144,43 @@ void append_turn(ledger::Ledger& ledger, std::int64_t n, std::string answer) {
                                              .fingerprint = {}}});
 }
 
-void print_cpu(double seconds, std::size_t answers) {
-  fmt::print("  {:.1f} us of processor time per answer\n",
-             seconds * 1e6 / static_cast<double>(answers));
+/// Processor time of each thread of this process, nanoseconds by thread id: of threads that each
+/// have a core the busiest one decides how fast they are together.
+std::map<std::string, double> cpu_of_threads() {
+  std::map<std::string, double> threads;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(entry.path() / "schedstat");
+    file >> threads[entry.path().filename().string()];
+  }
+  return threads;
 }
 
-double bare_inserts(const std::string& path, const std::vector<std::string>& texts) {
+void print_threads(const std::map<std::string, double>& before, std::size_t answers) {
+  std::vector<double> each;
+  for (const auto& [thread, nanoseconds] : cpu_of_threads()) {
+    const auto known = before.find(thread);
+    each.push_back((nanoseconds - (known == before.end() ? 0 : known->second)) /
+                   static_cast<double>(answers) / 1000);
+  }
+  std::ranges::sort(each, std::ranges::greater());
+  fmt::print("  of that by thread: {:.1f} us\n", fmt::join(each, ", "));
+}
+
+/// What storing answers took.
+struct Cost {
+  double per_second = 0;   // by the clock
+  double cpu_seconds = 0;  // each
+};
+
+Cost cost_of(std::size_t answers, Clock::time_point start, double cpu_start) {
+  const auto n = static_cast<double>(answers);
+  const Cost cost{.per_second = n / seconds_since(start),
+                  .cpu_seconds = (cpu_seconds() - cpu_start) / n};
+  fmt::print("  {:.1f} us of processor time per answer\n", cost.cpu_seconds * 1e6);
+  return cost;
+}
+
+Cost bare_inserts(const std::string& path, const std::vector<std::string>& texts) {
   auto connection = bench::must(ledger::Connection::open(path, ledger::OpenMode::create));
   const auto run = [&](const std::string& sql) {
     if (auto done = connection.execute(sql); !done) {
@@ -168,27 +203,27 @@ double bare_inserts(const std::string& path, const std::vector<std::string>& tex
     }
   }
   run("COMMIT");
-  print_cpu(cpu_seconds() - cpu_start, texts.size());
-  return static_cast<double>(texts.size()) / seconds_since(start);
+  return cost_of(texts.size(), start, cpu_start);
 }
 
-double ingestion(const std::string& path, const std::vector<std::string>& texts) {
+Cost ingestion(const std::string& path, const std::vector<std::string>& texts) {
   auto ledger = bench::must(ledger::Ledger::open(path, {}, nullptr));
   ledger->append(cell());
+  const auto threads = cpu_of_threads();
   const auto start = Clock::now();
   const double cpu_start = cpu_seconds();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     append_turn(*ledger, static_cast<std::int64_t>(i), texts[i]);
   }
   bench::must(ledger->flush());
-  const double elapsed = seconds_since(start);
-  print_cpu(cpu_seconds() - cpu_start, texts.size());
+  const Cost cost = cost_of(texts.size(), start, cpu_start);
+  print_threads(threads, texts.size());
   const auto stats = ledger->stats();
   fmt::print("  {} facts in {} commits, {:.0f} bytes per answer on disk\n",
              stats.records,
              stats.commits,
              static_cast<double>(stats.bytes_compressed) / static_cast<double>(texts.size()));
-  return static_cast<double>(texts.size()) / elapsed;
+  return cost;
 }
 
 /// When appended sequences became durable.
@@ -279,20 +314,63 @@ void paced(const std::string& path) {
       reading.failed.load());
 }
 
+/// Bare inserts and the ledger side by side: the ratio of their processor times.
+double measure(const std::filesystem::path& directory, const std::vector<std::string>& texts) {
+  std::filesystem::create_directories(directory);
+  const Cost bare = bare_inserts((directory / "bare.db").string(), texts);
+  fmt::print(
+      "bare inserts of {} answers of 4 KB: {:.0f} a second\n", texts.size(), bare.per_second);
+  const Cost ours = ingestion((directory / "run").string(), texts);
+  const double ratio = bare.cpu_seconds / ours.cpu_seconds;
+  fmt::print(
+      "ledger: {:.0f} turns/s, {:.2f} of bare inserts by processor time\n", ours.per_second, ratio);
+  return ratio;
+}
+
+struct Options {
+  std::filesystem::path directory = std::filesystem::temp_directory_path() / "sortie_ledger_bench";
+  std::int64_t turns = 100'000;
+  std::string part;   // empty: all
+  std::string check;  // a file, or empty
+};
+
+Options options_of(std::span<char*> words) {
+  Options options;
+  std::size_t positional = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if ((word == "--part" || word == "--check") && i + 1 < words.size()) {
+      (word == "--part" ? options.part : options.check) = words[++i];
+    } else if (positional++ == 0) {
+      options.directory = word;
+    } else {
+      options.turns = std::atoll(words[i]);
+    }
+  }
+  return options;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::filesystem::path directory =
-      count > 1 ? arguments[1]
-                : (std::filesystem::temp_directory_path() / "sortie_ledger_bench").string();
-  const std::int64_t turns = count > 2 ? std::atoll(arguments[2]) : 100'000;
-  std::filesystem::remove_all(directory);
-  std::filesystem::create_directories(directory);
-  const auto texts = answers(0, turns);
-  const double bare = bare_inserts((directory / "bare.db").string(), texts);
-  fmt::print("bare inserts of {} answers of 4 KB: {:.0f} a second\n", turns, bare);
-  const double ours = ingestion((directory / "run").string(), texts);
-  fmt::print("ledger: {:.0f} turns/s, {:.2f} of bare inserts\n", ours, ours / bare);
-  paced((directory / "paced").string());
-  std::filesystem::remove_all(directory);
+  const Options options =
+      options_of(std::span(arguments, static_cast<std::size_t>(count)).subspan(1));
+  std::filesystem::remove_all(options.directory);
+  std::filesystem::create_directories(options.directory);
+  int code = 0;
+  if (options.part.empty() || options.part == "ingestion" || !options.check.empty()) {
+    const auto texts = answers(0, options.turns);
+    std::vector<double> ratios;
+    for (int round = 0; round < (options.check.empty() ? 1 : bench::kCheckRounds); ++round) {
+      ratios.push_back(measure(options.directory / fmt::to_string(round), texts));
+    }
+    if (!options.check.empty()) {
+      code = bench::compare_ratio(options.check, "ledger_ingestion", bench::median(ratios));
+    }
+  }
+  if (options.check.empty() && options.part != "ingestion") {
+    paced((options.directory / "paced").string());
+  }
+  std::filesystem::remove_all(options.directory);
+  return code;
 }
