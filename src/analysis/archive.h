@@ -167,7 +167,7 @@ class ArchiveReader {
   void get(T& value) {
     good_ = good_ && bytes_.size() >= sizeof(T);
     if (good_) {
-      std::memcpy(&value, bytes_.data(), sizeof(T));
+      bytes_.copy(reinterpret_cast<char*>(&value), sizeof(T));
       bytes_.remove_prefix(sizeof(T));
     }
   }

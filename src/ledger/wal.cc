@@ -1,6 +1,7 @@
 #include "sortie/ledger/wal.h"
 
 #include "sortie/base/error.h"
+#include "sortie/ledger/index_file.h"
 #include "sortie/ledger/page_checksum.h"
 #include "sortie/ledger/vfs.h"
 
@@ -225,9 +226,8 @@ WalReport examine_frames(std::ifstream& file, const Header& header) {
 /// How many frames the log's index, if one was left behind, says are committed; 0 if it says
 /// nothing of this log. It is written after the log was synced.
 std::uint64_t committed_by_index(const std::string& path, const Header& header) {
-  std::ifstream file(path, std::ios::binary);
   std::array<std::uint8_t, 2 * kIndexHeaderBytes> bytes{};
-  if (!file || !read_exactly(file, bytes)) {
+  if (!read_index(path, bytes)) {
     return 0;
   }
   const Bytes first = Bytes(bytes).first(kIndexHeaderBytes);

@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 namespace sortie::ledger {
 namespace {
@@ -141,6 +143,31 @@ TEST_F(Wal, readers_do_not_mistake_a_log_being_written_for_a_damaged_one) {
   EXPECT_TRUE(Reader::open(left_->path()).has_value())
       << "the writer's index, not the log's checksums, counts";
   spill(left_->file("ledger.db-wal"), good);
+}
+
+/// Locks on a file that the kernel knows, of any process.
+int locks_on(const std::string& path) {
+  struct stat file{};
+  EXPECT_EQ(::stat(path.c_str(), &file), 0) << path;
+  const std::string name = fmt::format(":{} ", file.st_ino);
+  int locks = 0;
+  std::ifstream list("/proc/locks");
+  for (std::string line; std::getline(list, line);) {
+    locks += line.find(name) != std::string::npos ? 1 : 0;
+  }
+  return locks;
+}
+
+TEST_F(Wal, to_examine_it_drops_no_lock_of_a_reader) {
+  leave(wal_);
+  const auto reader = open_reader(left_->path());
+  ASSERT_NE(reader, nullptr);
+  ASSERT_TRUE(reader->begin().has_value());
+  const std::string index = left_->file("ledger.db-shm");
+  const int held = locks_on(index);
+  ASSERT_GT(held, 0);
+  EXPECT_TRUE(check_wal(left_->file("ledger.db")).has_value());
+  EXPECT_EQ(locks_on(index), held) << "who comes next would cut the index under the reader";
 }
 
 }  // namespace
