@@ -1,21 +1,26 @@
 #include "sortie/http/certificate.h"
 
 #include "sortie/base/check.h"
+#include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/pem.h>
+#include <openssl/pemerr.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -89,6 +94,21 @@ Certificate blank(const std::string& name, EVP_PKEY* key) {
   return certificate;
 }
 
+Memory reader_of(std::string_view text) {
+  Memory memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  CHECK(memory != nullptr);
+  return memory;
+}
+
+Certificate next_certificate(BIO* memory) {
+  return Certificate(PEM_read_bio_X509(memory, nullptr, nullptr, nullptr));
+}
+
+/// Nobody is asked for a password.
+int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*unused*/) {
+  return 0;
+}
+
 bool is_address(const std::string& name) {
   in6_addr address{};
   return ::inet_pton(AF_INET, name.c_str(), &address) == 1 ||
@@ -96,6 +116,41 @@ bool is_address(const std::string& name) {
 }
 
 }  // namespace
+
+base::Status check_certificates(const std::string& pem) {
+  const Memory memory = reader_of(pem);
+  std::size_t count = 0;
+  while (next_certificate(memory.get()) != nullptr) {
+    ++count;
+  }
+  const unsigned long error = ERR_peek_last_error();
+  ERR_clear_error();
+  const bool at_end = ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  if (!at_end) {
+    return base::bad_input(fmt::format("certificate {} cannot be read", count + 1));
+  }
+  if (count == 0) {
+    return base::bad_input(
+        "expected certificates in PEM (-----BEGIN CERTIFICATE-----), found none");
+  }
+  return {};
+}
+
+base::Status check_identity(const TlsIdentity& identity) {
+  TRY(check_certificates(identity.certificate));
+  const Memory memory = reader_of(identity.key.reveal());
+  const Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, &no_password, nullptr));
+  const Certificate own = next_certificate(reader_of(identity.certificate).get());
+  const bool fits = key != nullptr && X509_check_private_key(own.get(), key.get()) == 1;
+  ERR_clear_error();
+  if (key == nullptr) {
+    return base::bad_input("expected a private key in PEM, without a password");
+  }
+  if (!fits) {
+    return base::bad_input("the key is not that of the certificate");
+  }
+  return {};
+}
 
 struct Authority::Parts {
   Key key = new_key();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 
 #include <memory>
@@ -13,6 +14,12 @@ struct TlsIdentity {
   std::string certificate;  // PEM: its own, then those that lead to an authority
   base::Secret key;         // PEM
 };
+
+/// Certificates in PEM, at least one, each of which can be read.
+[[nodiscard]] base::Status check_certificates(const std::string& pem);
+
+/// The same, and the key of the first of them in PEM, without a password.
+[[nodiscard]] base::Status check_identity(const TlsIdentity& identity);
 
 /// A certificate authority that is made when it is needed and forgotten with the process: for
 /// servers on loopback, whose clients are told to trust it. P-256; valid for thirty days.

@@ -5,11 +5,11 @@
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
 #include "sortie/http/server.h"
+#include "sortie/http/server_stream.h"
 #include "sortie/wire/message.h"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/write.hpp>
@@ -41,6 +40,7 @@ namespace beast = boost::beast::http;
 
 constexpr base::Duration kDrainMax = std::chrono::seconds(2);
 constexpr std::size_t kDrainBytes = 64UL * 1024;
+constexpr std::size_t kWatchBytes = 4096;
 
 bool has_line_break(std::string_view text) {
   using std::string_view_literals::operator""sv;
@@ -78,26 +78,51 @@ std::string_view reason_of(int status) {
 }  // namespace
 
 Connection::Connection(aio::Loop& loop,
-                       asio::generic::stream_protocol::socket socket,
+                       ServerStream stream,
                        const ServerOptions& options,
                        ConnectionOwner& owner,
                        std::uint64_t number)
-    : loop_(loop), socket_(std::move(socket)), options_(options), owner_(&owner), number_(number) {
+    : loop_(loop), stream_(std::move(stream)), options_(options), owner_(&owner), number_(number) {
   if (!options_.unix_path.empty()) {
-    peer_ = peer_of(socket_.native_handle());
+    peer_ = peer_of(stream_.socket().native_handle());
   }
 }
 
 void Connection::start() {
+  if (state_ == State::closed) {
+    return;
+  }
   // A Unix socket has no such option and needs none.
   ErrorCode ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  read_request();
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (!stream_.is_tls()) {
+    read_request();
+    return;
+  }
+  idle_until_ = loop_.now() + options_.idle_max;
+  arm_idle_timer();
+  stream_.async_handshake([self = shared_from_this()](ErrorCode error) {
+    if (self->state_ != State::reading) {
+      return;
+    }
+    if (error) {
+      self->finish(Ending::close);
+    } else {
+      self->read_request();
+    }
+  });
 }
 
 void Connection::shut() {
   owner_ = nullptr;
   finish(Ending::close);
+}
+
+void Connection::make_last() {
+  is_last_ = true;
+  if (state_ == State::reading && buffer_.size() == 0) {
+    finish(Ending::close);
+  }
 }
 
 // --- Reading ---
@@ -110,8 +135,15 @@ void Connection::read_request() {
   parser_->body_limit(options_.body_bytes_max);
   idle_until_ = loop_.now() + options_.idle_max;
   arm_idle_timer();
+  if (!bytes_awaited_) {
+    read_head();
+  }
+}
+
+void Connection::read_head() {
+  CHECK(parser_.has_value());
   beast::async_read_header(
-      socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, std::size_t) {
+      stream_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, std::size_t) {
         self->head_read(error);
       });
 }
@@ -133,7 +165,7 @@ void Connection::head_read(ErrorCode error) {
     return;
   }
   constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  asio::async_write(socket_,
+  asio::async_write(stream_,
                     asio::buffer(kContinue),
                     [self = shared_from_this()](ErrorCode write_error, std::size_t) {
                       if (write_error) {
@@ -154,7 +186,7 @@ void Connection::read_body() {
     return;
   }
   beast::async_read(
-      socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, std::size_t) {
+      stream_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, std::size_t) {
         self->body_read(error);
       });
 }
@@ -204,7 +236,7 @@ void Connection::drain() {
   if (state_ != State::draining) {
     state_ = State::draining;
     ErrorCode ignored;
-    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     idle_until_ = loop_.now() + kDrainMax;
     if (idle_timer_) {
       loop_.cancel(*idle_timer_);
@@ -213,17 +245,7 @@ void Connection::drain() {
     arm_idle_timer();
   }
   buffer_.clear();
-  socket_.async_read_some(buffer_.prepare(kDrainBytes),
-                          [self = shared_from_this()](ErrorCode error, std::size_t) {
-                            if (self->state_ != State::draining) {
-                              return;
-                            }
-                            if (error) {
-                              self->finish(Ending::close);
-                            } else {
-                              self->drain();
-                            }
-                          });
+  await_bytes(kDrainBytes);
 }
 
 void Connection::hand_out() {
@@ -256,31 +278,36 @@ void Connection::hand_out() {
 
 // --- The client's presence ---
 
-/// While nobody reads, only this notices that the client left.
+/// While nobody reads, only this notices that the client left. Bytes that come are those of a next
+/// request, read in its turn; until then a FIN behind them cannot be seen.
 void Connection::watch_client() {
-  if (std::exchange(client_watched_, true)) {
-    return;
+  if (buffer_.size() == 0) {
+    await_bytes(kWatchBytes);
   }
-  socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](ErrorCode error) {
-    self->client_readable(error);
-  });
 }
 
-void Connection::client_readable(ErrorCode error) {
-  client_watched_ = false;
-  if (error || state_ == State::closed || state_ == State::reading) {
+void Connection::await_bytes(std::size_t count) {
+  if (std::exchange(bytes_awaited_, true)) {
     return;
   }
-  char byte = 0;
-  const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+  stream_.async_read_some(buffer_.prepare(count),
+                          [self = shared_from_this()](ErrorCode error, std::size_t size) {
+                            self->bytes_read(error, size);
+                          });
+}
+
+void Connection::bytes_read(ErrorCode error, std::size_t count) {
+  bytes_awaited_ = false;
+  buffer_.commit(count);
+  if (state_ == State::closed) {
+    return;
+  }
+  if (error) {
     finish(Ending::close);
-    return;
-  }
-  // Bytes of a next request already: they are read in their turn, and until then a FIN behind them
-  // cannot be seen.
-  if (count < 0) {
-    watch_client();
+  } else if (state_ == State::reading) {
+    read_head();
+  } else if (state_ == State::draining) {
+    drain();
   }
 }
 
@@ -319,6 +346,7 @@ void Connection::respond(std::uint64_t number, wire::Response response) {
   }
   CHECK(state_ == State::answering);
   state_ = State::writing;
+  keep_alive_ = keep_alive_ && !is_last_;
   const bool bodiless = has_no_body(response.status);
   std::string bytes =
       head_of(response, bodiless ? std::nullopt : std::optional(response.body.size()));
@@ -334,7 +362,7 @@ void Connection::begin(std::uint64_t number, wire::Response head) {
   }
   CHECK(state_ == State::answering);
   state_ = State::streaming;
-  keep_alive_ = keep_alive_ && !is_http10_;
+  keep_alive_ = keep_alive_ && !is_http10_ && !is_last_;
   send(head_of(head, std::nullopt), Then::more);
 }
 
@@ -484,7 +512,7 @@ void Connection::flush() {
   write_pending_ = true;
   writing_ = std::exchange(unsent_, std::string());
   asio::async_write(
-      socket_, asio::buffer(writing_), [self = shared_from_this()](ErrorCode error, std::size_t) {
+      stream_, asio::buffer(writing_), [self = shared_from_this()](ErrorCode error, std::size_t) {
         self->written(error);
       });
 }
@@ -533,12 +561,16 @@ void Connection::finish(Ending ending) {
     idle_timer_.reset();
   }
   ErrorCode ignored;
+  auto& socket = stream_.socket();
   if (ending == Ending::reset) {
-    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket.set_option(asio::socket_base::linger(true, 0), ignored);
   } else {
-    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    if (stream_.is_tls()) {
+      stream_.async_goodbye([self](ErrorCode) {});
+    }
+    socket.shutdown(asio::socket_base::shutdown_send, ignored);
   }
-  socket_.close(ignored);
+  socket.close(ignored);
   unsent_.clear();
   if (ConnectionOwner* owner = std::exchange(owner_, nullptr)) {
     owner->connection_ended(number_);

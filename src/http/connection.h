@@ -2,6 +2,7 @@
 
 #include "sortie/aio/loop.h"
 #include "sortie/http/server.h"
+#include "sortie/http/server_stream.h"
 #include "sortie/wire/message.h"
 
 #include <array>
@@ -13,7 +14,6 @@
 #include <string>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -46,7 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   Connection(aio::Loop& loop,
-             boost::asio::generic::stream_protocol::socket socket,
+             ServerStream stream,
              const ServerOptions& options,
              ConnectionOwner& owner,
              std::uint64_t number);
@@ -58,6 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Ends the connection from the server's side. `owner` is not told and not used again.
   void shut();
+
+  /// It ends with the answer that is under way; without one, now.
+  void make_last();
 
   // What the slot of request `number` says. Without effect if that is not the request being
   // answered.
@@ -100,8 +103,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
   void hand_out();
 
+  void read_head();
   void watch_client();
-  void client_readable(ErrorCode error);
+  void await_bytes(std::size_t count);
+  void bytes_read(ErrorCode error, std::size_t count);
   void arm_idle_timer();
 
   void send(std::string bytes, Then then);
@@ -113,7 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                     std::optional<std::size_t> length) const;
 
   aio::Loop& loop_;
-  boost::asio::generic::stream_protocol::socket socket_;
+  ServerStream stream_;
   const ServerOptions options_;
   ConnectionOwner* owner_;
   std::uint64_t number_;
@@ -126,7 +131,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool keep_alive_ = true;
   bool is_head_ = false;    // HEAD: the answer has no body
   bool is_http10_ = false;  // no chunks
-  bool client_watched_ = false;
+  bool is_last_ = false;
+  bool bytes_awaited_ = false;
   std::move_only_function<void()> on_disconnect_;
 
   std::string writing_;  // what the pending write holds

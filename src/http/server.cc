@@ -4,50 +4,83 @@
 #include "sortie/aio/loop.h"
 #include "sortie/base/check.h"
 #include "sortie/base/error.h"
+#include "sortie/http/certificate.h"
 #include "sortie/http/connection.h"
+#include "sortie/http/server_stream.h"
 #include "sortie/http/socket_path.h"
 
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/socket_base.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/system/error_code.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace sortie::http {
 namespace {
 
+namespace ssl = boost::asio::ssl;
 using boost::asio::generic::stream_protocol;
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 // Descriptors are short: connections have to end before accepting can work again.
 constexpr base::Duration kAcceptRetry = std::chrono::milliseconds(20);
+// Completed connections that fill a queue of length zero, and one to spare.
+constexpr std::size_t kFillers = 2;
+
+base::Result<std::unique_ptr<ssl::context>> server_context(const TlsIdentity& identity) {
+  TRY(check_identity(identity));
+  auto context = std::make_unique<ssl::context>(ssl::context::tls_server);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  error_code error;
+  context->use_certificate_chain(boost::asio::buffer(identity.certificate), error);
+  if (!error) {
+    context->use_private_key(boost::asio::buffer(identity.key.reveal()), ssl::context::pem, error);
+  }
+  if (error) {
+    return base::bad_input("the certificate cannot be used: " + error.message());
+  }
+  return context;
+}
 
 }  // namespace
 
 class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this<Server::Impl> {
  public:
   Impl(aio::Loop& loop, Handler& handler, ServerOptions options)
-      : loop_(loop), handler_(handler), options_(options), acceptor_(aio::io_context(loop)) {}
+      : loop_(loop),
+        handler_(handler),
+        options_(std::move(options)),
+        acceptor_(aio::io_context(loop)) {}
 
   [[nodiscard]] base::Status listen();
   void accept();
+  void receive(Reception reception);
   void stop();
+
+  [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
@@ -61,6 +94,8 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
   [[nodiscard]] base::Status listen_on_path();
   [[nodiscard]] error_code open(const stream_protocol::endpoint& endpoint);
   void accepted(error_code error, stream_protocol::socket socket);
+  void fall_silent();
+  void listen_again();
   [[nodiscard]] bool make_room();
 
   aio::Loop& loop_;
@@ -68,6 +103,10 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
   ServerOptions options_;
   boost::asio::basic_socket_acceptor<stream_protocol> acceptor_;
   std::uint16_t port_ = 0;
+  std::unique_ptr<ssl::context> tls_;
+  Reception reception_ = Reception::accepting;
+  std::vector<stream_protocol::socket> fillers_;  // of the queue, while silent
+  std::vector<std::weak_ptr<Connection>> held_;
   bool accepting_ = false;
   bool stopped_ = false;
   Stats counters_;
@@ -77,6 +116,9 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
 
 base::Status Server::Impl::listen() {
   CHECK(!loop_.is_virtual());
+  if (options_.tls != nullptr) {
+    TRY_ASSIGN(tls_, server_context(*options_.tls));
+  }
   TRY(options_.unix_path.empty() ? listen_on_port() : listen_on_path());
   accept();
   return {};
@@ -129,7 +171,8 @@ base::Status Server::Impl::listen_on_path() {
 
 void Server::Impl::accept() {
   const bool full = connections_.size() >= options_.connections_max;
-  if (stopped_ || accepting_ || (full && !options_.displace_idle)) {
+  const bool closed = reception_ == Reception::refusing || reception_ == Reception::silent;
+  if (stopped_ || accepting_ || closed || (full && !options_.displace_idle)) {
     return;
   }
   accepting_ = true;
@@ -154,12 +197,87 @@ void Server::Impl::accepted(error_code error, stream_protocol::socket socket) {
   }
   if (!error && make_room()) {
     const std::uint64_t number = ++counters_.connections_accepted;
-    const auto connection =
-        std::make_shared<Connection>(loop_, std::move(socket), options_, *this, number);
+    const auto connection = std::make_shared<Connection>(
+        loop_, ServerStream(std::move(socket), tls_.get()), options_, *this, number);
     connections_.emplace(number, connection);
-    connection->start();
+    if (reception_ == Reception::held) {
+      held_.push_back(connection);
+    } else {
+      connection->start();
+    }
   }
   accept();
+}
+
+void Server::Impl::receive(Reception reception) {
+  const Reception before = std::exchange(reception_, reception);
+  if (stopped_ || before == reception) {
+    return;
+  }
+  error_code ignored;
+  if (reception != Reception::accepting) {
+    const auto connections = connections_;
+    for (const auto& [number, connection] : connections) {
+      connection->make_last();
+    }
+  }
+  if (before == Reception::held) {
+    for (const std::weak_ptr<Connection>& held : std::exchange(held_, {})) {
+      if (const std::shared_ptr<Connection> connection = held.lock()) {
+        connection->start();
+      }
+    }
+  } else if (before == Reception::silent) {
+    fillers_.clear();
+    acceptor_.listen(boost::asio::socket_base::max_listen_connections, ignored);
+  }
+  if (reception == Reception::refusing) {
+    acceptor_.close(ignored);
+  } else if (!acceptor_.is_open()) {
+    listen_again();
+  } else if (reception == Reception::silent) {
+    fall_silent();
+  } else {
+    accept();
+  }
+}
+
+/// The queue of those whom nobody accepted is made short and filled: the system drops what comes.
+void Server::Impl::fall_silent() {
+  error_code ignored;
+  acceptor_.cancel(ignored);
+  acceptor_.listen(0, ignored);
+  const tcp::endpoint own(boost::asio::ip::address_v4::loopback(), port_);
+  for (std::size_t i = 0; i < kFillers; ++i) {
+    stream_protocol::socket filler(aio::io_context(loop_));
+    filler.open(tcp::v4(), ignored);
+    filler.non_blocking(true, ignored);
+    static_cast<void>(
+        ::connect(filler.native_handle(), own.data(), static_cast<socklen_t>(own.size())));
+    fillers_.push_back(std::move(filler));
+  }
+}
+
+void Server::Impl::listen_again() {
+  if (stopped_ || reception_ == Reception::refusing || acceptor_.is_open()) {
+    return;
+  }
+  options_.port = port_;
+  if (listen_on_port().has_value()) {
+    if (reception_ == Reception::silent) {
+      fall_silent();
+    } else {
+      accept();
+    }
+    return;
+  }
+  error_code ignored;
+  acceptor_.close(ignored);
+  loop_.at(loop_.now() + kAcceptRetry, [weak = weak_from_this()] {
+    if (const std::shared_ptr<Impl> self = weak.lock()) {
+      self->listen_again();
+    }
+  });
 }
 
 /// False if every client is being answered: then the new one has to go.
@@ -188,6 +306,7 @@ void Server::Impl::stop() {
   }
   error_code ignored;
   acceptor_.close(ignored);
+  fillers_.clear();
   if (!options_.unix_path.empty()) {
     ::unlink(options_.unix_path.c_str());
   }
@@ -215,7 +334,7 @@ void Server::Impl::connection_ended(std::uint64_t number) {
 base::Result<std::unique_ptr<Server>> Server::listen(aio::Loop& loop,
                                                      Handler& handler,
                                                      ServerOptions options) {
-  auto impl = std::make_shared<Impl>(loop, handler, options);
+  auto impl = std::make_shared<Impl>(loop, handler, std::move(options));
   TRY(impl->listen());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -231,7 +350,11 @@ std::uint16_t Server::port() const {
 }
 
 std::string Server::url() const {
-  return fmt::format("http://127.0.0.1:{}", port());
+  return fmt::format("{}://127.0.0.1:{}", impl_->is_tls() ? "https" : "http", port());
+}
+
+void Server::receive(Reception reception) {
+  impl_->receive(reception);
 }
 
 void Server::stop() {

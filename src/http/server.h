@@ -16,6 +16,7 @@
 namespace sortie::http {
 
 class Connection;
+struct TlsIdentity;
 
 struct ServerRequest {
   std::string method;  // as sent, e.g. "POST"
@@ -103,8 +104,20 @@ class Handler {
   virtual void handle(ServerRequest request, ResponseSlot slot) = 0;
 };
 
+/// How clients that come are received. Those that are there get the answer that is under way, and
+/// their connections end with it.
+enum class Reception : std::uint8_t {
+  accepting,
+  refusing,  // nobody listens: connecting is refused
+  silent,    // connecting is not answered
+  held,      // the system connects them, and nothing more happens: a TLS handshake hangs
+};
+
 struct ServerOptions {
   std::uint16_t port = 0;  // 0: the system chooses
+  /// HTTPS with this, which check_identity() accepts; null: HTTP. Shared, since it is copied with
+  /// the options.
+  std::shared_ptr<const TlsIdentity> tls = nullptr;
   /// Listens there instead of on a port: a Unix socket of mode 0600. What is at that path is
   /// removed first, so only the owner of a lock on it may listen.
   std::string unix_path = {};
@@ -119,9 +132,9 @@ struct ServerOptions {
   base::Duration idle_max = std::chrono::seconds(75);
 };
 
-/// HTTP/1.1 with keep-alive on 127.0.0.1 or a Unix socket, on a real Loop, which it keeps running
-/// until stop(). Malformed and oversized requests are answered with 400, 413 or 431 without asking
-/// the handler.
+/// HTTP/1.1 with keep-alive on 127.0.0.1 (TLS if the options say so) or a Unix socket, on a real
+/// Loop, which it keeps running until stop(). Malformed and oversized requests are answered with
+/// 400, 413 or 431 without asking the handler.
 class Server {
  public:
   struct Stats {
@@ -141,8 +154,11 @@ class Server {
 
   [[nodiscard]] std::uint16_t port() const;
 
-  /// "http://127.0.0.1:PORT", for a target to be appended. Not of a Unix socket.
+  /// "http://127.0.0.1:PORT" or "https://…", for a target to be appended. Not of a Unix socket.
   [[nodiscard]] std::string url() const;
+
+  /// From now on; on a port only. A port that was taken meanwhile is tried again until it is free.
+  void receive(Reception reception);
 
   /// Stops listening (a Unix socket's path is removed) and closes every connection, at once. Slots
   /// that are still held get their on_disconnect. Idempotent.
