@@ -23,6 +23,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <openssl/x509_vfy.h>
 
 namespace sortie::http {
 namespace {
@@ -433,6 +434,12 @@ wire::Completion Exchange::finish(CURLcode code) {
   if (!whole) {
     return completion(std::unexpected(failure_of(code)));
   }
+  constexpr int kProxyWantsPassword = 407;
+  if (response_.status == kProxyWantsPassword) {
+    return finish(wire::Failure{
+        wire::FailureKind::connect,
+        "the proxy wants a user and a password (HTTP 407): set them in HTTPS_PROXY or HTTP_PROXY"});
+  }
   if (!head_complete_) {
     return finish(
         wire::Failure{wire::FailureKind::broken, "the connection was lost in the answer's head"});
@@ -468,7 +475,34 @@ wire::Failure Exchange::failure_of(CURLcode code) const {
                 : fmt::format("the answer exceeds {} bytes", request_.answer_bytes_max)};
   }
   const char* detail = error_text_.front() != '\0' ? error_text_.data() : curl_easy_strerror(code);
-  return {kind_of(code), base::valid_utf8(detail)};
+  wire::Failure failure{kind_of(code), base::valid_utf8(detail)};
+  if (failure.kind == wire::FailureKind::certificate) {
+    failure.message =
+        fmt::format("{}: {}; {}", origin_, failure.message, advice_on_certificate(code));
+  }
+  if (phase() == Phase::connecting && access_set_ != nullptr && !access_set_->proxy.empty() &&
+      access_set_->proxy != "none") {
+    failure.message = fmt::format("through the proxy {}: {}", access_set_->proxy, failure.message);
+  }
+  return failure;
+}
+
+/// What whoever runs it can do, since verification is not to be turned off.
+std::string_view Exchange::advice_on_certificate(CURLcode code) const {
+  long result = 0;
+  curl_easy_getinfo(easy(), CURLINFO_SSL_VERIFYRESULT, &result);
+  if (code == CURLE_SSL_CACERT_BADFILE) {
+    return "ca_file has to name a file of certificates in PEM";
+  }
+  switch (result) {
+    case X509_V_OK:
+      return "base_url has to name the server as its certificate does";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "the server needs a certificate that is valid now";
+    default:
+      return "if its authority is one of your own, name its certificate with ca_file";
+  }
 }
 
 wire::FailureKind Exchange::kind_of(CURLcode code) const {
@@ -477,15 +511,15 @@ wire::FailureKind Exchange::kind_of(CURLcode code) const {
     case CURLE_URL_MALFORMAT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
       return FailureKind::invalid_request;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ENGINE_INITFAILED:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return phase() == Phase::connecting ? FailureKind::certificate : FailureKind::broken;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_INITFAILED:
       return phase() == Phase::connecting ? FailureKind::tls : FailureKind::broken;
     case CURLE_OPERATION_TIMEDOUT:
       // Ours come first; this is libcurl's own limit on connecting, where a request has none.

@@ -63,6 +63,12 @@ struct Origin {
   std::list<Exchange*> waiting;
 };
 
+/// Descriptors are numbers that come back; `number` never does.
+struct OpenedSocket {
+  int descriptor = -1;
+  std::uint64_t number = 0;
+};
+
 /// An easy handle with the request it carries and the answer it collects. Used again for request
 /// after request: only what differs is set anew.
 class Exchange {
@@ -117,9 +123,9 @@ class Exchange {
 
   // Owned by the transport.
   Origin* place = nullptr;
-  bool launched = false;         // libcurl has it
-  bool connecting = false;       // counted in its place
-  std::vector<int> sockets_new;  // opened for it
+  bool launched = false;                  // libcurl has it
+  bool connecting = false;                // counted in its place
+  std::vector<OpenedSocket> sockets_new;  // for it
   std::list<Exchange*>::iterator queue_position;
   std::optional<aio::TimerId> limit_timer;
   base::Instant limit_timer_at;
@@ -144,6 +150,7 @@ class Exchange {
   void set_method();
   [[nodiscard]] wire::Failure failure_of(CURLcode code) const;
   [[nodiscard]] wire::FailureKind kind_of(CURLcode code) const;
+  [[nodiscard]] std::string_view advice_on_certificate(CURLcode code) const;
   [[nodiscard]] wire::Completion completion(std::expected<wire::Response, wire::Failure> outcome);
 
   struct EasyDeleter {

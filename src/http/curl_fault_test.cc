@@ -82,6 +82,31 @@ TEST(CurlFault, a_black_hole) {
   EXPECT_EQ(outcome_with(pair, hole.url(), {.connect = kShort}), "connect_timeout");
 }
 
+TEST(CurlFault, connections_that_failed_are_forgotten_with_their_descriptors) {
+  Pair pair;
+  const std::string good = pair.server->url();
+  const BlackHole hole;
+  std::string refused;
+  {
+    Pair gone;
+    refused = gone.server->url();
+  }
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(outcome_with(pair, hole.url(), {.connect = kShort}), "connect_timeout");
+    EXPECT_EQ(pair.client->stats().open_connections, 0U);
+    EXPECT_EQ(outcome_with(pair, refused), "connect");
+    EXPECT_EQ(pair.client->stats().open_connections, 0U);
+    EXPECT_EQ(pair.client->stats().idle_connections, 0U);
+  }
+  // The numbers come back.
+  for (int i = 0; i < 3; ++i) {
+    pair.server->receive(Reception::refusing);
+    pair.server->receive(Reception::accepting);
+    EXPECT_EQ(outcome_with(pair, hole.url(), {.connect = kShort}), "connect_timeout");
+    EXPECT_EQ(outcome_with(pair, good, {.connect = std::chrono::seconds(2)}), "answer 200");
+  }
+}
+
 TEST(CurlFault, tls_to_a_peer_that_speaks_none) {
   Pair pair;
   const RawServer peer([](int connection) { write_all(connection, "HTTP/1.1 400 no\r\n\r\n"); });

@@ -103,7 +103,8 @@ TEST(CurlTls, a_certificate_that_nobody_vouches_for_is_refused) {
   Pair pair;
   const auto completion = ask(pair, peer);
   ASSERT_FALSE(completion.outcome.has_value());
-  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::tls);
+  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::certificate);
+  EXPECT_NE(completion.outcome.error().message.find("ca_file"), std::string::npos);
 }
 
 TEST(CurlTls, a_certificate_of_the_given_authority_is_accepted_and_its_connection_kept) {
@@ -135,7 +136,7 @@ TEST(CurlTls, the_authority_of_a_request_counts_before_that_of_the_transport) {
   // In turns: a handle that was told another authority is used again, and so is no connection.
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(outcome_with(trusting), "ok");
-    EXPECT_EQ(outcome_with(nullptr), "tls");
+    EXPECT_EQ(outcome_with(nullptr), "certificate");
   }
 }
 
@@ -146,17 +147,17 @@ TEST(CurlTls, a_certificate_for_another_name_is_refused) {
   Pair pair(options);
   const auto completion = ask(pair, peer);
   ASSERT_FALSE(completion.outcome.has_value());
-  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::tls);
+  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::certificate);
 }
 
-TEST(CurlTls, an_authority_file_that_does_not_exist_is_a_tls_failure) {
+TEST(CurlTls, an_authority_file_that_does_not_exist_is_said) {
   const TlsPeer peer("127.0.0.1");
   CurlTransport::Options options;
   options.ca_file = "/nonexistent.pem";
   Pair pair(options);
   const auto completion = ask(pair, peer);
   ASSERT_FALSE(completion.outcome.has_value());
-  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::tls);
+  EXPECT_EQ(completion.outcome.error().kind, wire::FailureKind::certificate);
 }
 
 }  // namespace

@@ -44,6 +44,13 @@ void initialise_curl() {
   CHECK(code == CURLE_OK);
 }
 
+/// Never given twice by the system; 0 of what is no socket.
+std::uint64_t cookie_of(int descriptor) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return ::getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 struct MultiDeleter {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
@@ -76,6 +83,7 @@ class CurlTransport::Impl {
     base::Instant idle_since;
     Origin* origin = nullptr;
     std::uint64_t number = 0;  // of all that were opened
+    std::uint64_t cookie = 0;  // the system's, of what the descriptor was
   };
 
   struct Delivery {
@@ -102,6 +110,8 @@ class CurlTransport::Impl {
   void retire(int descriptor);
   void retire_aged();
   Socket& socket(int descriptor);
+  void forget(int descriptor);
+  void forget_closed(const std::vector<OpenedSocket>& opened);
 
   void set_curl_timer(long timeout_ms);
   void arm_curl_timer();
@@ -247,32 +257,47 @@ curl_socket_t CurlTransport::Impl::open_socket(void* self,
   if (descriptor < 0) {
     return CURL_SOCKET_BAD;
   }
+  impl.forget(descriptor);
   Socket& socket = impl.socket(descriptor);
-  socket = {};
   socket.ours = true;
   socket.busy = true;
+  socket.cookie = cookie_of(descriptor);
   socket.origin = exchange.place;
   ++impl.counters_.open_connections;
   socket.number = ++impl.counters_.connections_opened;
   ++socket.origin->sockets;
-  exchange.sockets_new.push_back(descriptor);
+  exchange.sockets_new.push_back({.descriptor = descriptor, .number = socket.number});
   return descriptor;
 }
 
 int CurlTransport::Impl::close_socket(void* self, curl_socket_t descriptor) {
-  auto& impl = *static_cast<Impl*>(self);
-  Socket& socket = impl.socket(descriptor);
-  impl.poll_.watch(descriptor, 0);
-  if (socket.ours) {
-    --impl.counters_.open_connections;
-    impl.counters_.idle_connections -= !socket.busy && !socket.dead ? 1 : 0;
-    impl.dead_sockets_ -= socket.dead ? 1 : 0;
-    end_silence(socket);
-    set_usable(socket, false);
-    --socket.origin->sockets;
-  }
-  socket = {};
+  static_cast<Impl*>(self)->forget(descriptor);
   return ::close(descriptor);
+}
+
+void CurlTransport::Impl::forget(int descriptor) {
+  Socket& entry = socket(descriptor);
+  poll_.watch(descriptor, 0);
+  if (entry.ours) {
+    --counters_.open_connections;
+    counters_.idle_connections -= !entry.busy && !entry.dead ? 1 : 0;
+    dead_sockets_ -= entry.dead ? 1 : 0;
+    end_silence(entry);
+    set_usable(entry, false);
+    --entry.origin->sockets;
+  }
+  entry = {};
+}
+
+/// A socket that did not get connected libcurl may close without a word (7.88 does). Its descriptor
+/// may be another file's by now.
+void CurlTransport::Impl::forget_closed(const std::vector<OpenedSocket>& opened) {
+  for (const auto& [descriptor, number] : opened) {
+    const Socket& entry = socket(descriptor);
+    if (entry.number == number && entry.cookie != cookie_of(descriptor)) {
+      forget(descriptor);
+    }
+  }
 }
 
 void CurlTransport::Impl::set_usable(Socket& socket, bool usable) {
@@ -306,9 +331,10 @@ void CurlTransport::Impl::connected(Exchange& exchange) {
   if (exchange.sharing() == Sharing::unknown && negotiated.has_value()) {
     origin.sharing = *negotiated;
   }
-  for (const int descriptor : std::exchange(exchange.sockets_new, {})) {
+  forget_closed(exchange.sockets_new);
+  for (const auto& [descriptor, opened] : std::exchange(exchange.sockets_new, {})) {
     Socket& entry = socket(descriptor);
-    if (entry.ours && !entry.silent && origin.sharing == Sharing::streams) {
+    if (entry.number == opened && !entry.silent && origin.sharing == Sharing::streams) {
       entry.silent = true;
       ++origin.silent;
       loop_.at(loop_.now() + kSettingsPatience, guarded([this, descriptor, number = entry.number] {
@@ -675,6 +701,7 @@ void CurlTransport::Impl::settle(Exchange& exchange, wire::Completion completion
     --waiting_;
   } else {
     curl_multi_remove_handle(multi_.get(), exchange.easy());
+    forget_closed(std::exchange(exchange.sockets_new, {}));
     origin.connecting -= std::exchange(exchange.connecting, false) ? 1 : 0;
     --origin.busy;
     --busy_;

@@ -25,6 +25,9 @@ quota::SignalClass class_of(wire::FailureKind kind) {
     case wire::FailureKind::reset:
     case wire::FailureKind::refused:
       return quota::SignalClass::not_processed;
+    // What is wrong is what is configured, here or there, until somebody puts it right.
+    case wire::FailureKind::certificate:
+      return quota::SignalClass::wrong_name;
     case wire::FailureKind::first_byte_timeout:
     case wire::FailureKind::liveness_timeout:
     case wire::FailureKind::progress_timeout:

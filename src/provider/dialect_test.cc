@@ -25,6 +25,12 @@ TEST(SignalOf, nothing_was_processed_without_a_connection) {
   }
 }
 
+TEST(SignalOf, a_certificate_that_is_not_accepted_takes_the_route_out) {
+  EXPECT_EQ(of(FailureKind::certificate).kind, SignalClass::wrong_name);
+  EXPECT_FALSE(of(FailureKind::certificate).maybe_billed);
+  EXPECT_EQ(of(FailureKind::certificate).code, "certificate");
+}
+
 TEST(SignalOf, a_reset_before_the_answer_may_be_billed) {
   EXPECT_EQ(of(FailureKind::reset).kind, SignalClass::not_processed);
   EXPECT_TRUE(of(FailureKind::reset).maybe_billed);

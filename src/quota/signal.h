@@ -25,7 +25,8 @@ enum class SignalClass : std::uint8_t {
   broken,         // lost after bytes: perhaps billed, counts an attempt
   stall,          // silence beyond the limit, counts an attempt
   auth,           // key rejected: disable the key
-  wrong_name,     // deployment or model unknown here: disable the route
+  wrong_name,     // deployment or model unknown here, or the server is not the one that is meant:
+                  // disable the route
   bad_request,    // this request is refused everywhere: fail after two routes
   wrong_model,    // another model answered: take the route out
   cancelled,      // by us

@@ -272,7 +272,10 @@ bool RouteTable::disable_for(const Flight& flight, const quota::Signal& signal, 
     case SignalClass::out_of_money:
       return disable_key(flight, signal, now);
     case SignalClass::wrong_name:
-      return disable(flight.route, reason_of("model or deployment unknown here", signal));
+      return disable(flight.route,
+                     reason_of(signal.status != 0 ? "model or deployment unknown here"
+                                                  : "not to be reached as configured",
+                               signal));
     case SignalClass::wrong_model:
       return disable(flight.route, reason_of("another model answered", signal));
     default:

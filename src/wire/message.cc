@@ -36,6 +36,8 @@ std::string_view to_string(FailureKind kind) {
       return "connect";
     case FailureKind::tls:
       return "tls";
+    case FailureKind::certificate:
+      return "certificate";
     case FailureKind::connect_timeout:
       return "connect_timeout";
     case FailureKind::first_byte_timeout:
@@ -66,6 +68,7 @@ bool certainly_not_processed(FailureKind kind) {
   switch (kind) {
     case FailureKind::connect:
     case FailureKind::tls:
+    case FailureKind::certificate:
     case FailureKind::connect_timeout:
     case FailureKind::refused:
     case FailureKind::invalid_request:

@@ -100,7 +100,8 @@ struct Response {
 /// billed.
 enum class FailureKind : std::uint8_t {
   connect,             // no connection: name, route, refused
-  tls,                 // handshake or certificate
+  tls,                 // the handshake failed
+  certificate,         // the peer's is not accepted: of no use to ask again
   connect_timeout,     // no connection in time
   first_byte_timeout,  // sent, nothing came back in time
   liveness_timeout,    // the answer stopped coming

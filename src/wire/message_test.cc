@@ -57,7 +57,7 @@ TEST(FailureKind, only_what_never_left_or_was_refused_unread_is_certainly_unproc
   }
   EXPECT_EQ(safe,
             (std::set<std::string_view>{
-                "connect", "tls", "connect_timeout", "refused", "invalid_request"}));
+                "connect", "tls", "certificate", "connect_timeout", "refused", "invalid_request"}));
 }
 
 }  // namespace
