@@ -150,6 +150,14 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault, const FaultVic
     case FaultKind::refusal:
     case FaultKind::truncated_answer:
     case FaultKind::content_filter:
+    case FaultKind::broken_chunks:
+    case FaultKind::broken_gzip:
+    case FaultKind::invalid_utf8:
+    case FaultKind::truncated_json:
+    case FaultKind::connection_refused:
+    case FaultKind::black_hole:
+    case FaultKind::slow_handshake:
+    case FaultKind::unresolved_name:
       return std::nullopt;
   }
   const Refusal invented{.limit = {},

@@ -13,7 +13,7 @@ namespace sortie::sim {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 24> kFaultNames = {{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 32> kFaultNames = {{
     {"http_500", FaultKind::http_500},
     {"http_502_html", FaultKind::http_502_html},
     {"http_503", FaultKind::http_503},
@@ -38,6 +38,14 @@ constexpr std::array<std::pair<std::string_view, FaultKind>, 24> kFaultNames = {
     {"truncated_answer", FaultKind::truncated_answer},
     {"content_filter", FaultKind::content_filter},
     {"context_full", FaultKind::context_full},
+    {"broken_chunks", FaultKind::broken_chunks},
+    {"broken_gzip", FaultKind::broken_gzip},
+    {"invalid_utf8", FaultKind::invalid_utf8},
+    {"truncated_json", FaultKind::truncated_json},
+    {"connection_refused", FaultKind::connection_refused},
+    {"black_hole", FaultKind::black_hole},
+    {"slow_handshake", FaultKind::slow_handshake},
+    {"unresolved_name", FaultKind::unresolved_name},
 }};
 
 }  // namespace
@@ -82,6 +90,17 @@ bool is_content_fault(FaultKind kind) {
   return kind == FaultKind::empty_answer || kind == FaultKind::refusal ||
          kind == FaultKind::truncated_answer || kind == FaultKind::content_filter ||
          kind == FaultKind::context_full;
+}
+
+bool is_connection_fault(FaultKind kind) {
+  return kind == FaultKind::connection_refused || kind == FaultKind::black_hole ||
+         kind == FaultKind::slow_handshake || kind == FaultKind::unresolved_name;
+}
+
+bool is_transmission_fault(FaultKind kind) {
+  return kind == FaultKind::truncated_body || kind == FaultKind::broken_chunks ||
+         kind == FaultKind::broken_gzip || kind == FaultKind::invalid_utf8 ||
+         kind == FaultKind::truncated_json;
 }
 
 const ModelProfile* ProviderProfile::find_model(std::string_view model) const {

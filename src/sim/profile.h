@@ -3,9 +3,11 @@
 #include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 #include "sortie/base/time.h"
+#include "sortie/http/certificate.h"
 #include "sortie/sim/skill.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -96,6 +98,14 @@ enum class FaultKind : std::uint8_t {
   truncated_answer,    // 200, finish_reason length, the answer cut within its command
   content_filter,      // 200, finish_reason content_filter, no text
   context_full,        // 400 context_length_exceeded
+  broken_chunks,       // an answer whose chunked framing is violated
+  broken_gzip,         // an answer said to be compressed that cannot be decompressed
+  invalid_utf8,        // an answer with bytes in its text that are no UTF-8
+  truncated_json,      // an answer in order whose JSON ends early
+  connection_refused,  // nobody listens
+  black_hole,          // connecting is not answered
+  slow_handshake,      // TLS handshakes are not answered
+  unresolved_name,     // the provider's name is not found
 };
 
 [[nodiscard]] std::string_view to_string(FaultKind kind);
@@ -105,6 +115,12 @@ enum class FaultKind : std::uint8_t {
 /// True for faults that become part of a dialogue: drawn from (seed, model, trial, turn) alone,
 /// never from the attempt, the key or the order of arrival, so that results do not depend on them.
 [[nodiscard]] bool is_content_fault(FaultKind kind);
+
+/// True for faults that befall whoever connects while they last, before any request.
+[[nodiscard]] bool is_connection_fault(FaultKind kind);
+
+/// True for faults that garble a good answer on its way.
+[[nodiscard]] bool is_transmission_fault(FaultKind kind);
 
 struct FaultProfile {
   FaultKind kind = FaultKind::http_500;
@@ -116,6 +132,16 @@ struct FaultProfile {
   std::string served_as = "some-other-model";            // wrong_model only
   base::Duration retry_after = std::chrono::seconds(1);  // rate_limited only
   base::Duration every = std::chrono::seconds(20);       // drip, comments, slow_head only
+  // Faults of connections only, since the provider's start.
+  base::Duration from{};
+  std::optional<base::Duration> until;
+};
+
+/// HTTPS instead of HTTP.
+struct TlsProfile {
+  /// Null: made when the server starts, for 127.0.0.1 and localhost. Shared with the server.
+  std::shared_ptr<const http::TlsIdentity> identity;
+  std::string authority_file;  // where the authority of one that is made is written
 };
 
 struct ProviderProfile {
@@ -123,7 +149,8 @@ struct ProviderProfile {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::string path = "/v1";  // prefix of the API
-  double token_bias = 0;     // own token count = characters / 4 × (1 + bias)
+  std::optional<TlsProfile> tls;
+  double token_bias = 0;  // own token count = characters / 4 × (1 + bias)
   std::vector<ModelProfile> models;
   std::vector<KeyProfile> keys;  // empty: no credential is asked for
   std::vector<LimitProfile> limits;

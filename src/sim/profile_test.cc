@@ -1,12 +1,17 @@
 #include "sortie/sim/profile.h"
 
 #include "sortie/base/error.h"
+#include "sortie/http/certificate.h"
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace sortie::sim {
 namespace {
@@ -122,6 +127,13 @@ std::string error_of(std::string_view provider_lines) {
   return profile.error().message;
 }
 
+bool is_accepted(const std::string& provider_lines) {
+  const auto profile =
+      parse_profile("p.yaml", "version: 1\nproviders:\n  alpha:\n" + provider_lines);
+  EXPECT_TRUE(profile.has_value()) << profile.error().message;
+  return profile.has_value();
+}
+
 constexpr std::string_view kMinimal = "    listen: 127.0.0.1:1\n    models: {m: {skill: 1}}\n";
 
 TEST(Profile, names_the_folder_of_the_suite_that_its_models_know) {
@@ -168,6 +180,67 @@ TEST(Profile, content_faults_cannot_depend_on_order_or_key) {
   EXPECT_NE(error_of(minimal + "    faults: [{kind: empty_answer, from_request: 5}]\n")
                 .find("part of a dialogue"),
             std::string::npos);
+}
+
+TEST(Profile, faults_of_connections_last_a_while_and_befall_everybody) {
+  const std::string minimal(kMinimal);
+  EXPECT_TRUE(is_accepted(minimal + "    faults: [{kind: black_hole, from: 1s, until: 2s}]\n"));
+  for (const std::string_view key :
+       {"probability: 0.5", "from_request: 2", "until_request: 2", "models: [m]"}) {
+    const std::string said =
+        error_of(minimal + fmt::format("    faults: [{{kind: black_hole, {}}}]\n", key));
+    EXPECT_TRUE(said.starts_with("p.yaml:6:33: ")) << said;
+    EXPECT_NE(said.find("from and until"), std::string::npos) << said;
+  }
+  EXPECT_NE(error_of(minimal + "    faults: [{kind: stall, from: 1s}]\n").find("from_request"),
+            std::string::npos);
+  EXPECT_NE(error_of(minimal + "    faults: [{kind: black_hole, from: 2s, until: 1s}]\n")
+                .find("after `from`"),
+            std::string::npos);
+  EXPECT_NE(error_of(minimal + "    faults: [{kind: slow_handshake}]\n").find("needs `tls:`"),
+            std::string::npos);
+}
+
+TEST(Profile, tls_needs_a_certificate_with_its_key_or_none) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / fmt::format("sortie_profile_test_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  const http::Authority authority("profile test");
+  const http::TlsIdentity one = authority.issue({"localhost"});
+  const http::TlsIdentity other = authority.issue({"localhost"});
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+    return (folder / name).string();
+  };
+  const std::string certificate = write("certificate.pem", one.certificate);
+  const std::string key = write("key.pem", one.key.reveal());
+  const std::string other_key = write("other.pem", other.key.reveal());
+  const std::string cut = write("cut.pem", one.certificate.substr(0, one.certificate.size() / 2));
+  const auto lines = [](const std::string& first, const std::string& second) {
+    return std::string(kMinimal) +
+           fmt::format("    tls:\n      certificate: {}\n      key: {}\n", first, second);
+  };
+  const auto said = [&](const std::string& first, const std::string& second) {
+    return error_of(lines(first, second));
+  };
+  EXPECT_TRUE(is_accepted(lines(certificate, key)));
+  const std::string missing = said("nowhere.pem", key);
+  EXPECT_TRUE(missing.starts_with("p.yaml:7:20: certificate: ")) << missing;
+  EXPECT_NE(missing.find("nowhere.pem"), std::string::npos) << missing;
+  EXPECT_EQ(said(key, key),
+            "p.yaml:7:20: certificate: expected certificates in PEM (-----BEGIN CERTIFICATE-----), "
+            "found none");
+  EXPECT_EQ(said(cut, key), "p.yaml:7:20: certificate: certificate 1 cannot be read");
+  EXPECT_EQ(said(certificate, other_key),
+            "p.yaml:8:12: key: the key is not that of the certificate");
+  EXPECT_EQ(said(certificate, certificate),
+            "p.yaml:8:12: key: expected a private key in PEM, without a password");
+  EXPECT_TRUE(is_accepted(std::string(kMinimal) + "    tls: {throw_away: ca.pem}\n"));
+  for (const std::string_view wrong : {"{}", "{certificate: a}", "{throw_away: a, key: b}"}) {
+    const std::string text = error_of(std::string(kMinimal) + fmt::format("    tls: {}\n", wrong));
+    EXPECT_NE(text.find("throw_away: FILE"), std::string::npos) << text;
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Profile, a_missing_secret_is_an_error_without_its_value) {

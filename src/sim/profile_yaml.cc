@@ -1,6 +1,7 @@
 #include "sortie/base/error.h"
 #include "sortie/base/secret.h"
 #include "sortie/base/text.h"
+#include "sortie/http/certificate.h"
 #include "sortie/sim/profile.h"
 #include "sortie/sim/skill.h"
 #include "sortie/sim/skill_yaml.h"
@@ -17,7 +18,9 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,6 +47,7 @@ constexpr Range kNotNegative{.min = 0, .max = 1e12};
 constexpr std::int64_t kConcurrencyMax = 1'000'000;
 constexpr std::size_t kFaultsMax = 48;  // each has a draw of its own in a turn's 64
 constexpr std::size_t kFileBytesMax = spec::kYamlBytesMax;
+constexpr std::size_t kPemBytesMax = 1024UL * 1024;
 
 template <class Value>
 void assign(Value& target, std::optional<Value> value) {
@@ -258,6 +262,39 @@ LimitProfile read_limit(const Node& node,
   return limit;
 }
 
+/// What a fault of connections takes instead of a share of the requests: a while.
+void read_while(Mapping& mapping, FaultProfile& fault, Problems& problems) {
+  assign(fault.from, mapping.duration("from"));
+  if (const auto until = mapping.duration("until")) {
+    fault.until = until;
+    if (*until <= fault.from) {
+      problems.add(mapping.mark_of("until"), "until: expected a time after `from`");
+    }
+  }
+  const bool of_connections = is_connection_fault(fault.kind);
+  const std::initializer_list<std::string_view> misplaced =
+      of_connections ? std::initializer_list<std::string_view>{"probability",
+                                                               "from_request",
+                                                               "until_request",
+                                                               "models",
+                                                               "keys"}
+                     : std::initializer_list<std::string_view>{"from", "until"};
+  for (const std::string_view key : misplaced) {
+    if (mapping.get(key) != nullptr) {
+      problems.add(
+          mapping.mark_of(key),
+          of_connections
+              ? fmt::format("{}: {} befalls connections, before any request; use from and until "
+                            "(times since the start)",
+                            key,
+                            to_string(fault.kind))
+              : fmt::format("{}: {} befalls requests; use from_request and until_request",
+                            key,
+                            to_string(fault.kind)));
+    }
+  }
+}
+
 FaultProfile read_fault(const Node& node,
                         std::size_t position,
                         const KnownNames& known,
@@ -286,6 +323,7 @@ FaultProfile read_fault(const Node& node,
   assign(fault.served_as, mapping.text("served_as"));
   assign(fault.retry_after, mapping.duration("retry_after"));
   assign(fault.every, mapping.duration("every"));
+  read_while(mapping, fault, problems);
   if (is_content_fault(fault.kind)) {
     for (const std::string_view key : {"from_request", "until_request", "keys"}) {
       if (mapping.get(key) != nullptr) {
@@ -300,6 +338,66 @@ FaultProfile read_fault(const Node& node,
   }
   mapping.finish();
   return fault;
+}
+
+/// A file that the profile names, beside it.
+std::optional<std::string> read_named_file(const Node& node,
+                                           std::string_view what,
+                                           Problems& problems) {
+  const auto name = spec::read_text(node, what, problems);
+  if (!name.has_value()) {
+    return std::nullopt;
+  }
+  auto text = spec::read_file(spec::resolve_path(*name, problems.file()), kPemBytesMax);
+  if (!text.has_value()) {
+    problems.add(node.mark, fmt::format("{}: {}", what, text.error().message));
+    return std::nullopt;
+  }
+  return std::move(*text);
+}
+
+void read_identity(const Node& certificate, const Node& key, TlsProfile& tls, Problems& problems) {
+  const auto certificates = read_named_file(certificate, "certificate", problems);
+  const auto secret = read_named_file(key, "key", problems);
+  if (!certificates.has_value() || !secret.has_value()) {
+    return;
+  }
+  if (const auto readable = http::check_certificates(*certificates); !readable.has_value()) {
+    problems.add(certificate.mark, "certificate: " + readable.error().message);
+    return;
+  }
+  const http::TlsIdentity identity{.certificate = *certificates, .key = base::Secret(*secret)};
+  if (const auto fits = http::check_identity(identity); !fits.has_value()) {
+    problems.add(key.mark, "key: " + fits.error().message);
+    return;
+  }
+  tls.identity = std::make_shared<const http::TlsIdentity>(identity);
+}
+
+/// A certificate with its key, or a file for the authority of one that is made.
+void read_tls(const Node& node, ProviderProfile& provider, Problems& problems) {
+  Mapping mapping(node, "tls", problems);
+  const Node* certificate = mapping.get("certificate");
+  const Node* key = mapping.get("key");
+  const auto authority = mapping.text("throw_away");
+  TlsProfile tls;
+  if (authority.has_value() && certificate == nullptr && key == nullptr) {
+    tls.authority_file = spec::resolve_path(*authority, problems.file());
+  } else if (!authority.has_value() && certificate != nullptr && key != nullptr) {
+    read_identity(*certificate, *key, tls, problems);
+  } else {
+    problems.add(node.mark,
+                 "tls: expected {certificate: FILE, key: FILE}, or {throw_away: FILE} for one that "
+                 "is made at the start, whose authority is written to FILE");
+  }
+  mapping.finish();
+  provider.tls = std::move(tls);
+}
+
+void check_handshakes(const Node& fault, const ProviderProfile& provider, Problems& problems) {
+  if (provider.faults.back().kind == FaultKind::slow_handshake && !provider.tls.has_value()) {
+    problems.add(fault.mark, "slow_handshake: needs `tls:` of the provider");
+  }
 }
 
 void read_listen(Mapping& mapping, ProviderProfile& provider, Problems& problems) {
@@ -342,6 +440,9 @@ ProviderProfile read_provider(const NodeEntry& entry, const SkillBook& book, Pro
   Mapping mapping(entry.value, fmt::format("provider '{}'", entry.key), problems);
   read_listen(mapping, provider, problems);
   assign(provider.path, mapping.text("path"));
+  if (const Node* tls = mapping.get("tls")) {
+    read_tls(*tls, provider, problems);
+  }
   constexpr double kBiasMax = 0.5;
   assign(provider.token_bias, mapping.number("token_bias", {.min = -kBiasMax, .max = kBiasMax}));
   if (const Node* models = mapping.require("models")) {
@@ -372,6 +473,7 @@ ProviderProfile read_provider(const NodeEntry& entry, const SkillBook& book, Pro
   if (const Node* faults = mapping.get("faults")) {
     for (const Node& fault : spec::items_of(*faults)) {
       provider.faults.push_back(read_fault(fault, provider.faults.size(), known, problems));
+      check_handshakes(fault, provider, problems);
     }
     if (provider.faults.size() > kFaultsMax) {
       problems.add(faults->mark, fmt::format("faults: at most {} are possible", kFaultsMax));

@@ -10,6 +10,7 @@
 #include "sortie/sim/dialects.h"
 #include "sortie/sim/draws.h"
 #include "sortie/sim/fault.h"
+#include "sortie/sim/garble.h"
 #include "sortie/sim/mind.h"
 #include "sortie/sim/openai.h"
 #include "sortie/sim/pools.h"
@@ -288,7 +289,8 @@ void SimulatedProvider::choose_fault(Exchange& exchange) {
     const double of_turn = draws.of_turn(
         identity.turn,
         static_cast<std::uint32_t>(TurnPurpose::content_fault) + static_cast<std::uint32_t>(i));
-    if (!selects(fault.models, model.name) || !selects(fault.keys, exchange.entry.key)) {
+    if (is_connection_fault(fault.kind) || !selects(fault.models, model.name) ||
+        !selects(fault.keys, exchange.entry.key)) {
       continue;
     }
     const std::uint64_t request = ++fault_requests_[i];
@@ -361,13 +363,14 @@ void SimulatedProvider::deliver(Exchange& exchange, Instant now) {
   } else if (is(FaultKind::empty_answer) || is(FaultKind::content_filter) ||
              is(FaultKind::refusal) || is(FaultKind::truncated_answer)) {
     distort(exchange, exchange.fault->kind);
-  } else if (is(FaultKind::truncated_body)) {
-    reply.delivery = Reply::Delivery::truncated;
+  } else if (is(FaultKind::invalid_utf8)) {
+    answer.text.insert(answer.text.size() / 2, kNoUtf8);
   } else if (exchange.fault != nullptr && deliver_fault(exchange)) {
     return;
   }
   if (exchange.fault != nullptr) {
-    exchange.entry.decision = is(FaultKind::truncated_body) ? Decision::fault : Decision::answered;
+    exchange.entry.decision =
+        is_transmission_fault(exchange.fault->kind) ? Decision::fault : Decision::answered;
     exchange.entry.reason = to_string(exchange.fault->kind);
   }
   answer.created =
@@ -378,6 +381,9 @@ void SimulatedProvider::deliver(Exchange& exchange, Instant now) {
     stream_out(exchange);
   } else {
     reply.response = answer_in(exchange.target.dialect, answer);
+  }
+  if (exchange.fault != nullptr) {
+    garble(reply, exchange.fault->kind);
   }
   exchange.entry.input_tokens = answer.input_tokens;
   exchange.entry.output_tokens = answer.output_tokens;
@@ -418,7 +424,7 @@ Reply SimulatedProvider::conclude(Exchange& exchange) {
   AuditEntry& entry = exchange.entry;
   entry.id = next_id_++;
   reply.id = entry.id;
-  if (reply.delivery == Reply::Delivery::answer || reply.delivery == Reply::Delivery::truncated) {
+  if (sends_head(reply.delivery)) {
     entry.status = reply.response.status;
     reply.response.headers.add("x-request-id", fmt::format("req_{:016x}", entry.id));
   }

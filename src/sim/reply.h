@@ -23,6 +23,8 @@ struct Reply {
     drip,        // the head, then a byte of the body every `every`, for ever
     comments,    // the head of an event stream, then a comment every `every`, for ever
     loris,       // the head itself, a byte every `every`
+    bad_chunks,  // the head and a part of the body, in chunks that cannot be read
+    bad_gzip,    // the response, said to be compressed, which it is not
   };
 
   /// A part of an event stream, and when it leaves, counted from arrival.

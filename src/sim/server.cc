@@ -4,15 +4,21 @@
 #include "sortie/base/error.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
+#include "sortie/http/certificate.h"
 #include "sortie/http/server.h"
+#include "sortie/sim/garble.h"
+#include "sortie/sim/outage.h"
 #include "sortie/sim/profile.h"
 #include "sortie/sim/provider_sim.h"
 #include "sortie/sim/reply.h"
 #include "sortie/suite/suite.h"
 #include "sortie/wire/message.h"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <ios>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +42,29 @@ std::optional<wire::Method> method_of(std::string_view name) {
   return std::nullopt;
 }
 
+/// Whose name is not found: names are not the server's, so that nobody listens is what it can do.
+http::Reception reception_of(FaultKind outage) {
+  switch (outage) {
+    case FaultKind::black_hole:
+      return http::Reception::silent;
+    case FaultKind::slow_handshake:
+      return http::Reception::held;
+    default:
+      return http::Reception::refusing;
+  }
+}
+
+base::Status write_authority(const http::Authority& authority, const std::string& path) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << authority.pem();
+  file.close();
+  if (!file) {
+    return base::io_error(fmt::format("cannot write the authority's certificate to {}", path),
+                          errno);
+  }
+  return {};
+}
+
 }  // namespace
 
 ProviderServer::ProviderServer(aio::Loop& loop,
@@ -54,14 +83,16 @@ base::Result<std::unique_ptr<ProviderServer>> ProviderServer::listen(aio::Loop& 
                                                                      const suite::Suite& suite) {
   const std::uint16_t port = profile.port;
   const std::string name = profile.name;
+  const auto identity = profile.tls ? profile.tls->identity : nullptr;
   auto server =
       std::unique_ptr<ProviderServer>(new ProviderServer(loop, std::move(profile), seed, suite));
-  auto listening = http::Server::listen(loop, *server, {.port = port});
+  auto listening = http::Server::listen(loop, *server, {.port = port, .tls = identity});
   if (!listening) {
     return std::unexpected(base::with_context(std::move(listening).error(),
                                               fmt::format("simulated provider '{}'", name)));
   }
   server->server_ = std::move(*listening);
+  server->follow_outages();
   return server;
 }
 
@@ -157,6 +188,14 @@ void ProviderServer::deliver(std::uint64_t id) {
     case Reply::Delivery::half_close:
       pending.slot.half_close();
       break;
+    case Reply::Delivery::bad_chunks:
+      pending.slot.begin_without_head();
+      pending.slot.write(with_bad_chunks(pending.reply.response));
+      pending.slot.end();
+      break;
+    case Reply::Delivery::bad_gzip:
+      pending.slot.respond(with_bad_gzip(std::move(pending.reply.response)));
+      break;
     case Reply::Delivery::head_stall:
     case Reply::Delivery::drip:
     case Reply::Delivery::comments:
@@ -218,7 +257,21 @@ void ProviderServer::client_left(std::uint64_t id) {
   provider_.finished(id, provider_now(), true);
 }
 
+/// Faults of connections begin and end at their times, whoever asks meanwhile.
+void ProviderServer::follow_outages() {
+  const base::Instant now = provider_now();
+  const auto outage = outage_at(provider_.profile(), now);
+  server_->receive(outage ? reception_of(outage->kind) : http::Reception::accepting);
+  outage_timer_.reset();
+  if (const auto next = next_outage_change(provider_.profile(), now)) {
+    outage_timer_ = loop_->at(loop_->now() + (*next - now), [this] { follow_outages(); });
+  }
+}
+
 void ProviderServer::stop() {
+  if (outage_timer_) {
+    loop_->cancel(*std::exchange(outage_timer_, std::nullopt));
+  }
   if (server_ != nullptr) {
     server_->stop();
   }
@@ -234,7 +287,16 @@ base::Result<std::unique_ptr<SimServer>> SimServer::start(aio::Loop& loop,
                                                           const suite::Suite& suite,
                                                           const SimServerOptions& options) {
   auto out = std::make_unique<SimServer>();
-  for (const ProviderProfile& provider : profile.providers) {
+  std::optional<http::Authority> authority;
+  for (ProviderProfile provider : profile.providers) {
+    if (provider.tls && provider.tls->identity == nullptr) {
+      if (!authority) {
+        authority.emplace("sortie simulate");
+      }
+      TRY(write_authority(*authority, provider.tls->authority_file));
+      provider.tls->identity =
+          std::make_shared<const http::TlsIdentity>(authority->issue({"127.0.0.1", "localhost"}));
+    }
     TRY_ASSIGN(auto server, ProviderServer::listen(loop, provider, profile.seed, suite));
     if (!options.audit_path.empty()) {
       TRY(server->provider().audit().append_to(options.audit_path));

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,7 +23,8 @@ namespace sortie::sim {
 /// connection.
 class ProviderServer final : public http::Handler {
  public:
-  /// Listens on the profile's port (0: any free one). `suite` must outlive the server, the server
+  /// Listens on the profile's port (0: any free one). Where the profile wants TLS it has to have an
+  /// identity. `suite` must outlive the server, the server
   /// its loop.
   [[nodiscard]] static base::Result<std::unique_ptr<ProviderServer>> listen(
       aio::Loop& loop, ProviderProfile profile, std::uint64_t seed, const suite::Suite& suite);
@@ -33,7 +35,7 @@ class ProviderServer final : public http::Handler {
 
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
 
-  /// "http://127.0.0.1:PORT/v1", what an endpoint's base_url says.
+  /// "http://127.0.0.1:PORT/v1" or "https://…", what an endpoint's base_url says.
   [[nodiscard]] std::string base_url() const { return server_->url() + provider_.profile().path; }
 
   [[nodiscard]] SimulatedProvider& provider() { return provider_; }
@@ -60,6 +62,7 @@ class ProviderServer final : public http::Handler {
                  std::uint64_t seed,
                  const suite::Suite& suite);
 
+  void follow_outages();
   void deliver(std::uint64_t id);
   void torment(std::uint64_t id, Pending pending);
   void go_on(std::uint64_t id, std::size_t said);
@@ -75,6 +78,7 @@ class ProviderServer final : public http::Handler {
   SimulatedProvider provider_;
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::unique_ptr<http::Server> server_;
+  std::optional<aio::TimerId> outage_timer_;
 };
 
 struct SimServerOptions {
@@ -84,6 +88,8 @@ struct SimServerOptions {
 /// All providers of one profile file.
 class SimServer {
  public:
+  /// Certificates that a profile does not have are made, and the authority of all of them is
+  /// written to the files that it names.
   [[nodiscard]] static base::Result<std::unique_ptr<SimServer>> start(
       aio::Loop& loop,
       const Profile& profile,

@@ -46,6 +46,8 @@ bool is_torment(Reply::Delivery delivery) {
     case Reply::Delivery::truncated:
     case Reply::Delivery::reset:
     case Reply::Delivery::stall:
+    case Reply::Delivery::bad_chunks:
+    case Reply::Delivery::bad_gzip:
       return false;
     case Reply::Delivery::fin:
     case Reply::Delivery::half_close:

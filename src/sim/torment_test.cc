@@ -47,7 +47,11 @@ constexpr Torture kTortures[] = {{FaultKind::stall, "first_byte_timeout", "first
                                  {FaultKind::fin, "reset", ""},
                                  {FaultKind::half_close, "reset", ""},
                                  {FaultKind::reset, "reset", ""},
-                                 {FaultKind::truncated_body, "broken", ""}};
+                                 {FaultKind::truncated_body, "broken", ""},
+                                 {FaultKind::broken_chunks, "broken", ""},
+                                 {FaultKind::broken_gzip, "broken", ""},
+                                 {FaultKind::invalid_utf8, "answer 200", ""},
+                                 {FaultKind::truncated_json, "answer 200", ""}};
 
 ProviderProfile provider_with(FaultKind kind, base::Duration every) {
   ProviderProfile profile = one_model("m", Skill::of(1));

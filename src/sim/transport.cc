@@ -3,6 +3,7 @@
 #include "sortie/aio/loop.h"
 #include "sortie/base/check.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/outage.h"
 #include "sortie/sim/provider_sim.h"
 #include "sortie/sim/reply.h"
 #include "sortie/sim/torment.h"
@@ -91,6 +92,10 @@ std::expected<wire::Response, wire::Failure> outcome_of(Reply& reply,
     case Reply::Delivery::truncated:
       return std::unexpected(
           wire::Failure{.kind = FailureKind::broken, .message = "the body ended early"});
+    case Reply::Delivery::bad_chunks:
+    case Reply::Delivery::bad_gzip:
+      return std::unexpected(
+          wire::Failure{.kind = FailureKind::broken, .message = "the body cannot be decoded"});
     case Reply::Delivery::reset:
     case Reply::Delivery::stall:
       return std::unexpected(
@@ -157,6 +162,11 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
         .kind = FailureKind::connect, .message = "nobody listens at " + url->authority()});
     return arm(std::move(open), Duration::zero());
   }
+  const auto outage =
+      meet_outage(found->second->profile(), provider_now(), request.timeouts, url->authority());
+  if (outage.has_value()) {
+    return wait_for_connection(std::move(open), *outage, std::move(request));
+  }
   open.provider = found->second;
   Reply reply = open.provider->handle({.method = request.method,
                                        .target = url->target,
@@ -190,6 +200,23 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
   open.first_byte = streams ? Duration::zero() : delay;
   open.completion.outcome = outcome_of(reply, request.answer_bytes_max);
   arm(std::move(open), delay);
+}
+
+void SimTransport::wait_for_connection(Open open, MetOutage outage, wire::Request request) {
+  if (outage.failure.has_value()) {
+    open.completion.outcome = std::unexpected(std::move(*outage.failure));
+    return arm(std::move(open), outage.after);
+  }
+  const wire::ExchangeId id = open.completion.id;
+  wire::CompletionSink* sink = open.sink;
+  Duration& total = request.timeouts.total;
+  total = total > Duration::zero() ? total - outage.after : total;
+  open.timer = loop_->at(loop_->now() + outage.after,
+                         [this, id, sink, request = std::move(request)]() mutable {
+                           open_.erase(id);
+                           start(id, std::move(request), *sink);
+                         });
+  open_.emplace(id, std::move(open));
 }
 
 void SimTransport::complete(wire::ExchangeId id) {

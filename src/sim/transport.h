@@ -2,6 +2,7 @@
 
 #include "sortie/aio/loop.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/outage.h"
 #include "sortie/sim/provider_sim.h"
 #include "sortie/wire/message.h"
 #include "sortie/wire/transport.h"
@@ -51,6 +52,7 @@ class SimTransport final : public wire::Transport {
   };
 
   void arm(Open open, base::Duration delay);
+  void wait_for_connection(Open open, MetOutage outage, wire::Request request);
   void complete(wire::ExchangeId id);
 
   /// Time as the providers see it: zero when the transport was made.
