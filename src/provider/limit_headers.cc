@@ -197,6 +197,27 @@ std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
          std::chrono::minutes(*minute) + std::chrono::seconds(*second);
 }
 
+/// The first "2026-02-11 17:03:22" in a text, as if it were UTC.
+std::optional<base::WallTime> stated_time(std::string_view text) {
+  constexpr std::size_t kLength = 19;
+  text = text.substr(0, kSearchedBytesMax);
+  for (std::size_t at = 0; at + kLength <= text.size(); ++at) {
+    std::string form(text.substr(at, kLength));
+    if (form[10] == ' ') {
+      form[10] = 'T';
+      if (const auto time = parse_rfc3339(form + 'Z')) {
+        return time;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+/// Nullopt if it is past.
+std::optional<base::Duration> time_left(std::optional<base::WallTime> until, base::WallTime now) {
+  return until && *until > now ? std::optional(base::Duration(*until - now)) : std::nullopt;
+}
+
 std::optional<base::WallTime> date_of(const wire::Headers& headers) {
   const std::optional<std::string_view> date = headers.find("date");
   return date ? parse_http_date(base::trim(*date)) : std::nullopt;
@@ -352,7 +373,10 @@ quota::LimitHints limit_hints(const wire::Headers& headers) {
           .reset_tokens = tokens.reset};
 }
 
-std::optional<base::Duration> wait_until(Until until, const wire::Headers* headers) {
+std::optional<base::Duration> wait_until(Until until,
+                                         const wire::Headers* headers,
+                                         std::string_view message) {
+  constexpr std::chrono::hours kBeijing(8);
   const std::optional<base::WallTime> now = headers != nullptr ? date_of(*headers) : std::nullopt;
   if (!now) {
     return std::nullopt;
@@ -366,6 +390,10 @@ std::optional<base::Duration> wait_until(Until until, const wire::Headers* heade
       return next_midnight(*now, pacific_offset(*now)) - *now;
     case Until::month_utc:
       return next_month(*now) - *now;
+    case Until::stated_beijing: {
+      const std::optional<base::WallTime> stated = stated_time(message);
+      return time_left(stated ? std::optional(*stated - kBeijing) : std::nullopt, *now);
+    }
   }
   return std::nullopt;
 }

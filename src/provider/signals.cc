@@ -140,7 +140,7 @@ quota::Signal classify(const SignalRules& rules, const ErrorFacts& facts) {
     signal.code = row->code_as;
   }
   if (row->until != Until::hint) {
-    signal.wait = wait_until(row->until, facts.headers);
+    signal.wait = wait_until(row->until, facts.headers, words);
   }
   return signal;
 }

@@ -21,6 +21,7 @@ enum class Until : std::uint8_t {
   midnight_utc,      // the next one
   midnight_pacific,  // Google's day: America/Los_Angeles, with its daylight saving time
   month_utc,         // the first of the next month, 00:00 UTC
+  stated_beijing,    // the "2026-02-11 17:03:22" of the message, in China Standard Time (UTC+8)
 };
 
 /// One rule. An absent condition (zero, empty) holds always; text is compared without case (ASCII).
@@ -91,8 +92,11 @@ struct ErrorFacts {
 /// bytes.
 [[nodiscard]] quota::Signal classify(const SignalRules& rules, const ErrorFacts& facts);
 
-/// The time from the answer's own Date to that instant; nullopt without a Date.
-[[nodiscard]] std::optional<base::Duration> wait_until(Until until, const wire::Headers* headers);
+/// The time from the answer's own Date to that instant; nullopt without a Date, or without an
+/// instant in `message` where it states it, and if that is past.
+[[nodiscard]] std::optional<base::Duration> wait_until(Until until,
+                                                       const wire::Headers* headers,
+                                                       std::string_view message = {});
 
 /// '*' stands for any characters; the rest is compared without case (ASCII).
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);

@@ -89,6 +89,21 @@ TEST(WaitUntil, counts_from_the_answers_own_date) {
   EXPECT_EQ(wait_from(Until::month_utc, "Sat, 28 Feb 2026 00:00:00 GMT"), hours(24));
   EXPECT_EQ(wait_from(Until::month_utc, "Thu, 31 Dec 2026 23:00:00 GMT"), hours(1));
   EXPECT_EQ(wait_until(Until::month_utc, nullptr), std::nullopt);
+}
+
+TEST(WaitUntil, an_instant_that_the_message_states_is_read_where_its_clock_stands) {
+  wire::Headers headers;
+  headers.add("Date", "Sat, 28 Feb 2026 00:00:00 GMT");
+  const auto left = [&](std::string_view message) {
+    return wait_until(Until::stated_beijing, &headers, message);
+  };
+  EXPECT_EQ(left("Your limit will reset at 2026-02-28 13:30:05"),
+            hours(5) + std::chrono::minutes(30) + std::chrono::seconds(5));
+  EXPECT_EQ(left("已达到 5 小时的使用上限。您的限额将在 2026-03-01 08:00:00 重置。"), hours(24));
+  EXPECT_EQ(left("Your limit will reset at 2026-02-28 07:59:59"), std::nullopt);
+  EXPECT_EQ(left("Your limit will reset at 2026-13-28 09:00:00"), std::nullopt);
+  EXPECT_EQ(left("Your limit will reset soon"), std::nullopt);
+  EXPECT_EQ(wait_until(Until::stated_beijing, nullptr, "2026-02-28 13:30:05"), std::nullopt);
   EXPECT_EQ(wait_from(Until::hint, "Tue, 10 Feb 2026 21:00:00 GMT"), std::nullopt);
 }
 

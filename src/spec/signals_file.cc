@@ -53,9 +53,10 @@ struct UntilName {
   Until until;
 };
 
-constexpr std::array<UntilName, 3> kUntils = {{{"midnight_utc", Until::midnight_utc},
+constexpr std::array<UntilName, 4> kUntils = {{{"midnight_utc", Until::midnight_utc},
                                                {"midnight_pacific", Until::midnight_pacific},
-                                               {"month_utc", Until::month_utc}}};
+                                               {"month_utc", Until::month_utc},
+                                               {"stated_beijing", Until::stated_beijing}}};
 
 std::optional<int> status_of(std::string_view text) {
   int status = 0;
@@ -133,7 +134,8 @@ Until read_until(const Node* node, Problems& problems) {
   const std::optional<std::string> name = read_text(*node, "until", problems);
   const auto found = std::ranges::find(kUntils, name.value_or(""), &UntilName::name);
   if (found == kUntils.end()) {
-    problems.add(node->mark, "until: expected midnight_utc, midnight_pacific or month_utc");
+    problems.add(node->mark,
+                 "until: expected midnight_utc, midnight_pacific, month_utc or stated_beijing");
     return Until::hint;
   }
   return found->until;
