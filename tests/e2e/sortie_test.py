@@ -137,6 +137,11 @@ class SortieTest(unittest.TestCase):
                 pass
         return total
 
+    def scores(self, run="runs/test"):
+        """What was scored of each trial, in the order of their keys."""
+        return self.query("SELECT hex(t.key), s.success, s.progress, s.level, s.order_score, s.calls, s.calls_ok, s.turns, s.label "
+                          "FROM trial t JOIN score s ON s.trial = t.id ORDER BY t.key, s.scorer", run)
+
     def query(self, sql, run="runs/test"):
         connection = sqlite3.connect(f"file:{self.folder / run / 'ledger.db'}?mode=ro", uri=True)
         try:
