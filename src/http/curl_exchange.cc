@@ -67,6 +67,8 @@ bool is_field_value(std::string_view value) {
 // What libcurl's interface shows nowhere but in its trace, word for word.
 /// The peer did not work on a stream (RFC 9113 §8.7).
 constexpr std::string_view kRefusedTrace = "REFUSED_STREAM";
+/// Of a certificate for others; in its error text, since no code tells it apart.
+constexpr std::string_view kOtherNameError = "matches target host name";
 /// What TLS negotiated, before the request is written.
 constexpr std::string_view kHttp2Trace = "server accepted h2";
 constexpr std::string_view kStreamTrace = "Using Stream ID: ";
@@ -494,9 +496,10 @@ std::string_view Exchange::advice_on_certificate(CURLcode code) const {
   if (code == CURLE_SSL_CACERT_BADFILE) {
     return "ca_file has to name a file of certificates in PEM";
   }
+  if (std::string_view(error_text_.data()).contains(kOtherNameError)) {
+    return "base_url has to name the server as its certificate does";
+  }
   switch (result) {
-    case X509_V_OK:
-      return "base_url has to name the server as its certificate does";
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return "the server needs a certificate that is valid now";
