@@ -36,6 +36,14 @@ void truncate_json(Reply& reply) {
   largest->bytes += "\n\n";
 }
 
+/// No text in UTF-8 holds these bytes.
+void break_utf8(std::string& bytes) {
+  constexpr std::string_view kNoUtf8 = "\xff\xfe\xfd";
+  if (const std::size_t at = bytes.find(kBreakingPoint); at != std::string::npos) {
+    bytes.replace(at, kBreakingPoint.size(), kNoUtf8);
+  }
+}
+
 }  // namespace
 
 void garble(Reply& reply, FaultKind kind) {
@@ -50,6 +58,12 @@ void garble(Reply& reply, FaultKind kind) {
     case FaultKind::broken_gzip:
       join_pieces(reply);
       reply.delivery = Reply::Delivery::bad_gzip;
+      return;
+    case FaultKind::invalid_utf8:
+      break_utf8(reply.response.body);
+      for (Reply::Piece& piece : reply.pieces) {
+        break_utf8(piece.bytes);
+      }
       return;
     case FaultKind::truncated_json:
       truncate_json(reply);

@@ -9,11 +9,12 @@
 
 namespace sortie::sim {
 
-/// What no text in UTF-8 holds.
-constexpr std::string_view kNoUtf8 = "\xff\xfe";
+/// What a text holds where invalid_utf8 is to break it: U+FFFD, since what writes JSON lets nothing
+/// through that is no UTF-8.
+constexpr std::string_view kBreakingPoint = "\xef\xbf\xbd";
 
 /// What a fault of transmission (is_transmission_fault) makes of a good answer. Without effect for
-/// other kinds, and for invalid_utf8, whose bytes stand in the answer's text.
+/// other kinds.
 void garble(Reply& reply, FaultKind kind);
 
 /// True for deliveries whose client is sent the response's head.

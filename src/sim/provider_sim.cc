@@ -364,7 +364,7 @@ void SimulatedProvider::deliver(Exchange& exchange, Instant now) {
              is(FaultKind::refusal) || is(FaultKind::truncated_answer)) {
     distort(exchange, exchange.fault->kind);
   } else if (is(FaultKind::invalid_utf8)) {
-    answer.text.insert(answer.text.size() / 2, kNoUtf8);
+    answer.text.insert(answer.text.size() / 2, kBreakingPoint);
   } else if (exchange.fault != nullptr && deliver_fault(exchange)) {
     return;
   }
