@@ -98,8 +98,9 @@ TEST(WaitUntil, an_instant_that_the_message_states_is_read_where_its_clock_stand
     return wait_until(Until::stated_beijing, &headers, message);
   };
   EXPECT_EQ(left("Your limit will reset at 2026-02-28 13:30:05"),
-            hours(5) + std::chrono::minutes(30) + std::chrono::seconds(5));
-  EXPECT_EQ(left("已达到 5 小时的使用上限。您的限额将在 2026-03-01 08:00:00 重置。"), hours(24));
+            std::chrono::hours(5) + std::chrono::minutes(30) + std::chrono::seconds(5));
+  EXPECT_EQ(left("已达到 5 小时的使用上限。您的限额将在 2026-03-01 08:00:00 重置。"),
+            std::chrono::hours(24));
   EXPECT_EQ(left("Your limit will reset at 2026-02-28 07:59:59"), std::nullopt);
   EXPECT_EQ(left("Your limit will reset at 2026-13-28 09:00:00"), std::nullopt);
   EXPECT_EQ(left("Your limit will reset soon"), std::nullopt);
