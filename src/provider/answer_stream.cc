@@ -1,11 +1,13 @@
 #include "sortie/provider/answer_stream.h"
 
 #include "sortie/base/json.h"
+#include "sortie/base/scrubber.h"
 #include "sortie/base/text.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/provider/reading.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
+#include "sortie/wire/scrub.h"
 #include "sortie/wire/sse.h"
 
 #include <cstddef>
@@ -21,7 +23,39 @@ namespace {
 
 constexpr std::string_view kDone = "[DONE]";
 
+void scrub_texts(json::Value& value, const base::Scrubber& scrubber);
+
+void scrub_members(json::Object& object, const base::Scrubber& scrubber) {
+  json::Object clean;
+  for (auto& member : object) {
+    json::Value value = std::move(member.value());
+    scrub_texts(value, scrubber);
+    clean.emplace(scrubber.scrub(member.key(), wire::kSecretBytesMin), std::move(value));
+  }
+  object = std::move(clean);
+}
+
+void scrub_texts(json::Value& value, const base::Scrubber& scrubber) {
+  if (value.is_string()) {
+    value = scrubber.scrub(json::view(value.get_string()), wire::kSecretBytesMin);
+  } else if (value.is_array()) {
+    for (json::Value& item : value.get_array()) {
+      scrub_texts(item, scrubber);
+    }
+  } else if (value.is_object()) {
+    scrub_members(value.get_object(), scrubber);
+  }
+}
+
 }  // namespace
+
+void AnswerStream::scrub(const base::Scrubber& scrubber) {
+  scrub_members(answer_.document, scrubber);
+  if (answer_.error.has_value()) {
+    scrub_texts(*answer_.error, scrubber);
+  }
+  problem_ = scrubber.scrub(problem_, wire::kSecretBytesMin);
+}
 
 void AnswerStream::feed(std::string_view bytes) {
   if (!problem_.empty() || answer_.error.has_value()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/json.h"
+#include "sortie/base/scrubber.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
@@ -21,9 +22,10 @@ namespace sortie::provider {
 /// What the events of a stream said so far, in the form of the dialect's plain answer.
 struct AnswerDocument {
   json::Object document;
-  bool complete = false;             // the event that ends an answer came
-  std::optional<json::Value> error;  // the first error event, as its plain answer would be
-  std::uint64_t content_events = 0;
+  bool complete = false;               // the event that ends an answer came
+  std::optional<json::Value> error;    // the first error event, as its plain answer would be
+  std::uint64_t content_events = 0;    // with tokens, of reasoning too
+  std::uint64_t reasoning_events = 0;  // of these, with tokens of reasoning
 };
 
 /// Decodes one streamed answer. A value: fed with the body's bytes in any pieces, it does not
@@ -37,6 +39,18 @@ class AnswerStream {
   /// Events with content so far: what a watchdog for progress looks at. Comments and pings count
   /// as life alone.
   [[nodiscard]] std::uint64_t events_with_content() const { return answer_.content_events; }
+
+  [[nodiscard]] std::uint64_t events_with_reasoning() const { return answer_.reasoning_events; }
+
+  /// Nothing that may follow changes what the stream comes to, but perhaps the count of its tokens:
+  /// the answer is complete, or failed.
+  [[nodiscard]] bool is_over() const {
+    return answer_.complete || answer_.error.has_value() || !problem_.empty();
+  }
+
+  /// Takes the secrets out of everything that was said so far. After the last feed(): a secret may
+  /// come in several pieces.
+  void scrub(const base::Scrubber& scrubber);
 
   /// The end of the body: the answer, or what went wrong. `head` has status and headers, its body
   /// is only quoted in messages.

@@ -164,6 +164,9 @@ void take_block_event(std::string_view type, const json::Value& event, AnswerDoc
   } else if (type == "content_block_delta") {
     append_delta(event, *block);
     ++answer.content_events;
+    const json::Object* delta = json::get_object(event, "delta");
+    const bool reasons = delta != nullptr && delta->contains("thinking");
+    answer.reasoning_events += reasons ? 1U : 0U;
   } else if (type == "content_block_stop") {
     close_tool_use(*block);
   }

@@ -159,6 +159,7 @@ void take_gemini_event(json::Value event, AnswerDocument& answer) {
       for (const json::Value& part : *parts) {
         known.push_back(part);
         ++answer.content_events;
+        answer.reasoning_events += json::get_bool(part, "thought").value_or(false) ? 1U : 0U;
       }
     }
   }

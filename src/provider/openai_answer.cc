@@ -9,9 +9,11 @@
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -225,14 +227,21 @@ void append_delta(json::Object& message, const json::Value& delta) {
   }
 }
 
-bool holds_content(const json::Value& delta) {
-  for (const std::string_view name : {"content", "reasoning_content", "reasoning", "refusal"}) {
-    if (!json::get_string(delta, name).value_or("").empty()) {
-      return true;
-    }
-  }
-  return json::get_array(delta, "tool_calls") != nullptr ||
-         json::get_array(delta, "content") != nullptr;
+bool holds_any(const json::Value& delta, std::initializer_list<std::string_view> names) {
+  return std::ranges::any_of(names, [&delta](std::string_view name) {
+    const json::Array* list = json::get_array(delta, name);
+    return (list != nullptr && !list->empty()) ||
+           !json::get_string(delta, name).value_or("").empty();
+  });
+}
+
+/// Gateways that have nothing to say send empty texts and lists.
+void count_tokens(const json::Value& delta, AnswerDocument& answer) {
+  const bool reasons = holds_any(delta, {"reasoning_content", "reasoning", "reasoning_details"});
+  const bool says = holds_any(delta, {"content", "refusal", "tool_calls"}) ||
+                    json::get_object(delta, "function_call") != nullptr;
+  answer.reasoning_events += reasons ? 1U : 0U;
+  answer.content_events += reasons || says ? 1U : 0U;
 }
 
 void take_choice(const json::Value& choice, AnswerDocument& answer) {
@@ -243,7 +252,7 @@ void take_choice(const json::Value& choice, AnswerDocument& answer) {
   json::Object& message = object_in(whole, "message");
   if (const json::Value* delta = json::find(choice, "delta"); delta != nullptr) {
     append_delta(message, *delta);
-    answer.content_events += holds_content(*delta) ? 1U : 0U;
+    count_tokens(*delta, answer);
   }
   if (const auto reason = json::get_string(choice, "finish_reason"); reason && !reason->empty()) {
     whole["finish_reason"] = *reason;
