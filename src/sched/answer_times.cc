@@ -29,6 +29,15 @@ constexpr double kSlownessFactor = 2;
 // Shorter answers say more about the first token than about the speed.
 constexpr double kOutputTokensMin = 100;
 
+// Half of what a route that shows life may be silent.
+constexpr double kSilenceSecondsMax = 30;
+
+/// In which any answer of that length ends, at a speed that no route falls below.
+double most_seconds(double output_tokens_max) {
+  const double tokens = output_tokens_max > 0 ? output_tokens_max : kMaxTokensUnknown;
+  return std::max(kSilentSecondsMin, tokens / kSilentTokensPerSecond);
+}
+
 double prompt_units(double input_tokens) {
   return 1 + input_tokens / kPromptTokensPerUnit;
 }
@@ -75,6 +84,14 @@ void AnswerTimes::answered(double input_tokens,
   }
 }
 
+void AnswerTimes::streamed(const StreamTiming& timing) {
+  const bool is_silent = base::seconds(timing.longest_silence) > kSilenceSecondsMax;
+  was_silent_ = was_silent_ || is_silent;
+  // A short wait proves nothing, unless thoughts were sent.
+  showed_life_ = showed_life_ || timing.reasoned_openly ||
+                 (!is_silent && base::seconds(timing.first_token) >= kSilenceSecondsMax);
+}
+
 base::Duration AnswerTimes::first_token_limit(double input_tokens) const {
   const std::optional<double> p99 = first_token_.value(kSamplesMin);
   if (!p99) {
@@ -84,14 +101,18 @@ base::Duration AnswerTimes::first_token_limit(double input_tokens) const {
       std::max(kFirstTokenSecondsMin, kFirstTokenFactor * *p99 * prompt_units(input_tokens)));
 }
 
+base::Duration AnswerTimes::progress_limit(double output_tokens_max) {
+  return base::from_seconds(most_seconds(output_tokens_max));
+}
+
 base::Duration AnswerTimes::whole_limit(double output_tokens_max) const {
-  const double tokens = output_tokens_max > 0 ? output_tokens_max : kMaxTokensUnknown;
-  const double most = std::max(kSilentSecondsMin, tokens / kSilentTokensPerSecond);
+  const double most = most_seconds(output_tokens_max);
   const std::optional<double> p99 = per_token_.value(kSamplesMin);
   if (!p99 || output_tokens_max <= 0) {
     return base::from_seconds(most);
   }
-  return base::from_seconds(std::min(most, kQueueSeconds + kSlownessFactor * *p99 * tokens));
+  return base::from_seconds(
+      std::min(most, kQueueSeconds + kSlownessFactor * *p99 * output_tokens_max));
 }
 
 }  // namespace sortie::sched

@@ -94,5 +94,42 @@ TEST(AnswerTimes, what_a_silent_limit_cuts_off_does_not_depend_on_the_length) {
   }
 }
 
+/// In seconds.
+StreamTiming stream(double first_token, double longest_silence, bool reasoned_openly = false) {
+  return {.first_token = of(first_token),
+          .longest_silence = of(longest_silence),
+          .reasoned_openly = reasoned_openly};
+}
+
+TEST(AnswerTimes, a_route_is_silent_until_an_answer_showed_otherwise) {
+  AnswerTimes times;
+  EXPECT_FALSE(times.shows_life());
+  times.streamed(stream(2, 2));  // it may think silently the next time
+  EXPECT_FALSE(times.shows_life());
+  times.streamed(stream(200, 10));
+  EXPECT_TRUE(times.shows_life());
+}
+
+TEST(AnswerTimes, thoughts_that_are_sent_are_life) {
+  AnswerTimes times;
+  times.streamed(stream(1, 1, true));
+  EXPECT_TRUE(times.shows_life());
+}
+
+TEST(AnswerTimes, a_route_that_thought_silently_once_is_silent) {
+  AnswerTimes times;
+  times.streamed(stream(200, 10));
+  times.streamed(stream(200, 180));
+  EXPECT_FALSE(times.shows_life());
+  times.streamed(stream(200, 10, true));
+  EXPECT_FALSE(times.shows_life());
+}
+
+TEST(AnswerTimes, progress_is_waited_for_as_long_as_any_answer_may_think) {
+  EXPECT_EQ(AnswerTimes::progress_limit(1024), seconds(600));
+  EXPECT_EQ(AnswerTimes::progress_limit(16'384), of(1638.4));
+  EXPECT_EQ(AnswerTimes::progress_limit(0), seconds(600));
+}
+
 }  // namespace
 }  // namespace sortie::sched

@@ -161,6 +161,9 @@ void RouteTable::answered(Flight& flight,
   state.watch.answered(now);
   const base::Duration took = now - flight.sent;
   state.times.answered(used.input, used.output, took, timing.first_token);
+  if (timing.stream) {
+    state.times.streamed(*timing.stream);
+  }
   service_of(flight.route)
       .answered(flight.sent, now, base::seconds(took), usual_seconds(used.input, used.output));
   changed(flight.route, now);
@@ -369,11 +372,14 @@ SilenceLimits RouteTable::silence_limits(std::size_t route,
                                          double output_tokens_max,
                                          bool shows_life) const {
   const AnswerTimes& times = routes_[route].times;
+  const base::Duration progress = AnswerTimes::progress_limit(output_tokens_max);
   if (shows_life) {
-    return {.first_byte = times.first_token_limit(input_tokens), .liveness = kLiveness};
+    return {.first_byte = times.first_token_limit(input_tokens),
+            .liveness = kLiveness,
+            .progress = progress};
   }
   const base::Duration whole = times.whole_limit(output_tokens_max);
-  return {.first_byte = whole, .liveness = whole};
+  return {.first_byte = whole, .liveness = whole, .progress = progress};
 }
 
 }  // namespace sortie::sched

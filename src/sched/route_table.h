@@ -155,6 +155,10 @@ class RouteTable {
     return routes_[route].watch.works(now);
   }
 
+  [[nodiscard]] bool shows_life(std::size_t route) const {
+    return routes_[route].times.shows_life();
+  }
+
   [[nodiscard]] SilenceLimits silence_limits(std::size_t route,
                                              double input_tokens,
                                              double output_tokens_max,

@@ -131,6 +131,10 @@ void Scheduler::answered(const Assignment& assignment,
   state_->forget(flight.ticket);
 }
 
+bool Scheduler::shows_life(const Assignment& assignment) const {
+  return state_->routes.shows_life(assignment.route);
+}
+
 SilenceLimits Scheduler::silence_limits(const Assignment& assignment, bool shows_life) const {
   const ReadyTurn& turn = state_->turns[assignment.ticket.value].request;
   return state_->routes.silence_limits(

@@ -6,6 +6,7 @@
 #include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/signal.h"
+#include "sortie/sched/answer_times.h"
 #include "sortie/spec/model.h"
 
 #include <cstddef>
@@ -126,7 +127,8 @@ struct SchedulerOptions {
 
 /// What is known about how long an answer took, beyond its end.
 struct AnswerTiming {
-  std::optional<base::Duration> first_token;  // of a streamed answer, reasoning included
+  std::optional<base::Duration> first_token{};  // of a streamed answer, reasoning included
+  std::optional<StreamTiming> stream{};         // if how it came was watched
 };
 
 /// Silence after which a request counts as dead: cancel it, report a stall, and only then may it be
@@ -134,6 +136,7 @@ struct AnswerTiming {
 struct SilenceLimits {
   base::Duration first_byte;  // from sending
   base::Duration liveness;    // between two bytes
+  base::Duration progress;    // to the first token and between two; of reasoning too
 };
 
 class Scheduler {
@@ -171,8 +174,12 @@ class Scheduler {
                 base::Instant now,
                 const AnswerTiming& timing = {});
 
+  /// Did streams over the assignment's route show life while the model thought? False until one
+  /// did.
+  [[nodiscard]] bool shows_life(const Assignment& assignment) const;
+
   /// For the request of this assignment. `shows_life`: the route streams, and sends something while
-  /// the model thinks.
+  /// the model thinks. Progress can only be watched if it is streamed.
   [[nodiscard]] SilenceLimits silence_limits(const Assignment& assignment, bool shows_life) const;
 
   /// It failed. For `again` the turn is queued inside with its waiting time.
