@@ -32,13 +32,12 @@ bool ends_connection(Reply::Delivery delivery) {
   return delivery == Reply::Delivery::fin || delivery == Reply::Delivery::half_close;
 }
 
-/// Something ends it however many bytes come.
+}  // namespace
+
 bool is_bounded(const Reply& reply, const wire::Timeouts& timeouts) {
   return timeouts.total > Duration::zero() || timeouts.progress > Duration::zero() ||
          (timeouts.liveness > Duration::zero() && timeouts.liveness <= reply.every);
 }
-
-}  // namespace
 
 bool is_torment(Reply::Delivery delivery) {
   switch (delivery) {

@@ -24,4 +24,7 @@ struct Release {
                                                   const wire::Timeouts& timeouts,
                                                   const std::string& peer);
 
+/// Something ends an endless answer of it, however many bytes come.
+[[nodiscard]] bool is_bounded(const Reply& reply, const wire::Timeouts& timeouts);
+
 }  // namespace sortie::sim

@@ -3,17 +3,20 @@
 #include "sortie/aio/loop.h"
 #include "sortie/base/check.h"
 #include "sortie/base/time.h"
+#include "sortie/sim/body_script.h"
 #include "sortie/sim/outage.h"
 #include "sortie/sim/provider_sim.h"
 #include "sortie/sim/reply.h"
 #include "sortie/sim/torment.h"
 #include "sortie/wire/message.h"
+#include "sortie/wire/patience.h"
 #include "sortie/wire/transport.h"
 #include "sortie/wire/url.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +33,7 @@ using wire::FailureKind;
 
 // A century is as good as never.
 constexpr double kForeverSeconds = 3.0e9;
+constexpr int kOk = 200;
 
 /// When a client with these limits gives up on an answer that comes all at once after `delay`, if
 /// it does before that.
@@ -77,6 +81,25 @@ std::optional<GivingUp> patience(const wire::Timeouts& timeouts) {
   return std::nullopt;
 }
 
+bool is_good(const wire::Response& response) {
+  return response.status >= kOk && response.status < 300;
+}
+
+/// A plain answer to a streamed request.
+void hand_on_whole(wire::Completion& completion, wire::CompletionSink& sink) {
+  wire::Response& head = *completion.outcome;
+  const std::string body = std::exchange(head.body, {});
+  if (!body.empty() && sink.received(completion.id, head, body) == wire::Piece::stop) {
+    completion.outcome = std::unexpected(
+        wire::Failure{.kind = FailureKind::cancelled, .message = "stopped by its reader"});
+  }
+}
+
+wire::Failure too_large(std::size_t answer_bytes_max) {
+  return {.kind = FailureKind::too_large,
+          .message = fmt::format("the answer has more than {} bytes", answer_bytes_max)};
+}
+
 /// The pieces of a stream as one body.
 void join_pieces(Reply& reply) {
   for (const Reply::Piece& piece : reply.pieces) {
@@ -109,10 +132,7 @@ std::expected<wire::Response, wire::Failure> outcome_of(Reply& reply,
       return std::unexpected(wire::Failure{.kind = FailureKind::broken, .message = "never ended"});
   }
   if (reply.response.body.size() > answer_bytes_max) {
-    return std::unexpected(wire::Failure{
-        .kind = FailureKind::too_large,
-        .message = fmt::format("the answer has more than {} bytes", answer_bytes_max),
-    });
+    return std::unexpected(too_large(answer_bytes_max));
   }
   return std::move(reply.response);
 }
@@ -174,6 +194,11 @@ void SimTransport::start(wire::ExchangeId id, wire::Request request, wire::Compl
                                        .body = request.body},
                                       provider_now());
   open.request = reply.id;
+  open.streamed = request.streamed;
+  if (request.streamed && BodyScript::plays(reply)) {
+    begin_stream(std::move(open), std::move(reply), request, url->authority());
+    return;
+  }
   const bool streams = !reply.pieces.empty();
   const auto gives_up =
       streams ? patience(request.timeouts, reply.pieces) : patience(request.timeouts);
@@ -230,11 +255,126 @@ void SimTransport::complete(wire::ExchangeId id) {
   open.completion.ended_at = now;
   const bool bytes_came = open.completion.outcome.has_value() ||
                           open.completion.outcome.error().kind == FailureKind::broken ||
+                          open.completion.outcome.error().kind == FailureKind::liveness_timeout ||
+                          open.completion.outcome.error().kind == FailureKind::progress_timeout ||
                           open.completion.outcome.error().kind == FailureKind::too_large;
   open.completion.first_byte_at = bytes_came
                                       ? std::min(now, open.completion.sent_at + open.first_byte)
                                       : open.completion.sent_at;
+  if (open.streamed && open.completion.outcome.has_value() && is_good(*open.completion.outcome)) {
+    hand_on_whole(open.completion, *open.sink);
+  }
   open.sink->completed(std::move(open.completion));
+}
+
+/// The head leaves at its time; before it nothing is known of the answer.
+void SimTransport::begin_stream(Open open,
+                                Reply reply,
+                                const wire::Request& request,
+                                std::string peer) {
+  const wire::ExchangeId id = open.completion.id;
+  const base::Instant now = loop_->now();
+  auto stream = std::make_unique<Stream>();
+  stream->head = reply.response;
+  stream->head.status = stream->head.status == 0 ? kOk : stream->head.status;
+  stream->head.body.clear();
+  if (reply.delivery == Reply::Delivery::comments) {
+    stream->head.headers.add("content-type", "text/event-stream");
+  }
+  const bool ends = is_bounded(reply, request.timeouts) || !is_torment(reply.delivery);
+  stream->script = BodyScript(std::move(reply));
+  stream->patience = wire::Patience(request.timeouts, now);
+  stream->patience.sent(now);
+  stream->began = now;
+  stream->peer = std::move(peer);
+  stream->bytes_max = request.answer_bytes_max;
+  open.first_byte = stream->script.head_at();
+  const Duration head_at = stream->script.head_at();
+  open.stream = std::move(stream);
+  if (!ends) {
+    return arm(std::move(open), base::from_seconds(kForeverSeconds));
+  }
+  open.timer = {};
+  Open& placed = open_.emplace(id, std::move(open)).first->second;
+  const auto limit = placed.stream->patience.next_limit();
+  if (!limit || now + head_at < *limit) {
+    placed.timer = loop_->at(now + head_at, [this, id] {
+      open_.at(id).stream->patience.byte(loop_->now());
+      await_step(id);
+    });
+    return;
+  }
+  placed.timer = loop_->at(*limit, [this, id] { take_step(id); });
+}
+
+/// Until the next piece, or until the client's patience ends.
+void SimTransport::await_step(wire::ExchangeId id) {
+  Open& open = open_.at(id);
+  std::optional<base::Instant> next = open.stream->patience.next_limit();
+  if (const auto step = open.stream->script.next_at()) {
+    const base::Instant at = std::max(loop_->now(), open.stream->began + *step);
+    next = next ? std::min(*next, at) : at;
+  }
+  open.timer = loop_->at(next.value_or(loop_->now() + base::from_seconds(kForeverSeconds)),
+                         [this, id] { take_step(id); });
+}
+
+void SimTransport::take_step(wire::ExchangeId id) {
+  Stream& stream = *open_.at(id).stream;
+  const base::Instant now = loop_->now();
+  if (auto failure = stream.patience.passed(now, stream.peer)) {
+    open_.at(id).hangs_up = true;
+    return end_stream(id, std::unexpected(std::move(*failure)));
+  }
+  const auto at = stream.script.next_at();
+  if (!at || stream.began + *at > now) {
+    return await_step(id);
+  }
+  BodyScript::Step step = stream.script.next();
+  switch (step.kind) {
+    case BodyScript::Step::Kind::piece:
+      return hand_on(id, std::move(step.bytes));
+    case BodyScript::Step::Kind::end:
+      return end_stream(id, std::move(stream.head));
+    case BodyScript::Step::Kind::broken:
+      return end_stream(id,
+                        std::unexpected(wire::Failure{.kind = FailureKind::broken,
+                                                      .message = "the body ended early"}));
+  }
+}
+
+void SimTransport::hand_on(wire::ExchangeId id, std::string bytes) {
+  Open& open = open_.at(id);
+  open.stream->patience.byte(loop_->now());
+  open.stream->bytes += bytes.size();
+  if (open.stream->bytes > open.stream->bytes_max) {
+    open.hangs_up = true;
+    return end_stream(id, std::unexpected(too_large(open.stream->bytes_max)));
+  }
+  // Where others may be started or this one cancelled, nothing stays where it was.
+  const wire::Response head = open.stream->head;
+  const wire::Piece what = open.sink->received(id, head, bytes);
+  const auto found = open_.find(id);
+  if (found == open_.end() || found->second.stream == nullptr) {
+    return;
+  }
+  if (what == wire::Piece::stop) {
+    cancel(id);
+    return;
+  }
+  if (what == wire::Piece::progress) {
+    found->second.stream->patience.progressed(loop_->now());
+  }
+  await_step(id);
+}
+
+void SimTransport::end_stream(wire::ExchangeId id,
+                              std::expected<wire::Response, wire::Failure> outcome) {
+  Open& open = open_.at(id);
+  open.completion.outcome = std::move(outcome);
+  open.stream.reset();
+  open.streamed = false;  // what there was of it was handed on
+  complete(id);
 }
 
 void SimTransport::cancel(wire::ExchangeId id) {
@@ -245,6 +385,7 @@ void SimTransport::cancel(wire::ExchangeId id) {
   Open& open = found->second;
   loop_->cancel(open.timer);
   open.hangs_up = true;
+  open.stream.reset();
   open.completion.outcome = std::unexpected(
       wire::Failure{.kind = FailureKind::cancelled, .message = "cancelled by the client"});
   // The provider learns of it now; the completion is delivered from the loop, never from inside

@@ -12,8 +12,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,7 +35,23 @@ class Sink final : public wire::CompletionSink {
     completions.push_back(std::move(completion));
   }
 
+  wire::Piece received(wire::ExchangeId id,
+                       const wire::Response& head,
+                       std::string_view piece) override {
+    statuses.push_back(head.status);
+    pieces.emplace_back(piece);
+    if (on_piece) {
+      on_piece(id);
+    }
+    const bool is_comment = piece.starts_with(':');
+    return stops ? wire::Piece::stop : is_comment ? wire::Piece::life : wire::Piece::progress;
+  }
+
   std::vector<wire::Completion> completions;
+  std::vector<int> statuses;
+  std::vector<std::string> pieces;
+  std::function<void(wire::ExchangeId)> on_piece;
+  bool stops = false;
 };
 
 class VirtualTransport : public testing::Test {
@@ -49,6 +67,16 @@ class VirtualTransport : public testing::Test {
     request.url = "http://127.0.0.1:18801/v1/chat/completions";
     request.body = small_talk("m");
     request.timeouts = timeouts;
+    transport_.start(wire::ExchangeId{id}, std::move(request), sink_);
+  }
+
+  void stream(std::uint64_t id, wire::Timeouts timeouts = {}) {
+    wire::Request request;
+    request.url = "http://127.0.0.1:18801/v1/chat/completions";
+    request.body =
+        R"({"model":"m","stream":true,"messages":[{"role":"user","content":"Good morning."}]})";
+    request.timeouts = timeouts;
+    request.streamed = true;
     transport_.start(wire::ExchangeId{id}, std::move(request), sink_);
   }
 
@@ -206,6 +234,95 @@ TEST_F(VirtualTransport, an_exchange_left_open_dies_with_the_transport) {
   }
   loop_->run();
   EXPECT_TRUE(sink_.completions.empty());
+}
+
+TEST_F(VirtualTransport, a_stream_comes_in_pieces_each_at_its_time) {
+  serve(slow(seconds(35)));
+  const base::Instant begin = loop_->now();
+  std::vector<Duration> times;
+  sink_.on_piece = [&](wire::ExchangeId) { times.push_back(loop_->now() - begin); };
+  stream(1);
+  loop_->run();
+  ASSERT_EQ(sink_.completions.size(), 1U);
+  ASSERT_TRUE(sink_.completions[0].outcome.has_value());
+  EXPECT_TRUE(sink_.completions[0].outcome->body.empty());
+  EXPECT_EQ(sink_.completions[0].first_byte_at, begin);  // the head
+  ASSERT_GT(times.size(), 4U);
+  EXPECT_EQ(times[0], seconds(10));
+  EXPECT_EQ(sink_.pieces[0], ": keep-alive\n\n");
+  EXPECT_EQ(times[2], seconds(30));
+  EXPECT_EQ(times[3], seconds(35));
+  EXPECT_TRUE(sink_.pieces.back().contains("[DONE]")) << sink_.pieces.back();
+  EXPECT_EQ(sink_.statuses.front(), 200);
+  EXPECT_EQ(provider_->in_flight(), 0U);
+}
+
+TEST_F(VirtualTransport, signs_of_life_are_no_progress) {
+  serve(slow(seconds(500)));
+  const base::Instant begin = loop_->now();
+  stream(1, {.first_byte = seconds(60), .liveness = seconds(60), .progress = seconds(300)});
+  loop_->run();
+  EXPECT_EQ(failure(), wire::FailureKind::progress_timeout);
+  EXPECT_EQ(loop_->now() - begin, seconds(300));
+  EXPECT_EQ(sink_.pieces.size(), 29U);
+  EXPECT_EQ(provider_->audit().entries()[0].end, AuditEntry::End::disconnected);
+}
+
+TEST_F(VirtualTransport, what_streams_for_ever_ends_by_the_clients_limits) {
+  for (const FaultKind kind : {FaultKind::comments, FaultKind::head_stall}) {
+    sink_.completions.clear();
+    serve(faulty(kind));
+    const base::Instant begin = loop_->now();
+    stream(1, {.liveness = seconds(50), .progress = seconds(130)});
+    loop_->run();
+    const bool has_comments = kind == FaultKind::comments;
+    EXPECT_EQ(
+        failure(),
+        has_comments ? wire::FailureKind::progress_timeout : wire::FailureKind::liveness_timeout);
+    EXPECT_EQ(loop_->now() - begin, has_comments ? seconds(130) : milliseconds(50'100));
+  }
+}
+
+TEST_F(VirtualTransport, a_stream_that_is_lost_is_broken) {
+  serve(faulty(FaultKind::truncated_body));
+  stream(1);
+  loop_->run();
+  EXPECT_EQ(failure(), wire::FailureKind::broken);
+  EXPECT_FALSE(sink_.pieces.empty());
+}
+
+TEST_F(VirtualTransport, a_plain_answer_to_a_streamed_request_is_one_piece) {
+  serve(faulty(FaultKind::error_in_200));
+  stream(1);
+  loop_->run();
+  ASSERT_TRUE(sink_.completions.at(0).outcome.has_value());
+  ASSERT_EQ(sink_.pieces.size(), 1U);
+  EXPECT_TRUE(sink_.completions[0].outcome->body.empty());
+  sink_.completions.clear();
+  serve(faulty(FaultKind::http_500));
+  stream(2);
+  loop_->run();
+  EXPECT_EQ(sink_.pieces.size(), 1U);
+  EXPECT_FALSE(sink_.completions.at(0).outcome->body.empty());  // of an error
+}
+
+TEST_F(VirtualTransport, its_reader_may_stop_a_stream) {
+  serve(slow(seconds(35)));
+  sink_.stops = true;
+  stream(1);
+  loop_->run();
+  EXPECT_EQ(failure(), wire::FailureKind::cancelled);
+  EXPECT_EQ(sink_.pieces.size(), 1U);
+  sink_.completions.clear();
+  sink_.pieces.clear();
+  sink_.stops = false;
+  sink_.on_piece = [this](wire::ExchangeId id) { transport_.cancel(id); };
+  stream(2);
+  loop_->run();
+  ASSERT_EQ(sink_.completions.size(), 1U);
+  EXPECT_EQ(failure(), wire::FailureKind::cancelled);
+  EXPECT_EQ(sink_.pieces.size(), 1U);
+  EXPECT_EQ(provider_->in_flight(), 0U);
 }
 
 TEST_F(VirtualTransport, two_runs_are_the_same) {
