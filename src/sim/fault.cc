@@ -79,6 +79,14 @@ wire::Response bad_gateway() {
   return page;
 }
 
+wire::Response gateway_timeout() {
+  wire::Response page{.status = 504,
+                      .headers = {},
+                      .body = "<html><head><title>504 Gateway Time-out</title></head></html>"};
+  page.headers.add("content-type", "text/html");
+  return page;
+}
+
 wire::Response event_stream(std::string body) {
   wire::Response response{.status = 200, .headers = {}, .body = std::move(body)};
   response.headers.add("content-type", "text/event-stream; charset=utf-8");
@@ -115,6 +123,8 @@ std::optional<FaultOutcome> outcome_of(const FaultProfile& fault, const FaultVic
       return garbled(bad_gateway());
     case FaultKind::http_503:
       return error(victim, overloaded());
+    case FaultKind::http_504:
+      return garbled(gateway_timeout());
     case FaultKind::reset:
       return lost(Reply::Delivery::reset);
     case FaultKind::stall:

@@ -13,10 +13,11 @@ namespace sortie::sim {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 32> kFaultNames = {{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 33> kFaultNames = {{
     {"http_500", FaultKind::http_500},
     {"http_502_html", FaultKind::http_502_html},
     {"http_503", FaultKind::http_503},
+    {"http_504", FaultKind::http_504},
     {"reset", FaultKind::reset},
     {"stall", FaultKind::stall},
     {"fin", FaultKind::fin},

@@ -26,6 +26,7 @@ struct ModelProfile {
   LogNormal ms_per_output_token{.median = 0, .sigma = 0};
   double price_input = 0;  // US dollars per million tokens
   double price_output = 0;
+  bool keep_alive = true;  // a stream shows life until its first token
 };
 
 struct KeyProfile {
@@ -77,6 +78,7 @@ enum class FaultKind : std::uint8_t {
   http_500,
   http_502_html,       // an HTML page of a proxy
   http_503,            // overloaded
+  http_504,            // a gateway whose server did not answer in time
   reset,               // connection lost before a byte of the answer
   stall,               // never answers
   fin,                 // the connection is closed in order, without an answer

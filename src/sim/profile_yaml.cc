@@ -108,6 +108,7 @@ ModelProfile read_model(const NodeEntry& entry, const SkillBook& book, Problems&
   read_law(mapping, "prose_tokens", model.skill.verbosity, problems);
   assign(model.price_input, mapping.number("price_input", kNotNegative));
   assign(model.price_output, mapping.number("price_output", kNotNegative));
+  assign(model.keep_alive, mapping.boolean("keep_alive"));
   mapping.finish();
   return model;
 }
@@ -122,9 +123,17 @@ base::Secret read_key_secret(const Node& node, Problems& problems) {
   if (!text->starts_with("env:") && !text->starts_with("file:")) {
     return base::Secret(*text);
   }
-  auto secret = spec::resolve_secret(spec::read_secret_ref(node, problems), problems.file());
+  const spec::SecretRef reference = spec::read_secret_ref(node, problems);
+  auto secret = spec::resolve_secret(reference, problems.file());
   if (!secret) {
-    problems.add(node.mark, secret.error().message);
+    // The message begins with the place, which `problems` adds.
+    const spec::Position& at = reference.where;
+    std::string_view message = secret.error().message;
+    const std::string place = fmt::format("{}:{}:{}: ", at.file, at.line, at.column);
+    if (message.starts_with(place)) {
+      message.remove_prefix(place.size());
+    }
+    problems.add(node.mark, std::string(message));
     return {};
   }
   return std::move(*secret);

@@ -399,7 +399,8 @@ void SimulatedProvider::stream_out(Exchange& exchange) const {
   Reply& reply = exchange.reply;
   reply.response = std::move(stream.head);
   const Duration first = std::min(exchange.first_token, exchange.latency);
-  for (std::size_t i = 1; i <= kKeepAlivesMax && static_cast<int>(i) * kKeepAlive < first; ++i) {
+  const std::size_t signs = exchange.model->keep_alive ? kKeepAlivesMax : 0;
+  for (std::size_t i = 1; i <= signs && static_cast<int>(i) * kKeepAlive < first; ++i) {
     reply.pieces.push_back({static_cast<int>(i) * kKeepAlive, keep_alive_in(dialect)});
   }
   const std::size_t last = stream.events.size() - 1;
