@@ -143,28 +143,40 @@ void ExchangeRecorder::cancel(wire::ExchangeId id) {
   transport_.cancel(id);
 }
 
+wire::Piece ExchangeRecorder::received(wire::ExchangeId id,
+                                       const wire::Response& head,
+                                       std::string_view piece) {
+  Pending& pending = pending_.at(id.value);
+  pending.received += piece.size();
+  if (pending.held && pending_bytes_ + piece.size() <= options_.pending_bytes_max) {
+    pending.body.append(piece);
+    pending_bytes_ += piece.size();
+  }
+  return pending.sink->received(id, head, piece);
+}
+
 void ExchangeRecorder::completed(wire::Completion completion) {
   auto found = pending_.extract(completion.id.value);
   if (found.empty()) {
     return;
   }
   Pending& pending = found.mapped();
-  log_ended(completion);
+  log_ended(completion, pending);
   if (pending.held) {
-    pending_bytes_ -= pending.request.body.size();
+    pending_bytes_ -= pending.request.body.size() + pending.body.size();
     if (options_.capture == Capture::all || !answered(completion)) {
-      capture(pending.request, completion);
+      capture(pending, completion);
     }
   }
   pending.sink->completed(std::move(completion));
 }
 
-void ExchangeRecorder::log_ended(const wire::Completion& completion) {
+void ExchangeRecorder::log_ended(const wire::Completion& completion, const Pending& pending) {
   json::Object fields{{"request", request_of(completion.id)},
                       {"ms", milliseconds(completion.ended_at - completion.sent_at)}};
   if (completion.outcome.has_value()) {
     fields["status"] = completion.outcome->status;
-    fields["bytes"] = completion.outcome->body.size();
+    fields["bytes"] = completion.outcome->body.size() + pending.received;
   } else {
     fields["failure"] = to_string(completion.outcome.error().kind);
     fields["message"] = completion.outcome.error().message;
@@ -186,7 +198,7 @@ base::Result<std::string> ExchangeRecorder::trial_of(std::uint64_t attempt, std:
   return key;
 }
 
-void ExchangeRecorder::capture(const wire::Request& request, const wire::Completion& completion) {
+void ExchangeRecorder::capture(const Pending& pending, const wire::Completion& completion) {
   if (captured_bytes_ >= options_.bytes_max) {
     if (!full_) {
       log_.warning("captures_full",
@@ -195,6 +207,7 @@ void ExchangeRecorder::capture(const wire::Request& request, const wire::Complet
     full_ = true;
     return;
   }
+  const wire::Request& request = pending.request;
   std::int64_t turn = 0;
   const auto trial = trial_of(request_of(completion.id), turn);
   json::Object out{{"request_id", request_of(completion.id)},
@@ -207,12 +220,16 @@ void ExchangeRecorder::capture(const wire::Request& request, const wire::Complet
                                  {"headers", headers_json(request.headers)},
                                  {"body", body_json(request.body)}}}};
   if (completion.outcome.has_value()) {
-    out["answer"] = json::Object{{"status", completion.outcome->status},
-                                 {"headers", headers_json(completion.outcome->headers)},
-                                 {"body", body_json(completion.outcome->body)}};
+    out["answer"] = json::Object{
+        {"status", completion.outcome->status},
+        {"headers", headers_json(completion.outcome->headers)},
+        {"body", body_json(pending.body.empty() ? completion.outcome->body : pending.body)}};
   } else {
     out["failure"] = json::Object{{"kind", to_string(completion.outcome.error().kind)},
                                   {"message", completion.outcome.error().message}};
+    if (!pending.body.empty()) {
+      out["received"] = body_json(pending.body);  // until it failed
+    }
   }
   const std::string text = scrubber_.scrub(json::to_pretty_text(out));
   const std::string path =

@@ -55,6 +55,8 @@ class ExchangeRecorder final : public wire::Transport, private wire::CompletionS
     wire::CompletionSink* sink = nullptr;
     wire::Request request;  // empty unless it may be captured
     bool held = false;
+    std::string body;          // of a streamed answer, if it may be captured
+    std::size_t received = 0;  // bytes of a streamed answer
   };
 
   ExchangeRecorder(wire::Transport& transport,
@@ -64,8 +66,11 @@ class ExchangeRecorder final : public wire::Transport, private wire::CompletionS
                    const RecorderOptions& options);
 
   void completed(wire::Completion completion) override;
-  void log_ended(const wire::Completion& completion);
-  void capture(const wire::Request& request, const wire::Completion& completion);
+  wire::Piece received(wire::ExchangeId id,
+                       const wire::Response& head,
+                       std::string_view piece) override;
+  void log_ended(const wire::Completion& completion, const Pending& pending);
+  void capture(const Pending& pending, const wire::Completion& completion);
   [[nodiscard]] base::Result<std::string> trial_of(std::uint64_t attempt, std::int64_t& turn);
 
   wire::Transport& transport_;

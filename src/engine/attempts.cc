@@ -25,6 +25,9 @@ namespace {
 
 constexpr std::size_t kMessageBytesMax = 500;
 
+/// For what may follow an answer's end, its usage; then the connection is closed by us.
+constexpr base::Duration kEndGrace = std::chrono::seconds(5);
+
 std::int64_t microseconds(base::Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
@@ -79,21 +82,31 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
         "X-Sortie-Attempt",
         fmt::format("{}/{}/{}", open.key.hex(), open.dialogue.turns_done(), open.attempts));
   }
-  if (state.timeouts.has_value()) {
-    request.timeouts = *state.timeouts;
+  request.streamed = call.stream;
+  request.timeouts = timeouts_for(open, state, call.stream);
+  request.access = state.access;
+  return request;
+}
+
+wire::Timeouts Engine::Core::timeouts_for(const OpenTrial& open,
+                                          const RouteState& route,
+                                          bool stream) const {
+  wire::Timeouts timeouts;
+  if (route.timeouts.has_value()) {
+    timeouts = *route.timeouts;
+    timeouts.progress = timeouts.first_byte;
   } else {
     // Without streaming a route is silent until the whole answer comes.
-    const sched::SilenceLimits limits =
-        scheduler().silence_limits(open.assignment, /*shows_life=*/call.stream);
-    request.timeouts.first_byte = limits.first_byte;
-    request.timeouts.liveness = limits.liveness;
+    const bool shows_life = stream && scheduler().shows_life(open.assignment);
+    const sched::SilenceLimits limits = scheduler().silence_limits(open.assignment, shows_life);
+    timeouts.first_byte = limits.first_byte;
+    timeouts.liveness = limits.liveness;
+    // It then comes forward only by its end, however many bytes drip in before.
+    timeouts.progress = stream ? limits.progress : limits.first_byte;
   }
-  // It comes forward only by its end, however many bytes drip in before.
-  request.timeouts.progress = request.timeouts.first_byte;
-  request.access = state.access;
-  request.timeouts.total = std::max(base::Duration(std::chrono::milliseconds(1)),
-                                    options_.trial_deadline - open.request_time);
-  return request;
+  timeouts.total = std::max(base::Duration(std::chrono::milliseconds(1)),
+                            options_.trial_deadline - open.request_time);
+  return timeouts;
 }
 
 /// The attempt is durable: its bytes may leave as soon as its route has a place for them.
@@ -120,11 +133,15 @@ void Engine::Core::send(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   open.stage = Stage::in_flight;
   open.sent_at = now();
+  open.silent_before = now() - std::max(last_life_, floor_.last_life(open.model));
   ++open.attempts;
   const wire::ExchangeId exchange = exchange_of(open.attempt);
   in_flight_.emplace(exchange.value, ticket);
   wire::Request request = std::move(*open.request);
   open.request.reset();
+  if (request.streamed) {
+    open.streamed = std::make_unique<StreamedAnswer>(*routes_[open.assignment.route].dialect);
+  }
   parts_.transport->start(exchange, std::move(request), *this);
 }
 
@@ -151,6 +168,39 @@ void Engine::Core::withdraw(sched::Ticket ticket) {
                                   .duration_us = 0});
 }
 
+/// From inside the transport: nothing but the answer's own state may change.
+wire::Piece Engine::Core::received(wire::ExchangeId id,
+                                   const wire::Response& head,
+                                   std::string_view piece) {
+  const auto found = in_flight_.find(id.value);
+  CHECK(found != in_flight_.end());
+  StreamedAnswer* streamed = trial(found->second).streamed.get();
+  CHECK(streamed != nullptr);
+  const wire::Piece what = streamed->take(head, piece, now());
+  if (streamed->is_over() && !streamed->ending.has_value()) {
+    streamed->ending = parts_.loop->at(now() + kEndGrace, [this, id] {
+      if (in_flight_.contains(id.value)) {
+        parts_.transport->cancel(id);
+      }
+    });
+  }
+  return what;
+}
+
+/// What the completion comes to: a stream that was over is what it said, however it ended.
+std::expected<provider::Decoded, quota::Signal> Engine::Core::read(
+    OpenTrial& open, const wire::Completion& completion, StreamedAnswer* streamed) const {
+  const RouteState& route = routes_[open.assignment.route];
+  if (streamed != nullptr && streamed->has_begun() &&
+      (completion.outcome.has_value() || streamed->is_over())) {
+    return streamed->finish(route.rules, *parts_.scrubber);
+  }
+  if (!completion.outcome.has_value()) {
+    return std::unexpected(provider::signal_of(completion.outcome.error()));
+  }
+  return route.dialect->decode(wire::scrubbed(*completion.outcome, *parts_.scrubber), route.rules);
+}
+
 void Engine::Core::take_completion(wire::Completion completion) {
   const auto found = in_flight_.find(completion.id.value);
   CHECK(found != in_flight_.end());
@@ -166,35 +216,42 @@ void Engine::Core::take_completion(wire::Completion completion) {
   end.at = wall();
   end.first_byte_us = microseconds(completion.first_byte_at - completion.sent_at);
   end.duration_us = microseconds(duration);
-  if (!completion.outcome.has_value()) {
-    quota::Signal signal = provider::signal_of(completion.outcome.error());
-    hear(open.model, signal.kind);
-    take_failure(ticket, std::move(signal), std::move(end));
-    return;
+  const std::unique_ptr<StreamedAnswer> streamed = std::move(open.streamed);
+  if (streamed != nullptr && streamed->ending.has_value()) {
+    parts_.loop->cancel(*streamed->ending);
   }
-  end.status = completion.outcome->status;
-  const RouteState& route = routes_[open.assignment.route];
-  auto decoded =
-      route.dialect->decode(wire::scrubbed(*completion.outcome, *parts_.scrubber), route.rules);
-  hear(open.model, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
+  auto decoded = read(open, completion, streamed.get());
+  if (completion.outcome.has_value()) {
+    end.status = completion.outcome->status;
+  } else if (decoded.has_value()) {
+    end.status = 200;  // it was over before its connection was
+  }
+  hear(open, decoded.has_value() ? std::nullopt : std::optional(decoded.error().kind));
   if (decoded.has_value()) {
-    take_answer(ticket, std::move(*decoded), std::move(end));
+    const sched::AnswerTiming timing =
+        streamed != nullptr ? streamed->timing(completion) : sched::AnswerTiming{};
+    take_answer(ticket, std::move(*decoded), timing, std::move(end));
   } else {
     take_failure(ticket, std::move(decoded).error(), std::move(end));
   }
 }
 
-/// A request ended, well or as `failure`: a sign of life, unless nothing was reached or all that
-/// came back is that the server is down.
-void Engine::Core::hear(std::size_t model, std::optional<quota::SignalClass> failure) {
-  if (failure != quota::SignalClass::not_processed && failure != quota::SignalClass::transient) {
-    last_life_ = now();
-    floor_.heard(model);
+/// A request ended, well or as `failure`: a sign of life, unless nothing was reached. Where all
+/// that came back is that the server is down, the time until it came was no silence, but the time
+/// before was: or a gateway in front of a dead server would be asked for ever.
+void Engine::Core::hear(const OpenTrial& open, std::optional<quota::SignalClass> failure) {
+  if (failure == quota::SignalClass::not_processed) {
+    return;
   }
+  const base::Duration silent =
+      failure == quota::SignalClass::transient ? open.silent_before : base::Duration::zero();
+  last_life_ = std::max(last_life_, now() - silent);
+  floor_.heard(open.model, now() - silent);
 }
 
 void Engine::Core::take_answer(sched::Ticket ticket,
                                provider::Decoded decoded,
+                               const sched::AnswerTiming& timing,
                                ledger::AttemptEndRecord end) {
   OpenTrial& open = trial(ticket);
   const spec::Route& route = context_.topology->routes[open.assignment.route];
@@ -223,7 +280,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
       answer.usage_reported ? static_cast<double>(answer.usage.input) : open.size.input;
   const auto output =
       answer.usage_reported ? static_cast<double>(answer.usage.output) : open.size.output;
-  scheduler().answered(open.assignment, input, output, decoded.hints, now());
+  scheduler().answered(open.assignment, input, output, decoded.hints, now(), timing);
   count_answer(open, input, output);
   if (answer.usage_reported) {
     models_[open.model].estimator.observe(open.shape, input, output);

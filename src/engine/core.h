@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -112,6 +113,9 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] base::Result<std::vector<std::string>> control(const ControlCommand& command);
   void committed(base::Result<ledger::Sequence> outcome);
   void completed(wire::Completion completion) override;
+  wire::Piece received(wire::ExchangeId id,
+                       const wire::Response& head,
+                       std::string_view piece) override;
   [[nodiscard]] RunStatus status() const;
 
   // --- For the dispatcher: an engine's part of a turn of the loop, in this order.
@@ -253,11 +257,19 @@ class Engine::Core final : public wire::CompletionSink {
 
   // --- attempts.cc
   [[nodiscard]] wire::Request encode(const OpenTrial& trial, std::size_t route) const;
+  [[nodiscard]] wire::Timeouts timeouts_for(const OpenTrial& open,
+                                            const RouteState& route,
+                                            bool stream) const;
   void depart(sched::Ticket ticket, std::optional<base::Instant> granted);
   void send(sched::Ticket ticket);
   void take_completion(wire::Completion completion);
-  void hear(std::size_t model, std::optional<quota::SignalClass> failure);
-  void take_answer(sched::Ticket ticket, provider::Decoded decoded, ledger::AttemptEndRecord end);
+  [[nodiscard]] std::expected<provider::Decoded, quota::Signal> read(
+      OpenTrial& open, const wire::Completion& completion, StreamedAnswer* streamed) const;
+  void hear(const OpenTrial& open, std::optional<quota::SignalClass> failure);
+  void take_answer(sched::Ticket ticket,
+                   provider::Decoded decoded,
+                   const sched::AnswerTiming& timing,
+                   ledger::AttemptEndRecord end);
   void count_answer(const OpenTrial& open, double input, double output);
   void take_wrong_model(sched::Ticket ticket,
                         const chat::Answer& answer,

@@ -5,6 +5,7 @@
 #include "sortie/engine/loss_meter.h"
 #include "sortie/engine/speed.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -70,8 +71,10 @@ class Dispatcher::Core {
 
   void landed(std::size_t model) { --traffic_[model].under_way; }
 
-  /// Something was heard of a route of the model.
-  void heard(std::size_t model) { traffic_[model].last_life = loop_.now(); }
+  /// Something was heard of a route of the model, or silence counts from `at` for another reason.
+  void heard(std::size_t model, base::Instant at) {
+    traffic_[model].last_life = std::max(traffic_[model].last_life, at);
+  }
 
   [[nodiscard]] bool is_under_way(std::size_t model) const { return traffic_[model].under_way > 0; }
 

@@ -6,6 +6,7 @@
 #include "sortie/chat/message.h"
 #include "sortie/dialogue/dialogue.h"
 #include "sortie/engine/budget.h"
+#include "sortie/engine/streamed_answer.h"
 #include "sortie/ledger/records.h"
 #include "sortie/quota/signal.h"
 #include "sortie/quota/token_estimator.h"
@@ -56,7 +57,9 @@ struct OpenTrial {
   Funds reserve{};               // the same as funds
   bool funded = false;           // the reserve is set aside
   base::Instant sent_at{};
+  base::Duration silent_before{};              // how long nothing had been heard when it was sent
   aio::TimerId departure{};                    // only while departing
+  std::unique_ptr<StreamedAnswer> streamed{};  // only in flight, of a streamed request
   std::unique_ptr<wire::Request> request{};    // only while the attempt commits
   std::unique_ptr<dialogue::Event> pending{};  // only while the turn commits
 
