@@ -16,13 +16,20 @@ CONNECT_LIMIT = 10  # seconds, of the transport
 
 class Torture(SortieTest):
     def test_faults_lose_no_trial_and_leave_no_dead_socket(self):
+        self.torture(instances=40 if FULL else 6)
+
+    def test_nor_do_they_in_streams(self):
+        self.torture(instances=40 if FULL else 6, options="    stream: true\n")
+
+    def torture(self, instances, options=""):
         # Each rule fires for its share of the requests; about one in four meets one of them.
         chance = 0.02
         rules = "".join(f"      - {{kind: {kind}, probability: {chance}, every: 50ms}}\n" for kind in KINDS)
         urls, audit = self.simulate(self.provider(rest="    faults:\n" + rules))
-        self.campaign(urls[0], keys=3, instances=40 if FULL else 6, scenarios="baseline, prompts")
+        self.campaign(urls[0], keys=3, instances=instances, scenarios="baseline, prompts")
         endpoints = (self.folder / "endpoints.yaml").read_text()
-        self.write("endpoints.yaml", endpoints.replace("    simulated: true\n", "    simulated: true\n    first_byte_timeout: 500ms\n"))
+        self.write("endpoints.yaml", endpoints.replace(
+            "    simulated: true\n", "    simulated: true\n    first_byte_timeout: 500ms\n" + options))
         process = self.start_sortie("run", "campaign.yaml", "--quiet")
         watch = Watch(process)
         self.assertEqual(process.returncode, 0, process.stdout.read())
@@ -33,6 +40,8 @@ class Torture(SortieTest):
         self.sortie("verify", "runs/test", check=0)
         slow = self.query("SELECT max(duration_us) FROM attempt_end")[0][0]
         self.assertLess(slow, 1_500_000)  # the limit and one second
+        codes = {code for (code,) in self.query("SELECT DISTINCT code FROM attempt_end WHERE cause = 'stall'")}
+        self.assertLessEqual({"first_byte_timeout", "progress_timeout"}, codes)
 
 
 class Garbled(SortieTest):
@@ -100,6 +109,14 @@ class DeadKey(SortieTest):
         self.campaign(urls[0], keys=3, instances=4)
         self.sortie("run", "campaign.yaml", "--quiet", check=0)
         entries = [entry for entry in self.audit_entries(audit) if entry["key"] == "key-2"]
+        # Attempts that became durable, before they are sent, after the first refusal was there.
+        late = self.query("SELECT count(*) FROM attempt WHERE route LIKE '%key-2%' AND at > (SELECT min(e.at) FROM attempt_end AS e "
+                          "JOIN attempt AS a ON a.id = e.attempt WHERE e.cause = 'auth' AND a.route LIKE '%key-2%')")[0][0]
+        self.assertLessEqual(late, 2)
+        moved = self.query("SELECT count(*) FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id WHERE e.cause = 'auth' AND "
+                           "NOT EXISTS (SELECT 1 FROM turn AS t WHERE t.trial = a.trial AND t.turn = a.turn AND "
+                           "t.route NOT LIKE '%key-2%')")[0][0]
+        self.assertEqual(moved, 0)
         return [entry for entry in entries if entry["decision"] == "unauthorized"]
 
     def test_dead_from_the_start(self):
