@@ -18,6 +18,17 @@ class Report(SortieTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("2 figures", done.stdout)
 
+    def test_a_route_whose_answers_are_empty_is_marked(self):
+        for faults, is_marked in (("", False), ("    faults: [{kind: empty_answer, probability: 0.1}]\n", True)):
+            urls, _ = self.simulate(self.provider(rest=faults))
+            self.campaign(urls[0])
+            self.sortie("run", "campaign.yaml", "--quiet", "--new", check=0)
+            name = sorted(path.name for path in (self.folder / "runs").iterdir())[-1]
+            answers, empty = self.query("SELECT count(*), sum(output_tokens = 0) FROM turn", f"runs/{name}")[0]
+            self.assertEqual(empty > 0.02 * answers, is_marked)
+            report = self.folder / self.sortie("report", name, check=0).stdout.strip()
+            self.assertEqual('<span class="mark">suspect</span>' in report.read_text(), is_marked)
+
     def test_a_part_does_not_replace_the_whole_report(self):
         urls, _ = self.simulate(self.provider())
         self.campaign(urls[0], scenarios="baseline, reliability")
