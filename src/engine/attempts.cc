@@ -174,8 +174,11 @@ wire::Piece Engine::Core::received(wire::ExchangeId id,
                                    std::string_view piece) {
   const auto found = in_flight_.find(id.value);
   CHECK(found != in_flight_.end());
-  StreamedAnswer* streamed = trial(found->second).streamed.get();
-  CHECK(streamed != nullptr);
+  const auto& open = open_[found->second.value];
+  StreamedAnswer* streamed = open != nullptr ? open->streamed.get() : nullptr;
+  if (streamed == nullptr) {
+    return wire::Piece::stop;  // the run has failed, and forgot its requests
+  }
   const wire::Piece what = streamed->take(head, piece, now());
   if (streamed->is_over() && !streamed->ending.has_value()) {
     streamed->ending = parts_.loop->at(now() + kEndGrace, [this, id] {

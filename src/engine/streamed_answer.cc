@@ -33,7 +33,7 @@ wire::Piece StreamedAnswer::take(const wire::Response& head,
 }
 
 sched::AnswerTiming StreamedAnswer::timing(const wire::Completion& completion) const {
-  if (!first_token_at_) {
+  if (!first_at_ || !first_token_at_) {
     return {};
   }
   const base::Duration first_token = *first_token_at_ - completion.sent_at;
