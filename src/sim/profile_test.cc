@@ -249,6 +249,11 @@ TEST(Profile, a_missing_secret_is_an_error_without_its_value) {
   EXPECT_NE(error_of(text).find("SORTIE_SIM_TEST_NOT_SET"), std::string::npos);
 }
 
+TEST(Profile, a_missing_secret_is_placed_once) {
+  EXPECT_EQ(error_of(std::string(kMinimal) + "    keys: {k: {key: env:SORTIE_NO_SUCH_KEY}}\n"),
+            "p.yaml:6:20: the environment variable SORTIE_NO_SUCH_KEY is not set");
+}
+
 TEST(Skill, every_chance_of_error_falls_as_the_level_rises) {
   const Skill low = Skill::of(0.3);
   const Skill high = Skill::of(0.8);

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace sortie::sim {
 namespace {
@@ -76,8 +77,10 @@ std::optional<Release> release_from(const Reply& reply,
     const auto byte = next_byte(reply, last);
     const auto limit = patience.next_limit();
     if (limit && (!byte || *limit <= *byte)) {
-      return Release{.after = limit->time_since_epoch(),
-                     .failure = patience.passed(*limit, peer).value()};
+      auto failure = patience.passed(*limit, peer);
+      return failure ? std::optional(Release{.after = limit->time_since_epoch(),
+                                             .failure = std::move(*failure)})
+                     : std::nullopt;
     }
     if (!byte || (last && !is_bounded(reply, timeouts))) {
       return std::nullopt;
