@@ -58,6 +58,21 @@ std::optional<double> stated_rate(double limit,
 
 }  // namespace
 
+/// How long a server that has nothing left refuses, from when it said so. A reset is the time until
+/// all is there again; what comes back evenly (a bucket, a sliding window) has `next` units much
+/// earlier. A window that gives everything back at once refuses what comes before, and says until
+/// when.
+std::optional<base::Duration> DomainLimiter::stated_wait(const Stated& stated, double next) {
+  const bool is_over = stated.remaining && *stated.remaining >= 0 && *stated.remaining < 1;
+  if (!is_over || !stated.reset) {
+    return std::nullopt;
+  }
+  if (!stated.limit || !(*stated.limit > 0)) {
+    return stated.reset;
+  }
+  return base::from_seconds(base::seconds(*stated.reset) * std::min(1.0, next / *stated.limit));
+}
+
 base::Duration gate_wait(base::Duration wait, double uniform) {
   const base::Duration known = std::clamp(wait, base::Duration::zero(), kGateMax);
   return known + base::from_seconds(base::seconds(known) * 0.05 * uniform);
@@ -101,17 +116,14 @@ base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size
 
 Reservation DomainLimiter::reserve(base::Instant now, const RequestSize& size) {
   CHECK(!gate_ || *gate_ <= now);
-  Reservation reservation{
-      .at = now, .units = {}, .reserved_total = {}, .learned = learner_.reserve(now, size)};
+  Reservation reservation{.at = now, .units = {}, .learned = learner_.reserve(now, size)};
   reservation.units.reserve(rates_.size());
-  reservation.reserved_total.reserve(rates_.size());
   for (Rate& rate : rates_) {
     const double units = rate.in_force ? cost_of(rate.limiter.limit(), size) : -1;
     if (rate.in_force) {
       rate.limiter.reserve(now, units);
     }
     reservation.units.push_back(units);
-    reservation.reserved_total.push_back(rate.limiter.reserved_total());
   }
   for (ConcurrencyCounter& slots : slots_) {
     slots.acquire(now);
@@ -171,32 +183,13 @@ void DomainLimiter::gate(base::Instant until) {
   gate_ = gate_ ? std::max(*gate_, until) : until;
 }
 
-std::optional<std::size_t> DomainLimiter::limiter_meant(LimitKind kind,
-                                                        std::optional<double> stated) const {
-  std::optional<std::size_t> best;
-  double best_distance = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < rates_.size(); ++i) {
-    const Limit& limit = rates_[i].limiter.limit();
-    if (!rates_[i].in_force || limit.kind != kind || limit.quota <= 0) {
-      continue;
-    }
-    // The limit whose quota is nearest to the stated one; unstated, the one with the shortest
-    // window.
-    const double distance = stated && *stated > 0 ? std::abs(std::log(limit.quota / *stated))
-                                                  : base::seconds(limit.window);
-    if (!best || distance < best_distance) {
-      best = i;
-      best_distance = distance;
-    }
-  }
-  return best;
+bool DomainLimiter::declares(LimitKind kind) const {
+  return std::ranges::any_of(domain_.limits,
+                             [&](const Limit& limit) { return limit.kind == kind; });
 }
 
 void DomainLimiter::learn_stated(base::Instant now, LimitKind kind, const Stated& stated) {
-  const bool is_declared = std::any_of(domain_.limits.begin(),
-                                       domain_.limits.end(),
-                                       [&](const Limit& limit) { return limit.kind == kind; });
-  if (is_declared || !stated.limit || !(*stated.limit > 0)) {
+  if (!stated.limit || !(*stated.limit > 0)) {
     return;
   }
   if (const auto rate = stated_rate(*stated.limit, stated.remaining, stated.reset)) {
@@ -208,29 +201,16 @@ void DomainLimiter::observe_kind(base::Instant now,
                                  LimitKind kind,
                                  const Stated& stated,
                                  const Reservation& answered) {
+  if (declares(kind)) {
+    return;
+  }
   learn_stated(now, kind, stated);
-  if (!stated.remaining || !(*stated.remaining >= 0)) {
-    return;
-  }
-  const std::optional<base::Instant> void_at =
-      stated.reset ? std::optional(later(answered.at, *stated.reset)) : std::nullopt;
-  if (void_at && *void_at <= now) {
-    return;
-  }
-  double remaining = *stated.remaining;
-  const std::optional<std::size_t> index = limiter_meant(kind, stated.limit);
-  if (index) {
-    // A limit that came after the request has counted nothing before it.
-    const double before =
-        *index < answered.reserved_total.size() ? answered.reserved_total[*index] : 0;
-    remaining -= rates_[*index].limiter.reserved_total() - before;
-  }
-  if (remaining <= 0 && void_at) {
-    gate(*void_at);
-    remaining = 0;  // the gate pays the rest of the debt
-  }
-  if (index) {
-    rates_[*index].limiter.sync(now, remaining);
+  const double next = kind == LimitKind::tokens ? learner_.tokens().mean_units() : 1;
+  if (const auto wait = stated_wait(stated, next)) {
+    const base::Instant until = later(answered.at, *wait);
+    if (until > now) {
+      gate(until);
+    }
   }
 }
 

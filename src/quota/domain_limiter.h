@@ -34,8 +34,6 @@ struct DomainOptions {
 struct Reservation {
   base::Instant at;
   std::vector<double> units;  // per rate limit; negative: it was not in force
-  // Per rate limit, this request included: tells how much was sent after it.
-  std::vector<double> reserved_total;
   Learner::Share learned;
   bool settled = false;
   bool released = false;
@@ -96,10 +94,10 @@ class DomainLimiter {
   /// The declared limits of that kind are in force again, from an empty bucket.
   void lift_override(LimitKind kind, base::Instant now);
 
-  /// Rate-limit headers of the answer to `answered`. What we sent after that request is taken off
-  /// the remaining units. A statement is void once the reset that it names has passed since the
-  /// request was sent. Headers only ever slow us down: they may be stale, and other pools' numbers
-  /// were seen in them.
+  /// Rate-limit headers of the answer to `answered`, which say something about kinds of limits that
+  /// are not declared. A declared limit is paced so that no way of counting refuses it: what
+  /// remains of it is our own doing, or others', which only a refusal tells for sure. Elsewhere
+  /// nothing is sent until the next unit can be there.
   void observe(base::Instant now, const LimitHints& hints, const Reservation& answered);
 
   /// What is learned from refusals. Its reservations, settlements and releases follow ours.
@@ -108,6 +106,9 @@ class DomainLimiter {
   [[nodiscard]] const Learner& learner() const { return learner_; }
 
   [[nodiscard]] const std::string& name() const { return domain_.name; }
+
+  /// True when a limit of that kind is in force that was declared or set, not learned.
+  [[nodiscard]] bool declares(LimitKind kind) const;
 
   /// With the limits that are in force now.
   [[nodiscard]] const LimitDomain& domain() const { return domain_; }
@@ -124,14 +125,13 @@ class DomainLimiter {
   };
 
   [[nodiscard]] static base::Instant later(base::Instant now, base::Duration wait);
+  [[nodiscard]] static std::optional<base::Duration> stated_wait(const Stated& stated, double next);
   void learn_stated(base::Instant now, LimitKind kind, const Stated& stated);
   void observe_kind(base::Instant now,
                     LimitKind kind,
                     const Stated& stated,
                     const Reservation& answered);
   void add_learned(base::Instant now, DomainStatus& status) const;
-  [[nodiscard]] std::optional<std::size_t> limiter_meant(LimitKind kind,
-                                                         std::optional<double> stated) const;
 
   /// A rate limit keeps its place for ever, since reservations name it by that.
   struct Rate {

@@ -6,6 +6,7 @@
 #include "sortie/quota/signal.h"
 
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -186,59 +187,69 @@ TEST(DomainLimiter, uses_only_its_share_of_a_pool) {
   EXPECT_EQ(limiter.status(kStart).limits[1].allowed, 5);
 }
 
-TEST(DomainLimiter, closes_when_the_server_says_that_nothing_is_left) {
-  DomainLimiter limiter = limiter_of({rpm(6000)});
-  const Reservation reservation = limiter.reserve(kStart, kSmall);
+LimitHints nothing_left(base::Duration reset, std::optional<double> limit = std::nullopt) {
   LimitHints hints;
+  hints.limit_requests = limit;
   hints.remaining_requests = 0;
-  hints.reset_requests = seconds(20);
-  limiter.observe(kStart + seconds(1), hints, reservation);
-  EXPECT_EQ(limiter.earliest(kStart + seconds(1), kSmall), kStart + seconds(20));
+  hints.reset_requests = reset;
+  return hints;
 }
 
-TEST(DomainLimiter, takes_its_own_later_requests_off_the_remaining_ones) {
-  DomainLimiter limiter = limiter_of({rpm(60'000)}, {.jitter_seconds = 0});
-  const Reservation first = limiter.reserve(kStart, kSmall);
+TEST(DomainLimiter, what_remains_of_a_declared_limit_never_slows_it_down) {
+  // Paced requests fill a minute's window, and its reset is a minute away.
+  DomainLimiter told = limiter_of({rpm(600), tpm(600'000)});
+  DomainLimiter untold = limiter_of({rpm(600), tpm(600'000)});
   Instant now = kStart;
-  for (int i = 0; i < 3; ++i) {
-    now = limiter.earliest(now, kSmall);
-    (void)limiter.reserve(now, kSmall);
+  for (int i = 0; i < 1300; ++i) {
+    now = untold.earliest(now, kSmall);
+    ASSERT_EQ(told.earliest(now, kSmall), now) << i;
+    const Reservation reservation = told.reserve(now, kSmall);
+    (void)untold.reserve(now, kSmall);
+    LimitHints hints = nothing_left(minutes(1), 600);
+    hints.limit_tokens = 600'000;
+    hints.remaining_tokens = 0;
+    hints.reset_tokens = minutes(6);
+    told.observe(now + milliseconds(20), hints, reservation);
+    now += milliseconds(20);
   }
-  now += seconds(1);
-  LimitHints hints;
-  hints.remaining_requests = 5;
-  hints.reset_requests = seconds(20);
-  limiter.observe(now, hints, first);
-  EXPECT_EQ(limiter.earliest(now, kSmall), now) << "two are left";
-  hints.remaining_requests = 3;
-  limiter.observe(now, hints, first);
-  EXPECT_EQ(limiter.earliest(now, kSmall), kStart + seconds(20)) << "none is left";
 }
 
-TEST(DomainLimiter, ignores_a_statement_about_a_window_that_is_over) {
-  DomainLimiter limiter = limiter_of({rpm(6000), tpm(1'000'000)});
+TEST(DomainLimiter, a_gate_that_a_refusal_closed_is_not_opened_by_what_remains) {
+  DomainLimiter limiter = limiter_of({});
   const Reservation reservation = limiter.reserve(kStart, kSmall);
-  LimitHints hints;
-  hints.remaining_requests = 0;
-  hints.reset_requests = seconds(1);
-  hints.remaining_tokens = -1;
-  hints.reset_tokens = minutes(6);
-  limiter.observe(kStart + seconds(2), hints, reservation);
-  EXPECT_EQ(limiter.earliest(kStart + seconds(2), kSmall), kStart + seconds(2));
+  limiter.gate(kStart + seconds(30));
+  LimitHints hints = nothing_left(seconds(1), 600);
+  limiter.observe(kStart, hints, reservation);
+  hints.remaining_requests = 600;
+  limiter.observe(kStart + seconds(1), hints, reservation);
+  EXPECT_EQ(limiter.earliest(kStart + seconds(1), kSmall), kStart + seconds(30));
 }
 
-TEST(DomainLimiter, slows_down_without_a_reset_time) {
-  DomainLimiter limiter = limiter_of({tpm(60'000)});
+TEST(DomainLimiter, a_limit_that_is_not_declared_waits_for_its_next_unit) {
+  // Empty, and full in a minute: one request in a tenth of a second.
+  DomainLimiter limiter = limiter_of({});
   const Reservation reservation = limiter.reserve(kStart, kSmall);
+  limiter.observe(kStart + milliseconds(10), nothing_left(minutes(1), 600), reservation);
+  EXPECT_EQ(limiter.status(kStart + milliseconds(10)).gate, kStart + milliseconds(100));
+  // A second later it is there again, whenever the answer came.
+  DomainLimiter late = limiter_of({});
+  const Reservation slow = late.reserve(kStart, kSmall);
+  late.observe(kStart + seconds(1), nothing_left(minutes(1), 600), slow);
+  EXPECT_EQ(late.status(kStart + seconds(1)).gate, std::nullopt);
+}
+
+TEST(DomainLimiter, tokens_that_are_not_declared_wait_for_those_of_a_request) {
+  DomainLimiter limiter = limiter_of({});
+  const Reservation reservation = limiter.reserve(kStart, kSmall);  // 1,000 tokens
   LimitHints hints;
+  hints.limit_tokens = 60'000;
   hints.remaining_tokens = 0;
-  const Instant now = kStart + seconds(30);
-  limiter.observe(now, hints, reservation);
-  EXPECT_GE(limiter.earliest(now, kSmall), now + seconds(1));
-  EXPECT_LT(limiter.earliest(now, kSmall), now + seconds(3));
+  hints.reset_tokens = minutes(1);
+  limiter.observe(kStart, hints, reservation);
+  EXPECT_EQ(limiter.status(kStart).gate, kStart + seconds(1));
 }
 
-TEST(DomainLimiter, hints_without_a_declared_limit_close_the_gate) {
+TEST(DomainLimiter, numbers_without_a_limit_close_the_gate_until_the_reset) {
   DomainLimiter limiter = limiter_of({});
   const Reservation reservation = limiter.reserve(kStart, kSmall);
   LimitHints hints;
@@ -248,18 +259,18 @@ TEST(DomainLimiter, hints_without_a_declared_limit_close_the_gate) {
   EXPECT_EQ(limiter.earliest(kStart, kSmall), kStart + seconds(7));
 }
 
-TEST(DomainLimiter, applies_a_header_to_the_limit_that_it_means) {
-  Limit per_day = rpm(100'000);
-  per_day.window = std::chrono::hours(24);
-  DomainLimiter limiter = limiter_of({rpm(6000), per_day}, {.jitter_seconds = 0});
+TEST(DomainLimiter, ignores_what_says_nothing_about_now) {
+  DomainLimiter limiter = limiter_of({});
   const Reservation reservation = limiter.reserve(kStart, kSmall);
-  LimitHints hints;
-  hints.limit_requests = 100'000;
-  hints.remaining_requests = 0;
-  const Instant now = kStart + seconds(10);
-  limiter.observe(now, hints, reservation);
-  // One request of the day's pace is 0.87 s; of the minute's it would be 0.01 s.
-  EXPECT_GT(limiter.earliest(now, kSmall), now + milliseconds(800));
+  LimitHints hints = nothing_left(seconds(1));  // over when it is read
+  hints.remaining_tokens = -1;                  // "unknown"
+  hints.reset_tokens = minutes(6);
+  limiter.observe(kStart + seconds(2), hints, reservation);
+  EXPECT_EQ(limiter.earliest(kStart + seconds(2), kSmall), kStart + seconds(2));
+  LimitHints endless;
+  endless.remaining_requests = 0;  // no reset
+  limiter.observe(kStart + seconds(2), endless, reservation);
+  EXPECT_EQ(limiter.earliest(kStart + seconds(2), kSmall), kStart + seconds(2));
 }
 
 TEST(DomainLimiter, shows_what_is_used_and_allowed) {

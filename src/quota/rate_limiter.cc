@@ -60,7 +60,6 @@ void RateLimiter::reserve(base::Instant now, double units) {
   }
   gcra_.reserve(now, units);
   meter_.add(now, now, units);
-  reserved_total_ += units;
   remember_cost(now, units);
 }
 

@@ -33,7 +33,7 @@ class RateLimiter {
   /// quota, so that no server can stop us for hours by an absurd number.
   void settle(base::Instant now, base::Instant reserved_at, double reserved, double used);
 
-  /// The server's own count, our later requests taken off.
+  /// Only `remaining` units are left.
   void sync(base::Instant now, double remaining);
 
   [[nodiscard]] const Limit& limit() const { return limit_; }
@@ -41,10 +41,6 @@ class RateLimiter {
   [[nodiscard]] Pace pace() const { return gcra_.pace(); }
 
   [[nodiscard]] double used_in_window(base::Instant now) const { return meter_.in_window(now); }
-
-  /// Units reserved since the beginning, refunds not taken off: two readings tell what was sent in
-  /// between.
-  [[nodiscard]] double reserved_total() const { return reserved_total_; }
 
  private:
   [[nodiscard]] bool raises_burst(double units) const;
@@ -55,7 +51,6 @@ class RateLimiter {
   double smallest_quota_;  // of the window and the sub-window
   Gcra gcra_;
   UsageMeter meter_;
-  double reserved_total_ = 0;
   // Largest cost of this epoch and of the one before; an outlier is forgotten after two.
   double largest_now_ = 0;
   double largest_before_ = 0;

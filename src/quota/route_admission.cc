@@ -13,6 +13,29 @@
 
 namespace sortie::quota {
 
+namespace {
+
+/// A server's numbers are about one limit. Where a domain of the route declares that kind, they are
+/// about that.
+LimitHints of_undeclared(const LimitHints& hints, RouteDomains domains) {
+  const auto is_declared = [&](LimitKind kind) {
+    return std::ranges::any_of(domains,
+                               [&](const DomainLimiter* domain) { return domain->declares(kind); });
+  };
+  LimitHints result = hints;
+  if (is_declared(LimitKind::requests)) {
+    result.limit_requests = result.remaining_requests = std::nullopt;
+    result.reset_requests = std::nullopt;
+  }
+  if (is_declared(LimitKind::tokens)) {
+    result.limit_tokens = result.remaining_tokens = std::nullopt;
+    result.reset_tokens = std::nullopt;
+  }
+  return result;
+}
+
+}  // namespace
+
 base::Instant earliest(base::Instant now, RouteDomains domains, const RequestSize& size) {
   base::Instant at = now;
   for (const DomainLimiter* domain : domains) {
@@ -67,8 +90,9 @@ void observe(base::Instant now,
              const LimitHints& hints,
              const RouteReservation& answered) {
   CHECK(domains.size() == answered.parts.size());
+  const LimitHints news = of_undeclared(hints, domains);
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    domains[i]->observe(now, hints, answered.parts[i]);
+    domains[i]->observe(now, news, answered.parts[i]);
   }
 }
 

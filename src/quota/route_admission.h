@@ -40,6 +40,8 @@ void release(base::Instant now,
              RouteReservation& reservation,
              base::Duration grace = {});
 void cancel(base::Instant now, RouteDomains domains, RouteReservation& reservation);
+
+/// The same; kinds of limits that one of the domains declares are no news to the others either.
 void observe(base::Instant now,
              RouteDomains domains,
              const LimitHints& hints,

@@ -76,10 +76,24 @@ TEST_F(RouteAdmission, passes_hints_to_every_domain) {
   std::optional<RouteReservation> admitted = admit(kStart, route_, kSize);
   ASSERT_TRUE(admitted);
   LimitHints hints;
-  hints.remaining_requests = 0;
-  hints.reset_requests = seconds(5);
+  hints.remaining_tokens = 0;
+  hints.reset_tokens = seconds(5);
   observe(kStart, route_, hints, *admitted);
   EXPECT_EQ(account_.status(kStart).gate, kStart + seconds(5));
+  EXPECT_EQ(deployment_.status(kStart).gate, kStart + seconds(5));
+}
+
+TEST_F(RouteAdmission, what_one_domain_declares_is_no_news_to_the_others) {
+  std::optional<RouteReservation> admitted = admit(kStart, route_, kSize);
+  ASSERT_TRUE(admitted);
+  LimitHints hints;
+  hints.limit_requests = 600;
+  hints.remaining_requests = 0;
+  hints.reset_requests = minutes(1);
+  observe(kStart, route_, hints, *admitted);
+  EXPECT_EQ(account_.status(kStart).gate, std::nullopt);
+  EXPECT_EQ(deployment_.status(kStart).gate, std::nullopt);
+  EXPECT_FALSE(deployment_.learner().knows_a_limit());
 }
 
 }  // namespace

@@ -873,17 +873,32 @@ TEST_F(SchedulerTest, a_resting_turn_can_be_removed) {
   EXPECT_FALSE(scheduler->next_decision(at(0)).has_value());
 }
 
-TEST_F(SchedulerTest, headers_of_good_answers_slow_it_down) {
-  keys(1, {rpm(6000)});
-  start();
-  add(1);
+constexpr seconds kFullIn{20};
+
+quota::LimitHints nothing_left() {
   quota::LimitHints hints;
   hints.remaining_requests = 0;
-  hints.reset_requests = seconds(20);
-  scheduler->answered(decide_one(0), 1, 1, hints, at(1));
+  hints.reset_requests = kFullIn;
+  return hints;
+}
+
+TEST_F(SchedulerTest, headers_slow_down_what_is_not_declared) {
+  keys(1);
+  start();
+  add(1);
+  scheduler->answered(decide_one(0), 1, 1, nothing_left(), at(1));
   add(2, 1, 1);
   EXPECT_TRUE(decide(2).empty());
   EXPECT_GE(scheduler->next_decision(at(2)).value(), at(15));
+}
+
+TEST_F(SchedulerTest, headers_do_not_slow_down_what_is_declared) {
+  keys(1, {rpm(6000)});
+  start();
+  add(1);
+  scheduler->answered(decide_one(0), 1, 1, nothing_left(), at(1));
+  add(2, 1, 1);
+  EXPECT_EQ(decide(2).size(), 1U);
 }
 
 TEST_F(SchedulerTest, real_usage_corrects_the_estimate) {
