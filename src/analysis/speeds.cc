@@ -3,10 +3,12 @@
 #include "sortie/analysis/cells.h"
 #include "sortie/base/time.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,9 +20,32 @@ namespace {
 
 std::string decider(const json::Value& detail) {
   const std::string domain(json::get_string(detail, "domain").value_or(""));
-  return domain.empty()
-             ? "the longest dialogue"
-             : fmt::format("{} of {}", json::get_string(detail, "limit").value_or(""), domain);
+  if (domain.empty()) {
+    return "the longest dialogue";
+  }
+  std::string text =
+      fmt::format("{} of {}", json::get_string(detail, "limit").value_or(""), domain);
+  if (json::get_bool(detail, "estimated").value_or(false)) {
+    text += fmt::format(", learned ({:.0f} % sure)",
+                        100 * json::get_double(detail, "confidence").value_or(0));
+  }
+  return text;
+}
+
+/// Why time was lost, in the order of the events; later versions know more reasons.
+std::vector<std::string> reasons_of(const std::vector<StartSpeed>& speeds) {
+  std::vector<std::string> reasons;
+  for (const StartSpeed& speed : speeds) {
+    const json::Object* lost = json::get_object(speed.detail, "lost_seconds");
+    for (auto member = lost == nullptr ? nullptr : lost->begin();
+         lost != nullptr && member != lost->end();
+         ++member) {
+      if (std::ranges::find(reasons, std::string_view(member->key())) == reasons.end()) {
+        reasons.emplace_back(member->key());
+      }
+    }
+  }
+  return reasons;
 }
 
 }  // namespace
@@ -51,15 +76,12 @@ ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
                                 {.key = "decider", .title = "what decides"}},
                     .rows = {},
                     .notes = {}};
-  std::vector<std::string> reasons;
+  const std::vector<std::string> reasons = reasons_of(speeds);
+  for (const std::string& reason : reasons) {
+    table.columns.push_back({.key = reason, .title = reason});
+  }
   for (const StartSpeed& speed : speeds) {
     const json::Object* lost = json::get_object(speed.detail, "lost_seconds");
-    if (lost != nullptr && reasons.empty()) {
-      for (const auto& member : *lost) {
-        reasons.emplace_back(member.key());
-        table.columns.push_back({.key = reasons.back(), .title = reasons.back()});
-      }
-    }
     Row row{.values = {text_value(speed.ended),
                        number_value(json::get_double(speed.detail, "seconds").value_or(0)),
                        number_value(json::get_double(speed.detail, "bound_seconds").value_or(0)),
@@ -73,14 +95,10 @@ ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
     }
     table.rows.push_back(std::move(row));
   }
-  // A start without losses may stand above the first one with them.
-  for (Row& row : table.rows) {
-    row.values.resize(table.columns.size());
-  }
   if (!speeds.empty()) {
     table.notes.emplace_back(
-        "The bound is the shortest time in which the declared limits allow the answers that the "
-        "start got; where no limit decides it is the longest dialogue.");
+        "The bound is the shortest time in which the limits allow the answers that the start got; "
+        "where no limit decides it is the longest dialogue. A learned limit makes it an estimate.");
   }
   return table;
 }

@@ -62,10 +62,10 @@ std::vector<Dispatcher::Core::DomainState> Dispatcher::Core::domain_states() con
       uses[i].is_active = uses[i].is_active || (model.progress.planned > 0 && !engine.is_paused(i));
     }
   });
-  std::vector<DomainState> states(topology_.domains.size());
+  std::vector<DomainState> states(pools_.domains.size());
   const std::vector<sched::RouteStatus> routes = scheduler_.route_status(now);
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    const spec::Route& route = topology_.routes[i];
+    const spec::Route& route = pools_.routes[i];
     const Use& use = uses[route.model];
     if (!use.has_work) {
       continue;
@@ -98,6 +98,8 @@ void Dispatcher::Core::observe_losses(bool at_once) {
   for (std::size_t i = 0; i < states.size(); ++i) {
     const auto& gate = domains[i].gate;
     states[i].is_gated = gate.has_value() && *gate > now;
+    states[i].is_learned = pools_.domains[i].limits.empty();
+    states[i].is_unknown = states[i].is_learned && domains[i].limits.empty();
     has_waited_[i] = has_waited_[i] || (states[i].is_ready && losses_->has_answered(i));
     reasons[i] = reason_for(states[i], has_waited_[i]);
   }
@@ -114,11 +116,11 @@ Loss Dispatcher::Core::reason_for(const DomainState& state, bool has_waited) {
   if (!state.has_route) {
     return Loss::fault;
   }
-  if (!has_waited && (state.is_ready || state.has_more)) {
+  if ((!has_waited || state.is_unknown) && (state.is_ready || state.has_more)) {
     return Loss::ramp;
   }
   if (state.is_ready) {
-    return Loss::margin;
+    return state.is_learned ? Loss::cut : Loss::margin;
   }
   return state.has_more ? Loss::idle : Loss::tail;
 }
@@ -153,8 +155,9 @@ base::Result<std::optional<SpeedReport>> Dispatcher::Core::speed() const {
   if (work.empty() || !started_) {
     return std::nullopt;
   }
+  const KnownLimits known{.learned = scheduler_.learned(), .shared = scheduler_.shared_pools()};
   TRY_ASSIGN(SpeedReport report,
-             speed_of(topology_, work, *losses_, base::seconds(loop_.now() - *started_)));
+             speed_of(pools_, known, work, *losses_, base::seconds(loop_.now() - *started_)));
   return report;
 }
 
@@ -170,6 +173,7 @@ void Engine::Core::note_shared_limits(const std::vector<SharedLimit>& shared) {
                limit.name,
                json::to_text(json::Object{{"members", std::move(members)},
                                           {"over", limit.is_over},
+                                          {"remembered", limit.is_remembered},
                                           {"subject", limit.subject},
                                           {"declare", std::move(declaration)}}));
   }

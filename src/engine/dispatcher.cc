@@ -3,6 +3,7 @@
 #include "sortie/base/check.h"
 #include "sortie/engine/core.h"
 #include "sortie/engine/dispatcher_core.h"
+#include "sortie/engine/learned_limits.h"
 #include "sortie/engine/shared_limits.h"
 
 #include <algorithm>
@@ -17,6 +18,7 @@ Dispatcher::Core::Core(const spec::Topology& topology,
                        aio::Loop& loop,
                        const DispatcherOptions& options)
     : topology_(topology),
+      pools_(with_pools(topology)),
       loop_(loop),
       options_(options),
       scheduler_(topology, options.scheduling),
@@ -37,8 +39,8 @@ void Dispatcher::Core::start() {
     return;
   }
   started_ = loop_.now();
-  losses_ = std::make_unique<LossMeter>(topology_, *started_);
-  has_waited_.resize(topology_.domains.size());
+  losses_ = std::make_unique<LossMeter>(pools_, *started_);
+  has_waited_.resize(pools_.domains.size());
 }
 
 std::vector<std::string> Dispatcher::Core::beside(std::size_t place) const {
@@ -237,6 +239,10 @@ Dispatcher::~Dispatcher() = default;
 
 std::vector<LimitUse> Dispatcher::limits() const {
   return core_->limits();
+}
+
+std::vector<SharedLimit> Dispatcher::shared_limits() const {
+  return core_->shared_limits();
 }
 
 }  // namespace sortie::engine

@@ -34,6 +34,9 @@ class Dispatcher {
   /// Every limit in force, and what of it all campaigns use.
   [[nodiscard]] std::vector<LimitUse> limits() const;
 
+  /// Routes that seem to share a limit which nobody declared.
+  [[nodiscard]] std::vector<SharedLimit> shared_limits() const;
+
  private:
   friend class Engine;
   class Core;

@@ -2,6 +2,7 @@
 
 #include "sortie/engine/dispatcher.h"
 #include "sortie/engine/engine.h"
+#include "sortie/engine/learned_limits.h"
 #include "sortie/engine/loss_meter.h"
 #include "sortie/engine/speed.h"
 
@@ -122,6 +123,8 @@ class Dispatcher::Core {
     bool has_more = false;   // trials are left to begin
     bool is_active = false;  // a model that uses it is not paused
     bool is_gated = false;
+    bool is_learned = false;  // nothing is declared,
+    bool is_unknown = false;  // and nothing is known yet
   };
 
   template <class Action>
@@ -140,6 +143,7 @@ class Dispatcher::Core {
   [[nodiscard]] std::vector<sched::WorkClass> work_done() const;
 
   const spec::Topology& topology_;
+  const spec::Topology pools_;  // with_pools(): what the account of the time is about
   aio::Loop& loop_;
   DispatcherOptions options_;
   sched::Scheduler scheduler_;

@@ -1,9 +1,16 @@
 #include "sortie/engine/loss_meter.h"
 
+#include "sortie/base/time.h"
+#include "sortie/engine/loss.h"
+#include "sortie/engine/use_history.h"
+#include "sortie/quota/limit.h"
+#include "sortie/spec/model.h"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,13 +21,7 @@ namespace {
 using quota::LimitKind;
 
 constexpr std::array<std::string_view, kLossKinds> kNames = {
-    "ramp", "margin", "gates", "idle", "tail", "retries", "faults", "paused", "placement"};
-
-/// Units a second; slots for concurrency.
-double capacity(const quota::Limit& limit) {
-  return limit.kind == LimitKind::concurrency ? limit.quota
-                                              : limit.quota / base::seconds(limit.window);
-}
+    "ramp", "margin", "cuts", "gates", "idle", "tail", "retries", "faults", "paused", "placement"};
 
 double& part(Losses& losses, Loss loss) {
   return losses[static_cast<std::size_t>(loss)];
@@ -48,6 +49,7 @@ void LossMeter::advance(Domain& domain, base::Instant now) {
     return;
   }
   domain.at = now;
+  domain.history.pass(span, domain.in_flight, domain.reason);
   for (Account& account : domain.accounts) {
     double used = 0;
     if (account.limit.kind == LimitKind::concurrency) {
@@ -62,7 +64,7 @@ void LossMeter::advance(Domain& domain, base::Instant now) {
 
 /// Units may be negative: a correction. What was counted as used and was not is lost now.
 void LossMeter::use(Domain& domain, Account& account, double units) {
-  account.busy += units / capacity(account.limit);
+  account.busy += units / capacity_of(account.limit);
   if (account.busy < 0) {
     part(account.lost, domain.reason) -= account.busy;
     account.busy = 0;
@@ -85,6 +87,8 @@ void LossMeter::count(std::size_t route,
   for (const std::size_t index : topology_.routes[route].domains) {
     Domain& domain = domains_[index];
     advance(domain, now);
+    domain.in_flight += requests;
+    domain.history.use(requests, size);
     for (Account& account : domain.accounts) {
       if (account.limit.kind == LimitKind::concurrency) {
         account.in_flight += requests;
@@ -103,6 +107,8 @@ void LossMeter::answered(std::size_t route,
     Domain& domain = domains_[index];
     advance(domain, now);
     domain.answered = true;
+    --domain.in_flight;
+    domain.history.correct(size, used);
     for (Account& account : domain.accounts) {
       if (account.limit.kind == LimitKind::concurrency) {
         --account.in_flight;
@@ -123,12 +129,14 @@ void LossMeter::failed(std::size_t route,
   for (const std::size_t index : topology_.routes[route].domains) {
     Domain& domain = domains_[index];
     advance(domain, now);
+    --domain.in_flight;
+    domain.history.waste(size, base::seconds(in_flight), why);
     for (Account& account : domain.accounts) {
       if (account.limit.kind == LimitKind::concurrency) {
         --account.in_flight;
         part(account.lost, why) += base::seconds(in_flight) / account.limit.quota;
       } else {
-        part(account.lost, why) += quota::cost_of(account.limit, size) / capacity(account.limit);
+        part(account.lost, why) += quota::cost_of(account.limit, size) / capacity_of(account.limit);
       }
     }
   }
@@ -145,11 +153,34 @@ std::optional<Losses> LossMeter::of(std::size_t domain, LimitKind kind) const {
   const Account* tightest = nullptr;
   for (const Account& account : domains_[domain].accounts) {
     if (account.limit.kind == kind &&
-        (tightest == nullptr || capacity(account.limit) < capacity(tightest->limit))) {
+        (tightest == nullptr || capacity_of(account.limit) < capacity_of(tightest->limit))) {
       tightest = &account;
     }
   }
   return tightest == nullptr ? std::nullopt : std::optional(tightest->lost);
+}
+
+/// Each domain is held against its part of the limit.
+Losses LossMeter::of_learned(std::span<const std::size_t> domains,
+                             const quota::Limit& limit) const {
+  quota::Limit part = limit;
+  part.quota /= static_cast<double>(domains.size());
+  Losses result{};
+  for (const std::size_t domain : domains) {
+    const Losses losses = domains_[domain].history.losses(part);
+    for (std::size_t i = 0; i < kLossKinds; ++i) {
+      result[i] += losses[i] / static_cast<double>(domains.size());
+    }
+  }
+  return result;
+}
+
+double LossMeter::useful(std::span<const std::size_t> domains, const quota::Limit& limit) const {
+  double units = 0;
+  for (const std::size_t domain : domains) {
+    units += domains_[domain].history.useful(limit);
+  }
+  return units;
 }
 
 }  // namespace sortie::engine

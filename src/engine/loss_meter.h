@@ -1,42 +1,23 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/engine/loss.h"
+#include "sortie/engine/use_history.h"
 #include "sortie/quota/limit.h"
 #include "sortie/spec/model.h"
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
-#include <string_view>
+#include <span>
 #include <vector>
 
 namespace sortie::engine {
 
-/// Where the time of a limit went that was not used for answers.
-enum class Loss : std::uint8_t {
-  ramp,       // nothing had been answered over it yet, or nothing had ever waited for it
-  margin,     // something waited for it: requests are spaced wider than the limit
-  gate,       // the server had said to wait
-  idle,       // nothing was ready to be sent
-  tail,       // the same, and no trial was left to begin
-  retry,      // used by requests that were rejected
-  fault,      // used by requests that failed, or its routes were out
-  paused,     // a person paused what uses it
-  placement,  // work that the best plan sends over other limits; see SpeedReport
-};
-
-inline constexpr std::size_t kLossKinds = 9;
-
-/// Seconds by Loss.
-using Losses = std::array<double, kLossKinds>;
-
-[[nodiscard]] std::string_view to_string(Loss loss);
-
 /// Integrates ∫(1 − used/ρ)dt of every declared limit by reason. A request keeps a limit of rate ρ
 /// busy for units/ρ from when it was admitted (after what was admitted before), and one of
 /// concurrency κ for 1/κ of its time in flight. What is left of each moment is lost for the reason
-/// that held then. Pure; `now` never goes backwards.
+/// that held then. For limits that are known only at the end it keeps the history of every domain.
+/// Pure; `now` never goes backwards.
 class LossMeter {
  public:
   /// `topology` must outlive the meter.
@@ -69,6 +50,16 @@ class LossMeter {
   /// Of the tightest limit of that kind; nullopt if there is none. Call observe() before.
   [[nodiscard]] std::optional<Losses> of(std::size_t domain, quota::LimitKind kind) const;
 
+  /// Of a limit that these domains turned out to have in common. Call observe() before.
+  [[nodiscard]] Losses of_learned(std::span<const std::size_t> domains,
+                                  const quota::Limit& limit) const;
+
+  /// Units of it that answers took over these domains; slot seconds for concurrency.
+  [[nodiscard]] double useful(std::span<const std::size_t> domains,
+                              const quota::Limit& limit) const;
+
+  [[nodiscard]] std::size_t domains() const { return domains_.size(); }
+
  private:
   struct Account {
     quota::Limit limit;
@@ -79,6 +70,8 @@ class LossMeter {
 
   struct Domain {
     std::vector<Account> accounts;
+    UseHistory history;
+    double in_flight = 0;
     Loss reason = Loss::ramp;
     base::Instant at;
     bool answered = false;

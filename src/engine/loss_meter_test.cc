@@ -141,7 +141,7 @@ TEST(Speed, adds_up_to_the_time_beyond_the_bound) {
     }
   }
   meter.observe(margin, kStart + seconds(18));
-  const auto report = speed_of(topology, {{.model = 0, .requests = answered}}, meter, 18);
+  const auto report = speed_of(topology, {}, {{.model = 0, .requests = answered}}, meter, 18);
   ASSERT_TRUE(report.has_value()) << report.error().message;
   EXPECT_NEAR(report->bound_seconds, answered / 30, 1e-9);
   ASSERT_TRUE(report->has_losses);
@@ -158,7 +158,7 @@ TEST(Speed, without_a_limit_is_bounded_by_the_longest_dialogue) {
   topology.domains[0].limits.clear();
   LossMeter meter(topology, kStart);
   const auto report =
-      speed_of(topology, {{.model = 0, .requests = 5, .dialogue_seconds = 4}}, meter, 8);
+      speed_of(topology, {}, {{.model = 0, .requests = 5, .dialogue_seconds = 4}}, meter, 8);
   ASSERT_TRUE(report.has_value()) << report.error().message;
   EXPECT_EQ(report->bound_seconds, 4);
   EXPECT_EQ(report->fraction(), 0.5);

@@ -89,6 +89,7 @@ SharedLimit describe(const sched::SharedPool& shared,
   result.name = shared.name;
   result.members = shared.members;
   result.is_over = shared.is_over;
+  result.is_remembered = shared.since == base::Instant();
   const Parts parts = parts_of(shared, topology);
   if (parts.keys.empty()) {
     return result;

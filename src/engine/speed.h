@@ -2,6 +2,7 @@
 
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
+#include "sortie/engine/learned_limits.h"
 #include "sortie/engine/loss_meter.h"
 #include "sortie/sched/bound.h"
 #include "sortie/spec/model.h"
@@ -11,24 +12,30 @@
 
 namespace sortie::engine {
 
-/// How fast a run was, against the shortest time in which its limits would have allowed exactly the
-/// answers that it got.
+/// How fast a run was, against the shortest time in which its limits, declared or learned, would
+/// have allowed exactly the answers that it got.
 struct SpeedReport {
   double seconds = 0;        // from the start to the last answer
   double bound_seconds = 0;  // 0: nothing is known that would have taken any time
   std::string domain;        // of the limit that decides; "" when the longest dialogue does
   std::string limit;         // "requests", …
-  bool has_losses = false;   // else no declared limit decides, and nothing is said about them
-  Losses losses{};           // seconds; they add up to seconds − bound_seconds
+  bool has_losses = false;   // else no known limit decides, and nothing is said about them
+  // A limit that was learned decides, as it was believed to be at the end: the bound is an
+  // estimate. How sure the scheduler is of the least sure one: 0 to 1.
+  bool is_estimate = false;
+  double confidence = 1;
+  Losses losses{};  // seconds; they add up to seconds − bound_seconds
 
   [[nodiscard]] double fraction() const { return seconds > 0 ? bound_seconds / seconds : 0; }
 };
 
-/// `work`: the requests that were answered. Where several limits decide together, their losses are
-/// weighed by how much more of each would save; what then remains to seconds − bound is placement:
-/// work that went over limits with a smaller weight than in the best plan, or, if negative, over
-/// what a limit had saved up.
-[[nodiscard]] base::Result<SpeedReport> speed_of(const spec::Topology& topology,
+/// `pools`: of with_pools(), the meter's own topology. `work`: the requests that were answered.
+/// Where several limits decide together, their losses are weighed by how much more of each would
+/// save; what then remains to seconds − bound is placement: work that went over limits with a
+/// smaller weight than in the best plan, or, if negative, over what a limit had saved up or did not
+/// have all the time.
+[[nodiscard]] base::Result<SpeedReport> speed_of(const spec::Topology& pools,
+                                                 const KnownLimits& known,
                                                  const std::vector<sched::WorkClass>& work,
                                                  const LossMeter& meter,
                                                  double seconds);

@@ -56,6 +56,7 @@ struct SharedLimit {
   std::string name;                      // "alpha/key-1/m + alpha/key-2/m"
   std::vector<std::string> members;      // routes
   bool is_over = false;                  // later refusals spoke against it
+  bool is_remembered = false;            // an earlier run found it, this one has not tried it again
   std::string subject;                   // "key-1 and key-2 of alpha"
   std::vector<std::string> declaration;  // lines for the endpoint in the endpoints file
 };

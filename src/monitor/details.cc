@@ -75,7 +75,8 @@ std::string speed_text(const std::optional<engine::SpeedReport>& speed) {
   const std::string least = base::human(base::from_seconds(speed->bound_seconds));
   if (!speed->has_losses) {
     return fmt::format(
-        "Speed     {}, the longest dialogue {}; no declared limit decides, so no bound is known\n",
+        "Speed     {}, the longest dialogue {}; no limit is known that decides, so no bound "
+        "either\n",
         took,
         least);
   }
@@ -85,12 +86,15 @@ std::string speed_text(const std::optional<engine::SpeedReport>& speed) {
         fmt::format("{} {:.1f} s", to_string(static_cast<engine::Loss>(i)), speed->losses[i]));
   }
   return fmt::format(
-      "Speed     {:.1f} % of the bound: {}, at least {}; bottleneck: {} of {}\n  lost    {}\n",
+      "Speed     {:.1f} % of the {}bound: {}, at least {}; bottleneck: {} of {}{}\n  lost    {}\n",
       100 * speed->fraction(),
+      speed->is_estimate ? "estimated " : "",
       took,
       least,
       speed->limit,
       speed->domain,
+      speed->is_estimate ? fmt::format(", a learned limit ({:.0f} % sure)", 100 * speed->confidence)
+                         : std::string(),
       base::join(losses, ", "));
 }
 
@@ -101,8 +105,9 @@ std::string shared_text(const std::vector<engine::SharedLimit>& shared) {
       continue;
     }
     text += fmt::format(
-        "{} seem to share one limit that the endpoints file does not declare. There, write:\n",
-        limit.subject);
+        "{} seem to share one limit that the endpoints file does not declare{}. There, write:\n",
+        limit.subject,
+        limit.is_remembered ? " (an earlier run found it)" : "");
     for (const std::string& line : limit.declaration) {
       text += fmt::format("    {}\n", line);
     }

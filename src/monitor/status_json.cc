@@ -117,6 +117,7 @@ json::Array to_json(const std::vector<engine::SharedLimit>& shared) {
         json::Object{{"name", limit.name},
                      {"members", json::Array(limit.members.begin(), limit.members.end())},
                      {"over", limit.is_over},
+                     {"remembered", limit.is_remembered},
                      {"subject", limit.subject},
                      {"declare", json::Array(limit.declaration.begin(), limit.declaration.end())}});
   }

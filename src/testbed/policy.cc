@@ -5,6 +5,7 @@
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
+#include "sortie/testbed/account.h"
 #include "sortie/testbed/common_policy.h"
 #include "sortie/testbed/scenario.h"
 
@@ -33,7 +34,7 @@ sched::SchedulerOptions options_for(const PolicySpec& spec, std::uint64_t seed) 
 class SortiePolicy final : public Policy {
  public:
   SortiePolicy(const PolicySpec& spec, const spec::Topology& topology, std::uint64_t seed)
-      : scheduler_(topology, options_for(spec, seed)) {}
+      : scheduler_(topology, options_for(spec, seed)), account_(topology) {}
 
   [[nodiscard]] std::vector<sched::SharedPool> shared_pools() const override {
     return scheduler_.shared_pools();
@@ -63,11 +64,16 @@ class SortiePolicy final : public Policy {
   void add(const sched::ReadyTurn& turn, base::Instant now) override {
     sched::ReadyTurn of_cell = turn;
     of_cell.group = cell_of_[turn.ticket.value];
+    account_.asks(turn);
     scheduler_.add(of_cell, now);
   }
 
   void decide(base::Instant now, std::vector<sched::Assignment>& out) override {
+    const std::size_t before = out.size();
     scheduler_.decide(now, out);
+    for (std::size_t i = before; i < out.size(); ++i) {
+      account_.took(out[i], now);
+    }
   }
 
   [[nodiscard]] std::optional<base::Instant> next_decision(base::Instant now) const override {
@@ -86,6 +92,7 @@ class SortiePolicy final : public Policy {
                 const quota::LimitHints& hints,
                 const sched::AnswerTiming& timing,
                 base::Instant now) override {
+    account_.answered(assignment, input_tokens, output_tokens, now);
     scheduler_.answered(assignment, input_tokens, output_tokens, hints, now, timing);
   }
 
@@ -97,7 +104,12 @@ class SortiePolicy final : public Policy {
   sched::FailureVerdict failed(const sched::Assignment& assignment,
                                const quota::Signal& signal,
                                base::Instant now) override {
+    account_.failed(assignment, signal, now);
     return scheduler_.failed(assignment, signal, now);
+  }
+
+  [[nodiscard]] std::optional<engine::SpeedReport> speed(double seconds) const override {
+    return account_.speed(scheduler_, seconds);
   }
 
   [[nodiscard]] std::size_t wants_open(std::size_t model) const override {
@@ -106,6 +118,7 @@ class SortiePolicy final : public Policy {
 
  private:
   sched::Scheduler scheduler_;
+  Account account_;
   std::vector<std::size_t> cell_of_;  // by ticket
 };
 

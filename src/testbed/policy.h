@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/engine/speed.h"
 #include "sortie/quota/signal.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
@@ -80,6 +81,12 @@ class Policy {
                                        const quota::Signal& signal,
                                        base::Instant now) = 0;
   [[nodiscard]] virtual std::size_t wants_open(std::size_t model) const = 0;
+
+  /// What a run of `seconds` reports as its bound, from what the policy knows itself; nullopt: it
+  /// reports none.
+  [[nodiscard]] virtual std::optional<engine::SpeedReport> speed(double /*seconds*/) const {
+    return std::nullopt;
+  }
 };
 
 enum class PolicyKind : std::uint8_t {

@@ -124,6 +124,7 @@ Outcome play(const Instance& instance, const PolicySpec& policy) {
   }
   const std::unique_ptr<Policy> player = make_policy(policy, topology, instance.seed);
   Outcome outcome = Campaign(instance, policy, *player).run();
+  outcome.reported = player->speed(outcome.makespan);
   outcome.sharing = sharing_of(instance.scenario, topology, player->shared_pools());
   return outcome;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/engine/speed.h"
 #include "sortie/testbed/policy.h"
 #include "sortie/testbed/scenario.h"
 #include "sortie/testbed/truth.h"
@@ -55,6 +56,8 @@ struct Outcome {
   std::uint64_t gate_violations = 0;
   // Refused by a limit whose true value the policy had been told and that no incident had changed.
   std::uint64_t over_declared = 0;
+  // What the run itself would report of its speed; Sortie's policies only.
+  std::optional<engine::SpeedReport> reported;
   double waste = 0;                   // tokens that were charged for nothing ÷ tokens of answers
   std::uint64_t decisions = 0;        // calls of decide()
   std::uint64_t bound_requests = 0;   // requests that they bound

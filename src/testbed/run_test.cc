@@ -115,6 +115,60 @@ TEST(Run, finds_two_keys_that_share_a_limit_and_nothing_else) {
   EXPECT_GE(found, 2U);
 }
 
+TEST(Run, headers_never_slow_a_declared_limit_down) {
+  for (const std::string name : {"headers", "headers-sliding", "headers-fixed", "headers-tokens"}) {
+    Instance with = draw(scaled(*find_scenario(name), 0.3), 1).value();
+    ASSERT_TRUE(with.scenario.headers);
+    Instance without = with;
+    without.scenario.headers = false;
+    const Outcome told = play(with, *find_policy("sortie"));
+    const Outcome untold = play(without, *find_policy("sortie"));
+    EXPECT_EQ(told.makespan, untold.makespan) << name;
+    EXPECT_EQ(told.gate_violations + told.over_declared + told.rejected, 0U) << name;
+  }
+}
+
+TEST(Run, headers_do_not_slow_down_what_is_learned_either) {
+  for (const std::string name : {"headers-sliding", "headers-fixed", "headers-tokens"}) {
+    Instance with = draw(scaled(*find_scenario(name), 0.5), 1).value();
+    Instance without = with;
+    without.scenario.headers = false;
+    const Outcome told = play(with, *find_policy("sortie-hidden"));
+    const Outcome untold = play(without, *find_policy("sortie-hidden"));
+    EXPECT_GE(told.eta(), untold.eta() - 0.03) << name;
+    EXPECT_LE(told.rejection_rate(), 0.01) << name;
+    EXPECT_EQ(told.gate_violations, 0U) << name;
+  }
+}
+
+TEST(Run, reports_a_fraction_near_the_true_one_where_limits_were_learned) {
+  for (const std::string scenario : {"A", "B", "C", "D", "E", "F"}) {
+    for (const std::uint64_t seed : {1U, 2U}) {
+      const Outcome outcome =
+          play(draw(*find_scenario(scenario), seed).value(), *find_policy("sortie-hidden"));
+      ASSERT_TRUE(outcome.reported.has_value()) << scenario;
+      EXPECT_TRUE(outcome.reported->is_estimate) << scenario;
+      EXPECT_GT(outcome.reported->confidence, 0) << scenario;
+      EXPECT_LE(outcome.reported->fraction(), 1) << scenario;
+      EXPECT_NEAR(outcome.reported->fraction(), outcome.eta(), 0.03) << scenario << " " << seed;
+      RecordProperty(scenario + std::to_string(seed),
+                     std::to_string(outcome.reported->fraction() - outcome.eta()));
+    }
+  }
+}
+
+TEST(Run, reports_no_more_than_the_whole_whatever_becomes_of_the_limits) {
+  for (const Scenario& scenario : scenarios()) {
+    for (const std::string policy : {"sortie-hidden", "sortie-learn-low", "sortie-joined"}) {
+      const Outcome outcome = play(draw(scaled(scenario, kTenth), 3).value(), *find_policy(policy));
+      if (outcome.reported) {
+        EXPECT_LE(outcome.reported->fraction(), 1 + 1e-9) << scenario.name << " " << policy;
+        EXPECT_GE(outcome.reported->fraction(), 0) << scenario.name << " " << policy;
+      }
+    }
+  }
+}
+
 TEST(Run, is_the_same_each_time) {
   const Outcome first = outcome_of("faults", "sortie", 3);
   const Outcome second = outcome_of("faults", "sortie", 3);

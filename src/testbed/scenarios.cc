@@ -166,6 +166,40 @@ Scenario headers() {
   return scenario;
 }
 
+/// The same limits as `headers` names, but counted over minutes: towards the end of one nothing is
+/// left, although a client that keeps the pace is never refused.
+Scenario headers_over_minutes(std::string name, std::string summary, LimitProfile of_minute) {
+  Scenario scenario = one_model(std::move(name), std::move(summary), {});
+  scenario.headers = true;
+  scenario.keys = keys(kUnequalRpm.size());
+  of_minute.burst = 0;
+  for (std::size_t key = 0; key < kUnequalRpm.size(); ++key) {
+    LimitProfile limit = of_minute;
+    limit.quota *= kUnequalRpm[key] / kUnequalRpm[0];
+    scenario.limits.push_back(of_key(std::move(limit), key));
+  }
+  return scenario;
+}
+
+LimitProfile shaped(LimitProfile limit, Shape shape) {
+  limit.shape = shape;
+  return limit;
+}
+
+void add_headers_over_minutes(std::vector<Scenario>& out) {
+  const LimitProfile requests = rpm(kUnequalRpm[0]);
+  const LimitProfile tokens = tpm(1'200'000, TokenCost::input_output);
+  out.push_back(headers_over_minutes("headers-sliding",
+                                     "A over a sliding minute; headers say what is left of it",
+                                     shaped(requests, Shape::sliding)));
+  out.push_back(headers_over_minutes("headers-fixed",
+                                     "A over minutes of the clock; headers say what is left",
+                                     shaped(requests, Shape::fixed_aligned)));
+  out.push_back(headers_over_minutes("headers-tokens",
+                                     "B over a sliding minute; headers say what is left of it",
+                                     shaped(tokens, Shape::sliding)));
+}
+
 Scenario collapse() {
   Scenario scenario = one_model(
       "collapse", "one server whose throughput falls when it has more than 50 in flight", {});
@@ -254,6 +288,7 @@ std::vector<Scenario> all_scenarios() {
   result.push_back(pair());
   result.push_back(growing());
   result.push_back(headers());
+  add_headers_over_minutes(result);
   result.push_back(collapse());
   result.push_back(long_hints());
   result.push_back(throttle_400());
