@@ -2,12 +2,21 @@
 #include "sortie/analysis/text_table.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
+#include "sortie/app/key_memory.h"
 #include "sortie/base/text.h"
+#include "sortie/base/time.h"
+#include "sortie/engine/shared_limits.h"
+#include "sortie/engine/status.h"
 #include "sortie/http/curl_transport.h"
+#include "sortie/monitor/details.h"
+#include "sortie/monitor/status_json.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/sched/scheduler.h"
 #include "sortie/spec/load.h"
 #include "sortie/wire/scrub.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -202,6 +211,44 @@ std::vector<std::vector<std::string>> shared_pools(const spec::Topology& topolog
   return pools;
 }
 
+/// Keys that seem to be one pool: by what is left of their limits, and what earlier runs found.
+struct SharedKeys {
+  std::vector<std::vector<std::string>> pools;  // routes that fall together
+  std::vector<engine::SharedLimit> seen;        // the same, in the words of the endpoints file
+  std::vector<RememberedShare> remembered;
+};
+
+std::vector<engine::SharedLimit> described(const std::vector<std::vector<std::string>>& pools,
+                                           const spec::Topology& topology) {
+  std::vector<engine::SharedLimit> limits;
+  for (const std::vector<std::string>& pool : pools) {
+    const sched::SharedPool shared{.name = base::join(pool, " + "), .members = pool, .since = {}};
+    limits.push_back(engine::describe(shared, topology, {}));
+    limits.back().is_remembered = false;
+  }
+  return limits;
+}
+
+std::string text_of(const SharedKeys& keys, base::WallTime now) {
+  std::string text = monitor::shared_text(keys.seen);
+  for (const RememberedShare& share : keys.remembered) {
+    text += monitor::shared_text({share.limit});
+    text += fmt::format("    # found {} ago; a run tries it again when that is more than a day\n",
+                        base::human(std::chrono::duration_cast<base::Duration>(now - share.at)));
+  }
+  return text;
+}
+
+json::Array json_of(const SharedKeys& keys) {
+  json::Array limits = monitor::to_json(keys.seen);
+  for (const RememberedShare& share : keys.remembered) {
+    json::Array one = monitor::to_json(std::vector{share.limit});
+    one.front().as_object()["found_at"] = base::to_iso8601(share.at);
+    limits.push_back(one.front());
+  }
+  return limits;
+}
+
 json::Value truth_or_null(const std::optional<bool>& truth) {
   return truth.has_value() ? json::Value(*truth) : json::Value(nullptr);
 }
@@ -211,7 +258,8 @@ json::Value number_or_null(const std::optional<double>& number) {
 }
 
 int print(const std::vector<RouteCheck>& checks,
-          const std::vector<std::vector<std::string>>& pools,
+          const SharedKeys& keys,
+          base::WallTime now,
           bool as_json) {
   bool good = true;
   json::Array rows;
@@ -245,18 +293,16 @@ int print(const std::vector<RouteCheck>& checks,
                check.good ? "ok" : check.problem});
   }
   json::Array shared;
-  std::string seen_together;
-  for (const std::vector<std::string>& pool : pools) {
+  for (const std::vector<std::string>& pool : keys.pools) {
     shared.push_back(json::Array(pool.begin(), pool.end()));
-    seen_together +=
-        fmt::format("{} seem to share one pool of requests: give their keys one account.\n",
-                    fmt::join(pool, ", "));
   }
   if (as_json) {
-    print_json(json::Object{
-        {"ok", good}, {"routes", std::move(rows)}, {"shared_pools", std::move(shared)}});
+    print_json(json::Object{{"ok", good},
+                            {"routes", std::move(rows)},
+                            {"shared_pools", std::move(shared)},
+                            {"shared_limits", json_of(keys)}});
   } else {
-    print_text(table.render() + seen_together);
+    print_text(table.render() + text_of(keys, now));
   }
   return good ? kDone : kLosses;
 }
@@ -274,9 +320,22 @@ int check(const CheckOptions& options) {
   }
   Prober prober(*topology, secrets, scrubber);
   const std::vector<RouteCheck> checks = prober.run();
-  const auto pools = options.pools ? shared_pools(*topology, checks, prober)
-                                   : std::vector<std::vector<std::string>>();
-  return print(checks, pools, options.json);
+  SharedKeys keys;
+  if (options.pools) {
+    keys.pools = shared_pools(*topology, checks, prober);
+    keys.seen = described(keys.pools, *topology);
+  }
+  const base::WallTime now = base::SystemClock().wall();
+  // A memory that cannot be read is none: this command looks at the routes.
+  if (const auto remembered = recall_limits(*topology, secrets, now)) {
+    keys.remembered = shared_among(*remembered, *topology);
+    // What was seen just now need not be said twice.
+    std::erase_if(keys.remembered, [&](const RememberedShare& share) {
+      return std::ranges::find(keys.seen, share.limit.name, &engine::SharedLimit::name) !=
+             keys.seen.end();
+    });
+  }
+  return print(checks, keys, now, options.json);
 }
 
 }  // namespace

@@ -1,17 +1,26 @@
 #include "sortie/app/key_memory.h"
 
 #include "sortie/base/time.h"
+#include "sortie/engine/shared_limits.h"
+#include "sortie/engine/status.h"
+#include "sortie/ledger/limit_store.h"
 #include "sortie/quota/limit.h"
+#include "sortie/sched/scheduler.h"
 #include "sortie/spec/load.h"
 #include "sortie/wire/url.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -68,6 +77,92 @@ quota::Limit limit_of(const ledger::RememberedLimit& known) {
                : known.kind == "concurrency" ? quota::LimitKind::concurrency
                                              : quota::LimitKind::requests;
   return limit;
+}
+
+// Between the routes that share a limit, as the scheduler names them.
+constexpr std::string_view kJoint = " + ";
+constexpr base::Duration kShareForgotten = std::chrono::hours(24 * 30);
+constexpr double kDaySeconds = 86400;
+
+std::vector<std::string> members_of(std::string_view joint) {
+  std::vector<std::string> members;
+  while (!joint.empty()) {
+    const std::size_t end = joint.find(kJoint);
+    members.emplace_back(joint.substr(0, end));
+    joint = end == std::string_view::npos ? std::string_view() : joint.substr(end + kJoint.size());
+  }
+  return members;
+}
+
+LimitedPool pool_named(std::string_view name, const std::vector<LimitedPool>& pools) {
+  const auto pool = std::ranges::find(pools, name, &LimitedPool::name);
+  return pool == pools.end() ? LimitedPool() : *pool;
+}
+
+/// The keys of all members; none if one of them is not there.
+LimitedPool joint_pool(const std::string& name, const std::vector<LimitedPool>& pools) {
+  LimitedPool joint{.name = name, .keys = {}};
+  for (const std::string& member : members_of(name)) {
+    const LimitedPool pool = pool_named(member, pools);
+    if (pool.keys.empty()) {
+      return {};
+    }
+    joint.keys.insert(pool.keys.begin(), pool.keys.end());
+  }
+  return joint;
+}
+
+/// A shared limit is its keys', not their names': each of them must have it.
+base::Result<bool> holds_for(const ledger::RememberedLimit& shared,
+                             const std::vector<LimitedPool>& pools,
+                             ledger::LimitStore& store,
+                             base::WallTime now) {
+  if (!(shared.confidence > 0) || now - shared.at >= kShareForgotten) {
+    return false;
+  }
+  const std::set<std::string> keys = joint_pool(shared.domain, pools).keys;
+  TRY_ASSIGN(const auto rows, store.recall(std::vector<std::string>(keys.begin(), keys.end())));
+  std::set<std::string> having;
+  for (const ledger::RememberedLimit& row : rows) {
+    if (row.domain == shared.domain && row.confidence > 0) {
+      having.insert(row.fingerprint);
+    }
+  }
+  return !keys.empty() && having == keys;
+}
+
+/// Half for each day since the proof.
+double trust_after(base::WallTime::duration age) {
+  const double days = std::chrono::duration<double>(age).count() / kDaySeconds;
+  return std::exp2(-std::max(0.0, days));
+}
+
+base::WallTime proved_at(const std::vector<ledger::RememberedLimit>& before,
+                         const std::string& domain,
+                         base::WallTime now) {
+  const auto known = std::ranges::find(before, domain, &ledger::RememberedLimit::domain);
+  return known == before.end() ? now : known->at;
+}
+
+/// Rows that replace what was remembered of them, and say nothing.
+std::vector<ledger::RememberedLimit> refuted_shares(const std::vector<engine::SharedLimit>& shared,
+                                                    const std::vector<LimitedPool>& pools,
+                                                    base::WallTime now) {
+  std::vector<ledger::RememberedLimit> rows;
+  for (const engine::SharedLimit& limit : shared) {
+    if (!limit.is_over) {
+      continue;
+    }
+    for (const std::string& fingerprint : joint_pool(limit.name, pools).keys) {
+      rows.push_back({.fingerprint = fingerprint,
+                      .domain = limit.name,
+                      .kind = std::string(quota::to_string(quota::LimitKind::requests)),
+                      .cost = {},
+                      .source = "learned",
+                      .at = now});
+    }
+  }
+  return rows;
 }
 
 }  // namespace
@@ -169,29 +264,36 @@ base::Result<std::vector<ledger::FileLock>> lock_keys(const spec::Topology& topo
 
 base::Status remember_limits(const spec::Topology& topology,
                              const Secrets& secrets,
-                             const std::vector<engine::LimitUse>& in_force,
+                             const KnownAtEnd& known,
                              base::WallTime now) {
   const std::vector<LimitedPool> pools = pools_of(topology, secrets);
+  TRY_ASSIGN(const auto before, recall_limits(topology, secrets, now));
   std::vector<ledger::RememberedLimit> limits;
-  for (const engine::LimitUse& use : in_force) {
-    const auto pool = std::ranges::find(pools, use.domain, &LimitedPool::name);
-    if (!use.learned || pool == pools.end()) {
+  for (const engine::LimitUse& use : known.in_force) {
+    const auto shared = std::ranges::find(known.shared, use.domain, &engine::SharedLimit::name);
+    const bool is_shared = shared != known.shared.end();
+    const LimitedPool pool =
+        is_shared ? joint_pool(use.domain, pools) : pool_named(use.domain, pools);
+    if (!use.learned || (is_shared && shared->is_over)) {
       continue;
     }
-    for (const std::string& fingerprint : pool->keys) {
-      limits.push_back({.fingerprint = fingerprint,
-                        .domain = use.domain,
-                        .kind = std::string(quota::to_string(use.limit.kind)),
-                        .cost = use.limit.kind == quota::LimitKind::tokens
-                                    ? std::string(quota::to_string(use.limit.cost))
-                                    : std::string(),
-                        .source = "learned",
-                        .value = use.limit.quota,
-                        .window_seconds = base::seconds(use.limit.window),
-                        .confidence = use.confidence,
-                        .at = now});
+    for (const std::string& fingerprint : pool.keys) {
+      limits.push_back(
+          {.fingerprint = fingerprint,
+           .domain = use.domain,
+           .kind = std::string(quota::to_string(use.limit.kind)),
+           .cost = use.limit.kind == quota::LimitKind::tokens
+                       ? std::string(quota::to_string(use.limit.cost))
+                       : std::string(),
+           .source = "learned",
+           .value = use.limit.quota,
+           .window_seconds = base::seconds(use.limit.window),
+           .confidence = is_shared ? 1 : use.confidence,
+           .at = is_shared && shared->is_remembered ? proved_at(before, use.domain, now) : now});
     }
   }
+  const std::vector<ledger::RememberedLimit> refuted = refuted_shares(known.shared, pools, now);
+  limits.insert(limits.end(), refuted.begin(), refuted.end());
   if (limits.empty()) {
     return {};
   }
@@ -200,22 +302,50 @@ base::Status remember_limits(const spec::Topology& topology,
 }
 
 base::Result<std::vector<ledger::RememberedLimit>> recall_limits(const spec::Topology& topology,
-                                                                 const Secrets& secrets) {
+                                                                 const Secrets& secrets,
+                                                                 base::WallTime now) {
   std::vector<ledger::RememberedLimit> result;
   std::error_code error;
   if (!std::filesystem::exists(std::filesystem::path(state_directory()) / "limits.db", error)) {
     return result;
   }
   TRY_ASSIGN(ledger::LimitStore store, ledger::LimitStore::open(state_directory()));
-  for (const LimitedPool& pool : pools_of(topology, secrets)) {
+  const std::vector<LimitedPool> pools = pools_of(topology, secrets);
+  std::set<std::pair<std::string, std::string>> seen;  // domain and kind
+  for (const LimitedPool& pool : pools) {
     TRY_ASSIGN(const auto known,
                store.recall(std::vector<std::string>(pool.keys.begin(), pool.keys.end())));
-    std::set<std::string> kinds;
     for (const ledger::RememberedLimit& limit : known) {
-      if (limit.domain == pool.name && kinds.insert(limit.kind).second) {
+      const bool is_shared = limit.domain.find(kJoint) != std::string::npos;
+      bool is_meant = limit.domain == pool.name;
+      if (is_shared) {
+        TRY_ASSIGN(is_meant, holds_for(limit, pools, store, now));
+      }
+      if (!is_meant) {
+        continue;
+      }
+      if (seen.emplace(limit.domain, limit.kind).second) {
         result.push_back(limit);
+        result.back().confidence *= is_shared ? trust_after(now - limit.at) : 1;
       }
     }
+  }
+  return result;
+}
+
+std::vector<RememberedShare> shared_among(const std::vector<ledger::RememberedLimit>& remembered,
+                                          const spec::Topology& topology) {
+  std::vector<RememberedShare> result;
+  for (const ledger::RememberedLimit& known : remembered) {
+    if (known.domain.find(kJoint) == std::string::npos) {
+      continue;
+    }
+    const engine::LimitUse use{
+        .domain = known.domain, .limit = limit_of(known), .closed_for = {}, .learned = true};
+    const sched::SharedPool shared{
+        .name = known.domain, .members = members_of(known.domain), .since = {}};
+    result.push_back(
+        {.limit = engine::describe(shared, topology, std::span(&use, 1)), .at = known.at});
   }
   return result;
 }
@@ -264,11 +394,17 @@ std::size_t add_remembered(const std::vector<ledger::RememberedLimit>& remembere
     const quota::Limit limit = limit_of(known);
     auto domain = std::ranges::find(topology.domains, known.domain, &quota::LimitDomain::name);
     if (domain == topology.domains.end()) {
-      const auto route = std::ranges::find(topology.routes, known.domain, &spec::Route::name);
-      if (route == topology.routes.end()) {
+      const std::vector<std::string> members = members_of(known.domain);
+      bool is_used = false;
+      for (spec::Route& route : topology.routes) {
+        if (std::ranges::find(members, route.name) != members.end()) {
+          route.domains.push_back(topology.domains.size());
+          is_used = true;
+        }
+      }
+      if (!is_used) {
         continue;
       }
-      route->domains.push_back(topology.domains.size());
       topology.domains.push_back({.name = known.domain, .limits = {}});
       domain = topology.domains.end() - 1;
     }

@@ -38,15 +38,35 @@ using Secrets = std::vector<std::vector<base::Secret>>;
                                                                     const std::string& run,
                                                                     base::WallTime now);
 
-/// Writes the learned ones of these limits, each under the keys that drain its domain.
+/// What a run knows of limits when it ends.
+struct KnownAtEnd {
+  std::vector<engine::LimitUse> in_force;
+  std::vector<engine::SharedLimit> shared;
+};
+
+/// Writes the learned ones of these limits, each under the keys that drain its domain; one that
+/// keys turned out to share under each of them. When a shared one was proved stays as it is until a
+/// run proves it again; one that was refuted is forgotten.
 [[nodiscard]] base::Status remember_limits(const spec::Topology& topology,
                                            const Secrets& secrets,
-                                           const std::vector<engine::LimitUse>& in_force,
+                                           const KnownAtEnd& known,
                                            base::WallTime now);
 
-/// Newest first; one per domain of `topology` and kind.
+/// Newest first; one per domain of `topology` and kind. Limits that keys share, named by their
+/// routes with " + " between them, are among them while all their keys are still the same: for a
+/// month, and with half the confidence for each day since they were proved, so that the scheduler
+/// tries them again.
 [[nodiscard]] base::Result<std::vector<ledger::RememberedLimit>> recall_limits(
-    const spec::Topology& topology, const Secrets& secrets);
+    const spec::Topology& topology, const Secrets& secrets, base::WallTime now);
+
+/// Those of them that keys share, in the words of the endpoints file, and when each was proved.
+struct RememberedShare {
+  engine::SharedLimit limit;
+  base::WallTime at;
+};
+
+[[nodiscard]] std::vector<RememberedShare> shared_among(
+    const std::vector<ledger::RememberedLimit>& remembered, const spec::Topology& topology);
 
 /// As the scheduler takes them.
 [[nodiscard]] std::vector<quota::PoolMemory> memory_of(
@@ -56,8 +76,8 @@ using Secrets = std::vector<std::vector<base::Secret>>;
 /// cannot be read stays empty.
 [[nodiscard]] Secrets secrets_at_hand(const spec::Topology& topology);
 
-/// Puts them where nothing of their kind is declared; a route without a domain gets one. How many
-/// were put.
+/// Puts them where nothing of their kind is declared; a route without a domain gets one, and routes
+/// that share a limit one together. How many were put.
 std::size_t add_remembered(const std::vector<ledger::RememberedLimit>& remembered,
                            spec::Topology& topology);
 

@@ -153,7 +153,8 @@ std::vector<ModelPlan> models_of(const CampaignSetup& setup) {
 spec::Topology with_remembered(const CampaignSetup& setup, Plan& plan) {
   spec::Topology topology = setup.topology;
   // Without a memory the bound rests on what is declared alone.
-  const auto remembered = recall_limits(topology, secrets_at_hand(topology));
+  const auto remembered =
+      recall_limits(topology, secrets_at_hand(topology), base::SystemClock().wall());
   const std::vector<ledger::RememberedLimit> none;
   for (const ledger::RememberedLimit& limit : remembered.has_value() ? *remembered : none) {
     if (add_remembered({limit}, topology) > 0) {

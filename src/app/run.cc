@@ -230,7 +230,8 @@ class RunGroup {
     options.open_max = options_.open_max;
     options.funds = funds_of(common);
     // Without it learning begins anew: no reason to stop.
-    if (const auto remembered = recall_limits(set_->topology, set_->secrets)) {
+    if (const auto remembered =
+            recall_limits(set_->topology, set_->secrets, loop_->clock().wall())) {
       options.scheduling.remembered = memory_of(*remembered);
     }
     return options;
@@ -261,8 +262,11 @@ class RunGroup {
 
   /// For the next run and for plans. A memory that cannot be written loses only time.
   void remember() {
-    const base::Status kept = remember_limits(
-        set_->topology, set_->secrets, dispatcher_->limits(), loop_->clock().wall());
+    const base::Status kept =
+        remember_limits(set_->topology,
+                        set_->secrets,
+                        {.in_force = dispatcher_->limits(), .shared = dispatcher_->shared_limits()},
+                        loop_->clock().wall());
     if (!kept.has_value()) {
       sessions_.front()->log().warning("limits_not_remembered",
                                        {{"message", kept.error().message}});

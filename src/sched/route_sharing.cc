@@ -42,6 +42,8 @@ constexpr double kTrialWaitSeconds = 10;   // windows behind longer waits are no
 constexpr double kDropped = 0.85;          // of what the members had together: one limit does not
 constexpr double kChance = 0.03;           // … and all refusals at one member by no chance
 constexpr int kEpisodesToPart = 4;
+constexpr double kTrustedMemory = 0.5;  // below this confidence a found pool is tried again
+constexpr double kRemembered = 4;       // in favour of one limit, then
 
 constexpr std::string_view kJoint = " + ";
 
@@ -419,7 +421,22 @@ std::vector<std::vector<std::size_t>> RouteTable::models_of_shared() const {
   return result;
 }
 
-/// At the beginning: an earlier run found that the pools of this name are one limit.
+void RouteTable::suspect(const std::vector<std::size_t>& members,
+                         const std::vector<quota::LearnedLimit>& limits) {
+  const auto count = static_cast<double>(members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    for (std::size_t j = i + 1; j < members.size(); ++j) {
+      evidence_.set(members[i], members[j], kRemembered);
+    }
+    for (quota::LearnedLimit limit : limits) {
+      limit.value /= count;
+      pools_[members[i]].limiter().learner().remember({}, limit);
+    }
+  }
+}
+
+/// At the beginning: an earlier run found that the pools of this name are one limit. If that is
+/// long ago they are only suspected of it: each begins with its part, and a trial decides.
 void RouteTable::remember_shared(const quota::PoolMemory& memory) {
   if (shared_limits_ != SharedLimits::paced || memory.pool.find(kJoint) == std::string::npos) {
     return;
@@ -453,6 +470,12 @@ void RouteTable::remember_shared(const quota::PoolMemory& memory) {
     }
   }
   if (limits.empty() || sharing.members.size() < 2) {
+    return;
+  }
+  if (std::ranges::all_of(limits, [](const quota::LearnedLimit& limit) {
+        return limit.confidence < kTrustedMemory;
+      })) {
+    suspect(sharing.members, limits);
     return;
   }
   sharing.shares.assign(sharing.members.size(), 1.0 / static_cast<double>(sharing.members.size()));

@@ -276,6 +276,8 @@ class RouteTable {
                    base::Instant now);
   void judge_sharing(Sharing& sharing, std::size_t pool, std::size_t route, base::Instant now);
   void part(Sharing& sharing, std::size_t pool, base::Instant now);
+  void suspect(const std::vector<std::size_t>& members,
+               const std::vector<quota::LearnedLimit>& limits);
   void remember_shared(const quota::PoolMemory& memory);
 
   void add_pools(const SchedulerOptions& options);

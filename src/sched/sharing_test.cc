@@ -145,7 +145,8 @@ TEST(SharedPools, that_an_earlier_run_found_are_paced_as_one) {
   SchedulerOptions options;
   options.shared_limits = SharedLimits::paced;
   options.remembered = {
-      {.pool = "alpha/1 + alpha/2", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+      {.pool = "alpha/1 + alpha/2",
+       .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
   Scheduler scheduler(world.topology(), options);
   ASSERT_EQ(scheduler.shared_pools().size(), 1U);
   EXPECT_EQ(scheduler.shared_pools()[0].members, (std::vector<std::string>{"alpha/1", "alpha/2"}));
@@ -171,15 +172,18 @@ TEST(SharedPools, that_an_earlier_run_found_are_paced_as_one) {
 /// have its own rate; answers take a second.
 class TwoRoutes {
  public:
-  TwoRoutes(double first, double second) : rates_{first, second}, level_{first, second} {
+  TwoRoutes(double first, double second, double confidence = 1, std::uint64_t seed = 0)
+      : rates_{first, second}, level_{first, second} {
     const std::size_t model = world_.model("m");
     const std::size_t alpha = world_.endpoint("alpha");
     world_.route(model, alpha, {});
     world_.route(model, alpha, {});
     SchedulerOptions options;
     options.shared_limits = SharedLimits::paced;
-    options.remembered = {{.pool = "alpha/1 + alpha/2",
-                           .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+    options.seed = seed;
+    options.remembered = {
+        {.pool = "alpha/1 + alpha/2",
+         .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = confidence}}}};
     scheduler_ = std::make_unique<Scheduler>(world_.topology(), options);
     for (std::uint32_t ticket = 0; ticket < 10'000; ++ticket) {
       scheduler_->add({.ticket = {ticket}, .model = model}, now_);
@@ -198,14 +202,18 @@ class TwoRoutes {
       std::vector<Assignment> sent;
       scheduler_->decide(now_, sent);
       for (const Assignment& one : sent) {
-        double& level = level_[one.route];
+        double& level = level_[is_common_ ? 0 : one.route];
         const bool is_refused = level < 1;
         level -= is_refused ? 0 : 1;
-        in_flight_.push_back({now_ + kAnswer, is_refused, one});
+        auto& way = is_refused ? refused_ : in_flight_;
+        way.push_back({now_ + (is_refused ? kRefusal : kAnswer), is_refused, one});
       }
     }
     return answered_ - before;
   }
+
+  /// Both keys draw on the first one's rate.
+  void share() { is_common_ = true; }
 
   [[nodiscard]] const Scheduler& scheduler() const { return *scheduler_; }
 
@@ -214,6 +222,7 @@ class TwoRoutes {
  private:
   static constexpr base::Duration kStep = std::chrono::milliseconds(10);
   static constexpr base::Duration kAnswer = std::chrono::seconds(1);
+  static constexpr base::Duration kRefusal = std::chrono::milliseconds(50);
 
   struct Sent {
     base::Instant lands;
@@ -222,9 +231,14 @@ class TwoRoutes {
   };
 
   void land() {
-    while (!in_flight_.empty() && in_flight_.front().lands <= now_) {
-      const Sent one = in_flight_.front();
-      in_flight_.pop_front();
+    land(refused_);
+    land(in_flight_);
+  }
+
+  void land(std::deque<Sent>& way) {
+    while (!way.empty() && way.front().lands <= now_) {
+      const Sent one = way.front();
+      way.pop_front();
       if (one.is_refused) {
         (void)scheduler_->failed(one.assignment, test::signal(quota::SignalClass::throttle), now_);
       } else {
@@ -235,11 +249,13 @@ class TwoRoutes {
   }
 
   std::vector<double> rates_;
+  bool is_common_ = false;
   std::vector<double> level_;
   test::World world_;
   std::unique_ptr<Scheduler> scheduler_;
   base::Instant now_ = test::at(0);
   std::deque<Sent> in_flight_;
+  std::deque<Sent> refused_;
   std::size_t answered_ = 0;
 };
 
@@ -266,6 +282,39 @@ TEST(SharedPools, that_are_one_limit_stay_one_when_both_are_refused) {
   EXPECT_FALSE(keys.scheduler().shared_pools().at(0).is_over);
 }
 
+TEST(SharedPools, that_were_found_long_ago_are_only_suspected) {
+  const TwoRoutes keys(10, 10, 0.2);
+  EXPECT_TRUE(keys.scheduler().shared_pools().empty());
+  const auto status = keys.scheduler().domain_status(keys.now());
+  ASSERT_EQ(status.size(), 2U);
+  for (const quota::DomainStatus& member : status) {
+    ASSERT_EQ(member.limits.size(), 1U) << "each begins with its part";
+    EXPECT_NEAR(member.limits[0].limit.quota, 300, 1e-9);
+  }
+}
+
+TEST(SharedPools, that_were_found_long_ago_are_tried_again_and_found_again) {
+  int found = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    TwoRoutes keys(10, 10, 0.2, seed);
+    keys.share();
+    for (int i = 0; i < 60 && keys.scheduler().shared_pools().empty(); ++i) {
+      keys.play(10);
+    }
+    for (const SharedPool& one : keys.scheduler().shared_pools()) {
+      EXPECT_GT(one.since, test::at(0));
+      ++found;
+    }
+  }
+  EXPECT_GE(found, 3);
+}
+
+TEST(SharedPools, that_were_found_long_ago_and_are_none_any_more_are_not_joined) {
+  TwoRoutes keys(5, 5, 0.2);
+  keys.play(900);
+  EXPECT_TRUE(keys.scheduler().shared_pools().empty());
+}
+
 TEST(SharedPools, a_daily_cap_of_one_key_closes_that_key_alone) {
   test::World world;
   const std::size_t model = world.model("m");
@@ -275,7 +324,8 @@ TEST(SharedPools, a_daily_cap_of_one_key_closes_that_key_alone) {
   SchedulerOptions options;
   options.shared_limits = SharedLimits::paced;
   options.remembered = {
-      {.pool = "alpha/1 + alpha/2", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+      {.pool = "alpha/1 + alpha/2",
+       .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
   Scheduler scheduler(world.topology(), options);
   scheduler.add({.ticket = {0}, .model = model}, test::at(0));
   scheduler.add({.ticket = {1}, .model = model}, test::at(0));
@@ -300,7 +350,8 @@ TEST(SharedPools, of_one_route_are_never_one) {
   SchedulerOptions options;
   options.shared_limits = SharedLimits::paced;
   options.remembered = {
-      {.pool = "outer + inner", .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+      {.pool = "outer + inner",
+       .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
   EXPECT_TRUE(Scheduler(world.topology(), options).shared_pools().empty());
 }
 

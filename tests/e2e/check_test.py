@@ -37,6 +37,58 @@ class Check(SortieTest):
             self.campaign(urls[0], keys=3)
             self.assertEqual(self.check("--pools")["shared_pools"], pools, per)
 
+    def test_keys_that_share_a_limit_are_named_as_a_run_names_them(self):
+        urls, _ = self.simulate(self.provider(rest=LIMIT.format(per="model")))
+        self.campaign(urls[0], keys=2)
+        found = self.check("--pools")["shared_limits"]
+        self.assertEqual([(one["name"], one["subject"], one["remembered"]) for one in found],
+                         [("pool/key-1/sim-large + pool/key-2/sim-large", "key-1 and key-2 of pool", False)])
+        text = self.sortie("check", "endpoints.yaml", "--pools").stdout
+        self.assertIn("key-1 and key-2 of pool seem to share one limit that the endpoints file does not declare", text)
+        self.assertIn("limits:", text)
+
+    def test_what_earlier_runs_found_is_named_until_it_is_no_longer_so(self):
+        both = "pool/key-1/sim-large + pool/key-2/sim-large"
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], keys=2, instances=2)
+        self.sortie("run", "campaign.yaml", "--quiet", "--limit", 1, "--dir", "runs/first", check=0)
+        keys = [path.stem for path in (self.folder / "state/sortie/keys").iterdir()]
+        self.assertEqual(len(keys), 2)
+        self.assertEqual(self.check()["shared_limits"], [])
+
+        self.remember(keys, both, "requests", 600, confidence=1, age_days=0.5)
+        proved = self.remembered()
+        found = self.check()["shared_limits"]
+        self.assertEqual([(one["subject"], one["remembered"]) for one in found], [("key-1 and key-2 of pool", True)])
+        text = self.sortie("check", "endpoints.yaml").stdout
+        self.assertIn("key-1 and key-2 of pool seem to share one limit that the endpoints file does not declare "
+                      "(an earlier run found it)", text)
+        self.assertIn("requests_per_minute: 600, learn: true", text)
+        plan = json.loads(self.sortie("plan", "campaign.yaml", "--json", check=0).stdout)
+        self.assertTrue(plan["estimated_bound"])
+        self.assertIn(both, json.dumps(plan))
+
+        # A run paces them as one, and says so; using it is no proof.
+        run = json.loads(self.sortie("run", "campaign.yaml", "--json", "--quiet", check=0).stdout)
+        self.assertEqual([(one["name"], one["remembered"], one["over"]) for one in run["shared_limits"]], [(both, True, False)])
+        self.assertEqual([(row[0], row[4]) for row in self.remembered() if row[0] == both],
+                         [(row[0], row[4]) for row in proved])
+
+        # After a day it is only suspected, after a month forgotten.
+        self.remember(keys, both, "requests", 600, confidence=1, age_days=2)
+        self.assertEqual(len(self.check()["shared_limits"]), 1)
+        run = json.loads(self.sortie("run", "campaign.yaml", "--json", "--quiet", "--dir", "runs/third", check=0).stdout)
+        self.assertEqual(run["shared_limits"], [])
+        self.remember(keys, both, "requests", 600, confidence=1, age_days=31)
+        self.assertEqual(self.check()["shared_limits"], [])
+        self.remember(keys, both, "requests", 600, confidence=0)
+        self.assertEqual(self.check()["shared_limits"], [])
+        # Another key is another matter.
+        self.remember(keys, both, "requests", 600, confidence=1)
+        self.assertEqual(len(self.check()["shared_limits"]), 1)
+        self.environment["KEY_2"] = "canary-key-3"
+        self.assertEqual(self.check()["shared_limits"], [])
+
     def test_its_exit_code_is_honest(self):
         urls, _ = self.simulate(self.provider())
         self.campaign(urls[0])

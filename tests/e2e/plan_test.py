@@ -2,8 +2,6 @@
 """What `plan` says of the time: the bottleneck in words, limits that earlier runs learned as an estimated bound, and what it
 does not know."""
 import json
-import sqlite3
-import time
 import unittest
 
 from sortie_test import SortieTest
@@ -38,7 +36,7 @@ class Plan(SortieTest):
         self.sortie("run", "campaign.yaml", "--quiet", "--limit", 1, "--dir", "runs/first", check=0)
         keys = list((self.folder / "state/sortie/keys").iterdir())
         self.assertEqual(len(keys), 1)
-        self.remember(keys[0].stem, "pool/key-1/sim-large", "requests", 300)
+        self.remember([keys[0].stem], "pool/key-1/sim-large", "requests", 300)
         text, document = self.plan()
         self.assertIn("200.0 s", text.replace("3 min 20 s", "200.0 s"))
         self.assertIn("bottleneck: requests of pool/key-1/sim-large", text)
@@ -49,19 +47,6 @@ class Plan(SortieTest):
         # Another key's memory is none of ours.
         self.environment["KEY_1"] = "canary-key-2"
         self.assertFalse(self.plan()[1]["estimated_bound"])
-
-    def remember(self, fingerprint, domain, kind, value):
-        """As docs/design/ledger.md describes limits.db."""
-        connection = sqlite3.connect(self.folder / "state/sortie/limits.db")
-        connection.executescript(
-            "CREATE TABLE limit_memory (fingerprint TEXT NOT NULL, domain TEXT NOT NULL, kind TEXT NOT NULL, cost TEXT NOT NULL, "
-            "source TEXT NOT NULL, value REAL NOT NULL, window_seconds REAL NOT NULL, confidence REAL NOT NULL, "
-            "at INTEGER NOT NULL, PRIMARY KEY (fingerprint, domain, kind, cost)) STRICT;"
-            f"PRAGMA application_id = {0x5372746C}; PRAGMA user_version = 1;")
-        connection.execute("INSERT INTO limit_memory VALUES (?, ?, ?, '', 'learned', ?, 60, 0.8, ?)",
-                           (fingerprint, domain, kind, value, int(time.time() * 1e6)))
-        connection.commit()
-        connection.close()
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ TEST(SharedLimits, that_an_earlier_run_found_stand_in_every_ledger_and_in_the_st
   engine::EngineOptions options;
   options.scheduling.shared_limits = sched::SharedLimits::paced;
   options.scheduling.remembered = {
-      {.pool = kPool, .limits = {{.kind = quota::LimitKind::requests, .value = 10}}}};
+      {.pool = kPool, .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
   const auto outcomes = world.run_together(options);
   world.expect_sound();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -70,6 +70,7 @@ TEST(SharedLimits, that_an_earlier_run_found_stand_in_every_ledger_and_in_the_st
     const auto& shared = outcomes[i].status.shared_limits;
     ASSERT_EQ(shared.size(), 1U);
     EXPECT_FALSE(shared[0].is_over);
+    EXPECT_TRUE(shared[0].is_remembered);
     ASSERT_EQ(shared[0].declaration.size(), 5U);
     EXPECT_EQ(shared[0].declaration[1], "  key-1: {secret: …, account: a-shared}");
     // What is proposed can be written as it is.

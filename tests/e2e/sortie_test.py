@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 SORTIE = os.environ["SORTIE"]
@@ -171,3 +172,25 @@ class SortieTest(unittest.TestCase):
         rows = self.query("SELECT lower(hex(t.key)), a.turn, a.number, e.input_tokens, e.output_tokens, e.cost, a.reserved_cost "
                           "FROM attempt a JOIN trial t ON t.id = a.trial LEFT JOIN attempt_end e ON e.attempt = a.id", run)
         return {f"{key}/{turn}/{number}": rest for key, turn, number, *rest in rows}
+
+    def remember(self, fingerprints, domain, kind, value, confidence=0.8, age_days=0):
+        """As docs/design/ledger.md describes limits.db."""
+        connection = sqlite3.connect(self.folder / "state/sortie/limits.db")
+        connection.executescript(
+            "CREATE TABLE IF NOT EXISTS limit_memory (fingerprint TEXT NOT NULL, domain TEXT NOT NULL, kind TEXT NOT NULL, "
+            "cost TEXT NOT NULL, source TEXT NOT NULL, value REAL NOT NULL, window_seconds REAL NOT NULL, confidence REAL NOT NULL, "
+            "at INTEGER NOT NULL, PRIMARY KEY (fingerprint, domain, kind, cost)) STRICT;"
+            f"PRAGMA application_id = {0x5372746C}; PRAGMA user_version = 1;")
+        at = int((time.time() - 86400 * age_days) * 1e6)
+        for fingerprint in fingerprints:
+            connection.execute("INSERT OR REPLACE INTO limit_memory VALUES (?, ?, ?, '', 'learned', ?, 60, ?, ?)",
+                               (fingerprint, domain, kind, value, confidence, at))
+        connection.commit()
+        connection.close()
+
+    def remembered(self):
+        """Rows of limits.db: (domain, kind, value, confidence, at)."""
+        connection = sqlite3.connect(self.folder / "state/sortie/limits.db")
+        rows = connection.execute("SELECT domain, kind, value, confidence, at FROM limit_memory ORDER BY domain, fingerprint").fetchall()
+        connection.close()
+        return rows

@@ -228,5 +228,33 @@ TEST(Speed, losses_add_up_and_three_equal_keys_lose_nothing_to_placement) {
   EXPECT_EQ(world.count("SELECT count(*) FROM event WHERE kind = 'run_speed'"), 1);
 }
 
+TEST(Speed, of_limits_that_nobody_declared_is_an_estimate_whose_losses_add_up) {
+  const std::string providers =
+      std::string(kProviders) +
+      "    limits: [{per: [key], requests_per_minute: 900, shape: token_bucket, burst: 15, "
+      "headers: false}]\n";
+  World world(endpoints(kThreeKeys, ""), kCampaign, providers);
+  const auto outcome = world.run();
+  ASSERT_EQ(outcome.end, engine::RunEnd::complete);
+  ASSERT_TRUE(outcome.status.speed.has_value());
+  const engine::SpeedReport& speed = *outcome.status.speed;
+  ASSERT_TRUE(speed.has_losses);
+  EXPECT_TRUE(speed.is_estimate);
+  EXPECT_GT(speed.confidence, 0);
+  EXPECT_LT(speed.confidence, 1);
+  EXPECT_EQ(speed.limit, "requests");
+  const double truth = static_cast<double>(outcome.status.turns) / 45;
+  EXPECT_NEAR(speed.bound_seconds, truth, 0.1 * truth);
+  EXPECT_LE(speed.fraction(), 1);
+  EXPECT_NEAR(std::accumulate(speed.losses.begin(), speed.losses.end(), 0.0),
+              speed.seconds - speed.bound_seconds,
+              1e-9);
+  EXPECT_GT(speed.losses[static_cast<std::size_t>(engine::Loss::ramp)], 0);
+  EXPECT_GT(speed.losses[static_cast<std::size_t>(engine::Loss::retry)], 0);
+  EXPECT_EQ(world.count("SELECT count(*) FROM event WHERE kind = 'run_speed' AND detail ->> "
+                        "'$.estimated' = 1 AND detail ->> '$.confidence' < 1"),
+            1);
+}
+
 }  // namespace
 }  // namespace sortie
