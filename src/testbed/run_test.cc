@@ -116,7 +116,7 @@ TEST(Run, finds_two_keys_that_share_a_limit_and_nothing_else) {
 }
 
 TEST(Run, headers_never_slow_a_declared_limit_down) {
-  for (const std::string name : {"headers", "headers-sliding", "headers-fixed", "headers-tokens"}) {
+  for (const std::string name : {"headers", "told-sliding", "told-fixed", "told-tokens"}) {
     Instance with = draw(scaled(*find_scenario(name), 0.3), 1).value();
     ASSERT_TRUE(with.scenario.headers);
     Instance without = with;
@@ -129,7 +129,7 @@ TEST(Run, headers_never_slow_a_declared_limit_down) {
 }
 
 TEST(Run, headers_do_not_slow_down_what_is_learned_either) {
-  for (const std::string name : {"headers-sliding", "headers-fixed", "headers-tokens"}) {
+  for (const std::string name : {"told-sliding", "told-fixed", "told-tokens"}) {
     Instance with = draw(scaled(*find_scenario(name), 0.5), 1).value();
     Instance without = with;
     without.scenario.headers = false;

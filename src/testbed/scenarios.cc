@@ -189,13 +189,13 @@ LimitProfile shaped(LimitProfile limit, Shape shape) {
 void add_headers_over_minutes(std::vector<Scenario>& out) {
   const LimitProfile requests = rpm(kUnequalRpm[0]);
   const LimitProfile tokens = tpm(1'200'000, TokenCost::input_output);
-  out.push_back(headers_over_minutes("headers-sliding",
+  out.push_back(headers_over_minutes("told-sliding",
                                      "A over a sliding minute; headers say what is left of it",
                                      shaped(requests, Shape::sliding)));
-  out.push_back(headers_over_minutes("headers-fixed",
+  out.push_back(headers_over_minutes("told-fixed",
                                      "A over minutes of the clock; headers say what is left",
                                      shaped(requests, Shape::fixed_aligned)));
-  out.push_back(headers_over_minutes("headers-tokens",
+  out.push_back(headers_over_minutes("told-tokens",
                                      "B over a sliding minute; headers say what is left of it",
                                      shaped(tokens, Shape::sliding)));
 }
