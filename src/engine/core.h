@@ -4,6 +4,7 @@
 #include "sortie/engine/control.h"
 #include "sortie/engine/dispatcher_core.h"
 #include "sortie/engine/engine.h"
+#include "sortie/engine/forecast.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/engine/loss_meter.h"
 #include "sortie/engine/open_trial.h"
@@ -117,6 +118,7 @@ class Engine::Core final : public wire::CompletionSink {
                        const wire::Response& head,
                        std::string_view piece) override;
   [[nodiscard]] RunStatus status() const;
+  [[nodiscard]] std::optional<TimeLeft> time_left() const;
 
   // --- For the dispatcher: an engine's part of a turn of the loop, in this order.
   [[nodiscard]] bool is_running() const { return running_; }
@@ -251,7 +253,7 @@ class Engine::Core final : public wire::CompletionSink {
   void advance(sched::Ticket ticket);
   void close_scored(sched::Ticket ticket);
   void close_lost(sched::Ticket ticket, std::string_view outcome, std::string detail);
-  void release(sched::Ticket ticket);
+  void release(sched::Ticket ticket, bool ended);
 
   [[nodiscard]] OpenTrial& trial(sched::Ticket ticket) { return *open_[ticket.value]; }
 
@@ -337,6 +339,7 @@ class Engine::Core final : public wire::CompletionSink {
   std::optional<RunResult> pending_end_;                 // decided, waiting for the last commit
   base::Instant last_life_;
   base::Instant started_;
+  Forecast forecast_;
   std::optional<base::Instant> ended_at_;
   std::function<void(RunResult)> on_end_;
   RunStatus counters_;

@@ -60,7 +60,8 @@ Engine::Core::Core(const RunContext& context,
                                                                .open_max = options.open_max,
                                                                .funds = {}})),
       floor_(*(own_floor_ != nullptr ? own_floor_.get() : parts.dispatcher)->core_),
-      fund_{.budget = Budget(options.funds, history_.spent), .expected = {}} {
+      fund_{.budget = Budget(options.funds, history_.spent), .expected = {}},
+      forecast_(context.topology->models.size(), kTurnsMax, {}) {
   const spec::Topology& topology = *context_.topology;
   CHECK(&floor_.topology() == &topology);
   place_ = floor_.join(*this, context_.campaign->cells.size(), history_.spent);
@@ -113,6 +114,7 @@ void Engine::Core::start(std::function<void(RunResult)> on_end) {
   on_end_ = std::move(on_end);
   started_ = now();
   last_life_ = started_;
+  forecast_ = Forecast(models_.size(), kTurnsMax, started_);
   running_ = true;
   floor_.start();
   if (options_.deadline.has_value()) {
@@ -479,12 +481,31 @@ void Engine::Core::note_event(std::string_view kind,
   parts_.log->info(kind, {{"subject", subject}, {"detail", detail}});
 }
 
+/// nullopt too where somebody holds the run up.
+std::optional<TimeLeft> Engine::Core::time_left() const {
+  if (!running_ || counters_.paused || counters_.draining || stopping_) {
+    return std::nullopt;
+  }
+  std::vector<WorkLeft> work;
+  work.reserve(models_.size());
+  for (const ModelState& model : models_) {
+    if (model.progress.paused) {
+      return std::nullopt;
+    }
+    work.push_back(
+        {.unopened = static_cast<double>(model.unopened),
+         .seconds_a_turn = model.done.service_seconds / std::max(1.0, model.done.requests)});
+  }
+  return forecast_.time_left(now(), work);
+}
+
 RunStatus Engine::Core::status() const {
   RunStatus status = counters_;
   status.run = context_.campaign->name;
   status.phase = ended_ ? Phase::finished : stopping_ ? Phase::stopping : Phase::running;
   status.at = wall();
   status.elapsed = ended_at_.value_or(now()) - started_;
+  status.time_left = time_left();
   status.in_flight = in_flight_.size();
   status.waiting = waiting();
   status.unfunded = parked_.size();

@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/engine/budget.h"
+#include "sortie/engine/forecast.h"
 #include "sortie/engine/speed.h"
 #include "sortie/quota/limit.h"
 
@@ -88,6 +89,7 @@ struct RunStatus {
   Phase phase = Phase::running;
   base::WallTime at;
   base::Duration elapsed{};
+  std::optional<TimeLeft> time_left;  // nullopt while too little is known, or nothing is sent
   std::vector<ModelProgress> models;
   std::vector<RouteProgress> routes;
   std::vector<LimitUse> limits;

@@ -236,6 +236,7 @@ sched::Ticket Engine::Core::place(std::unique_ptr<OpenTrial> trial) {
     open_.resize(ticket.value + std::size_t{1});
   }
   trial->assignment.ticket = ticket;
+  forecast_.opened(trial->model, static_cast<std::size_t>(trial->dialogue.turns_done()));
   open_[ticket.value] = std::move(trial);
   ++open_count_;
   return ticket;
@@ -300,8 +301,16 @@ void Engine::Core::queue(sched::Ticket ticket) {
 void Engine::Core::advance(sched::Ticket ticket) {
   OpenTrial& open = trial(ticket);
   CHECK(open.pending != nullptr);
+  const int turns_before = open.dialogue.turns_done();
   const dialogue::Need need = open.dialogue.step(std::move(*open.pending));
   open.pending.reset();
+  if (open.dialogue.turns_done() > turns_before) {
+    forecast_.turn(open.model,
+                   static_cast<std::size_t>(turns_before),
+                   {.tokens = open.size.input + open.size.output,
+                    .tokens_reserved = open.size.input + open.size.max_output},
+                   now());
+  }
   open.attempts = 0;
   // The pilot world runs its tools inside the dialogue and never asks for them to be run.
   CHECK(!std::holds_alternative<dialogue::RunTools>(need));
@@ -337,7 +346,7 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   ++model.progress.scored;
   model.progress.succeeded += score.success ? 1U : 0U;
   --model.progress.running;
-  release(ticket);
+  release(ticket, /*ended=*/true);
 }
 
 void Engine::Core::close_lost(sched::Ticket ticket, std::string_view outcome, std::string detail) {
@@ -355,12 +364,15 @@ void Engine::Core::close_lost(sched::Ticket ticket, std::string_view outcome, st
   ModelProgress& progress = models_[open.model].progress;
   ++progress.lost;
   --progress.running;
-  release(ticket);
+  release(ticket, /*ended=*/false);
 }
 
-void Engine::Core::release(sched::Ticket ticket) {
+/// One that has not `ended` was lost.
+void Engine::Core::release(sched::Ticket ticket, bool ended) {
+  const OpenTrial& open = trial(ticket);
+  forecast_.closed(open.model, static_cast<std::size_t>(open.dialogue.turns_done()), ended);
   expect(trial(ticket), 0);
-  CHECK(!trial(ticket).funded);
+  CHECK(!open.funded);
   open_[ticket.value].reset();
   floor_.give_back(ticket);
   --open_count_;

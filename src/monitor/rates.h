@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
-#include <vector>
 
 namespace sortie::monitor {
 
@@ -21,13 +19,7 @@ class Rates {
   [[nodiscard]] double turns_per_second() const;
   [[nodiscard]] double tokens_per_second() const;
 
-  /// Time until every planned trial is closed: of the model that needs longest, at its own pace in
-  /// turns. nullopt before a trial ended, and while a model has work and no turn yet.
-  [[nodiscard]] std::optional<base::Duration> remaining() const;
-
  private:
-  [[nodiscard]] double closed_here(std::size_t model) const;
-
   struct Sample {
     base::Duration elapsed{};
     std::uint64_t turns = 0;
@@ -36,8 +28,6 @@ class Rates {
 
   base::Duration window_;
   std::deque<Sample> samples_;
-  std::vector<engine::ModelProgress> at_start_;
-  std::vector<engine::ModelProgress> now_;
 };
 
 }  // namespace sortie::monitor

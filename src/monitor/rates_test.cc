@@ -28,29 +28,5 @@ TEST(Rates, are_differences_over_the_window) {
   EXPECT_NEAR(rates.tokens_per_second(), 700, 1);
 }
 
-TEST(Rates, expect_the_rest_at_the_pace_of_this_process) {
-  Rates rates;
-  rates.observe(at(0, 0, 40));  // forty were done before
-  EXPECT_FALSE(rates.remaining().has_value());
-  rates.observe(at(10, 100, 60));
-  ASSERT_TRUE(rates.remaining().has_value());
-  EXPECT_NEAR(base::seconds(*rates.remaining()), 20, 1e-6);
-}
-
-TEST(Rates, expect_the_end_of_the_slowest_model) {
-  Rates rates;
-  engine::RunStatus status = at(0, 0, 0);
-  status.models.push_back(status.models.front());
-  rates.observe(status);
-  status.elapsed = std::chrono::seconds(10);
-  status.models[0].scored = 100;  // five turns each
-  status.models[0].turns = 500;
-  status.models[1].turns = 50;  // of twenty open ones, half done
-  status.models[1].running = 20;
-  rates.observe(status);
-  ASSERT_TRUE(rates.remaining().has_value());
-  EXPECT_NEAR(base::seconds(*rates.remaining()), 90, 1e-6);  // 450 turns at five a second
-}
-
 }  // namespace
 }  // namespace sortie::monitor

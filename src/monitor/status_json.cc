@@ -110,6 +110,15 @@ json::Value to_json(const engine::BudgetUse& budget) {
                                                    : json::Value(nullptr)}};
 }
 
+json::Value to_json(const std::optional<engine::TimeLeft>& left) {
+  if (!left.has_value()) {
+    return nullptr;
+  }
+  return json::Object{{"earliest_seconds", base::seconds(left->earliest)},
+                      {"likely_seconds", base::seconds(left->likely)},
+                      {"latest_seconds", base::seconds(left->latest)}};
+}
+
 json::Array to_json(const std::vector<engine::SharedLimit>& shared) {
   json::Array limits;
   for (const engine::SharedLimit& limit : shared) {
@@ -136,6 +145,7 @@ json::Value to_json(const engine::RunStatus& status) {
                       {"draining", status.draining},
                       {"at", base::to_iso8601(status.at)},
                       {"elapsed_seconds", base::seconds(status.elapsed)},
+                      {"time_left", to_json(status.time_left)},
                       {"planned", status.planned()},
                       {"scored", status.scored()},
                       {"lost", status.lost()},

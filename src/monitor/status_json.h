@@ -3,6 +3,7 @@
 #include "sortie/base/json.h"
 #include "sortie/engine/status.h"
 
+#include <optional>
 #include <vector>
 
 namespace sortie::monitor {
@@ -15,5 +16,6 @@ namespace sortie::monitor {
 
 /// Its member "budget".
 [[nodiscard]] json::Value to_json(const engine::BudgetUse& budget);
+[[nodiscard]] json::Value to_json(const std::optional<engine::TimeLeft>& left);
 
 }  // namespace sortie::monitor

@@ -53,9 +53,15 @@ std::string paint(std::string text, std::string_view code, bool colour) {
   return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
 }
 
-std::string eta(const Rates& rates) {
-  const auto remaining = rates.remaining();
-  return remaining.has_value() ? base::human(*remaining) : std::string("–");
+/// "about 12 min 30 s (11 min 05 s to 14 min 10 s)".
+std::string left(const engine::RunStatus& status) {
+  if (!status.time_left.has_value()) {
+    return "–";
+  }
+  return fmt::format("about {} ({} to {})",
+                     base::human(status.time_left->likely),
+                     base::human(status.time_left->earliest),
+                     base::human(status.time_left->latest));
 }
 
 /// Lines of a page, none too long.
@@ -77,14 +83,16 @@ class Page {
 };
 
 void add_run(Page& page, const engine::RunStatus& status, const Rates& rates) {
-  page.add(fmt::format("{}  {} of {} trials  {} lost  {}  left about {}",
+  page.add(fmt::format("{}  {} of {} trials  {} lost  {}",
                        status.run,
                        base::with_thousands(static_cast<long long>(status.scored())),
                        base::with_thousands(static_cast<long long>(status.planned())),
                        status.lost(),
-                       base::human(status.elapsed),
-                       eta(rates)),
+                       base::human(status.elapsed)),
            "1");
+  if (status.phase == engine::Phase::running) {
+    page.add(fmt::format("left {}", left(status)));
+  }
   page.add(fmt::format("{:.1f} turns/s  {} tokens/s  {} in flight  {} waiting  ${:.4f}",
                        rates.turns_per_second(),
                        base::with_thousands(static_cast<long long>(rates.tokens_per_second())),
@@ -175,16 +183,15 @@ std::vector<std::string> render(std::span<const engine::RunStatus> statuses,
 }
 
 std::string one_line(const engine::RunStatus& status, const Rates& rates) {
-  return fmt::format(
-      "{} {}/{} trials, {} lost, {} in flight, {:.1f} turns/s, ${:.4f}, left about {}",
-      base::human(status.elapsed),
-      status.scored(),
-      status.planned(),
-      status.lost(),
-      status.in_flight,
-      rates.turns_per_second(),
-      static_cast<double>(status.cost_micro_usd) / 1e6,
-      eta(rates));
+  return fmt::format("{} {}/{} trials, {} lost, {} in flight, {:.1f} turns/s, ${:.4f}, left {}",
+                     base::human(status.elapsed),
+                     status.scored(),
+                     status.planned(),
+                     status.lost(),
+                     status.in_flight,
+                     rates.turns_per_second(),
+                     static_cast<double>(status.cost_micro_usd) / 1e6,
+                     left(status));
 }
 
 }  // namespace sortie::monitor

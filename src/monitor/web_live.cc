@@ -53,16 +53,6 @@ engine::RunStatus progress_of(const json::Value& value) {
   status.turns = count_of(value, "turns");
   status.input_tokens = json::get_int(value, "input_tokens").value_or(0);
   status.output_tokens = json::get_int(value, "output_tokens").value_or(0);
-  if (const json::Array* models = json::get_array(value, "models")) {
-    for (const json::Value& model : *models) {
-      status.models.push_back({.model = std::string(json::get_string(model, "model").value_or("")),
-                               .planned = count_of(model, "planned"),
-                               .scored = count_of(model, "scored"),
-                               .lost = count_of(model, "lost"),
-                               .running = count_of(model, "running"),
-                               .turns = count_of(model, "turns")});
-    }
-  }
   return status;
 }
 
@@ -101,13 +91,9 @@ std::optional<json::Value> difference(const json::Value& from, const json::Value
 
 json::Value page_state(json::Value status, Rates& rates) {
   rates.observe(progress_of(status));
-  const std::optional<base::Duration> remaining = rates.remaining();
   if (json::Object* object = status.if_object()) {
-    (*object)["rates"] = json::Object{
-        {"turns_per_second", rates.turns_per_second()},
-        {"tokens_per_second", rates.tokens_per_second()},
-        {"eta_seconds",
-         remaining.has_value() ? json::Value(base::seconds(*remaining)) : json::Value(nullptr)}};
+    (*object)["rates"] = json::Object{{"turns_per_second", rates.turns_per_second()},
+                                      {"tokens_per_second", rates.tokens_per_second()}};
   }
   round_numbers(status);
   return status;

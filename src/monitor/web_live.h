@@ -35,8 +35,7 @@ struct LiveSource {
 [[nodiscard]] std::optional<json::Value> difference(const json::Value& from, const json::Value& to);
 
 /// The status with numbers as exact as a page shows them (four digits), so that fewer of them
-/// change, and with its member "rates": turns and tokens per second, and "eta_seconds", null while
-/// unknown.
+/// change, and with its member "rates": turns and tokens per second.
 [[nodiscard]] json::Value page_state(json::Value status, Rates& rates);
 
 /// One run's stream of events. "state" holds all of it, "patch" what changed since the last event,

@@ -78,6 +78,9 @@ constexpr double kMicro = 1e-6;
 
 struct Metrics {
   Family elapsed{"sortie_run_elapsed_seconds", "gauge", "Time since the run's start."};
+  Family left{"sortie_run_left_seconds",
+              "gauge",
+              "Until the run ends: earliest, likely, latest; the range is to hold in 9 of 10."};
   Family paused{"sortie_run_paused", "gauge", "1 while a person has paused the run."};
   Family in_flight{"sortie_requests_in_flight", "gauge", "Requests under way, by route."};
   Family waiting{"sortie_turns_waiting", "gauge", "Turns that wait for a limit."};
@@ -102,25 +105,10 @@ struct Metrics {
 
   [[nodiscard]] std::string text() const {
     std::string all;
-    for (const Family* family : {&elapsed,
-                                 &paused,
-                                 &in_flight,
-                                 &waiting,
-                                 &unfunded,
-                                 &tokens,
-                                 &cost,
-                                 &budget,
-                                 &trials,
-                                 &succeeded,
-                                 &turns,
-                                 &model_paused,
-                                 &requests,
-                                 &usable,
-                                 &closed,
-                                 &quota,
-                                 &used,
-                                 &allowed,
-                                 &learned}) {
+    for (const Family* family :
+         {&elapsed, &left,   &paused, &in_flight, &waiting, &unfunded,     &tokens,
+          &cost,    &budget, &trials, &succeeded, &turns,   &model_paused, &requests,
+          &usable,  &closed, &quota,  &used,      &allowed, &learned}) {
       all += family->text();
     }
     return all;
@@ -135,6 +123,13 @@ struct Metrics {
 void Metrics::add_run(const std::string& name, const json::Value& status) {
   const Labels run = {{"run", name}};
   add(elapsed, run, number(status, "elapsed_seconds"));
+  if (const json::Value* time_left = json::find(status, "time_left")) {
+    for (const std::string_view which : {"earliest", "likely", "latest"}) {
+      add(left,
+          with(run, "which", std::string(which)),
+          number(*time_left, fmt::format("{}_seconds", which)));
+    }
+  }
   add(paused, run, number(status, "paused"));
   add(waiting, run, number(status, "waiting"));
   add(unfunded, run, number(status, "unfunded"));

@@ -20,6 +20,8 @@ class Agenda {
 
   [[nodiscard]] std::size_t left() const { return left_; }
 
+  [[nodiscard]] std::size_t left_of(std::size_t model) const { return left_of_model_[model]; }
+
   /// Takes the next dialogue of the model, of `cell` if one is named.
   [[nodiscard]] std::uint32_t take(std::size_t model, std::optional<std::size_t> cell);
 

@@ -31,6 +31,8 @@ constexpr double kFirstInputError = 0.1;
 constexpr std::size_t kLengthsTurnsMax = 64;
 constexpr double kLengthsPrior = 8;
 
+constexpr double kForetellings = 64;  // in the time of the bound
+
 }  // namespace
 
 Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& policy)
@@ -44,7 +46,9 @@ Campaign::Campaign(const Instance& instance, const PolicySpec& spec, Policy& pol
       progress_(instance.workload.dialogues.size()),
       outputs_(instance.scenario.models.size()),
       lengths_(instance.scenario.models.size(),
-               engine::DialogueLengths(kLengthsTurnsMax, kLengthsPrior)) {
+               engine::DialogueLengths(kLengthsTurnsMax, kLengthsPrior)),
+      forecast_(instance.scenario.models.size(), kLengthsTurnsMax, now_),
+      service_(instance.scenario.models.size()) {
   if (instance.scenario.collapse_above > 0) {
     servers_.assign(instance.scenario.keys.size(), SharedServer(instance.scenario.collapse_above));
   }
@@ -70,12 +74,30 @@ Outcome Campaign::run() {
     for (const sched::Assignment& assignment : assignments_) {
       launch(assignment);
     }
+    foretell();
   } while (advance() && now_ < last);
   const std::size_t unfinished = open_ + agenda_.left();
   if (unfinished > 0) {
     referee_.timed_out(unfinished);
   }
-  return referee_.outcome(judge_);
+  Outcome outcome = referee_.outcome(judge_);
+  outcome.foretold = std::move(foretold_);
+  return outcome;
+}
+
+void Campaign::foretell() {
+  if (now_ < next_foretelling_) {
+    return;
+  }
+  next_foretelling_ = now_ + base::from_seconds(instance_.bound / kForetellings);
+  std::vector<engine::WorkLeft> work(outputs_.size());
+  for (std::size_t model = 0; model < work.size(); ++model) {
+    work[model].unopened = static_cast<double>(agenda_.left_of(model));
+    work[model].seconds_a_turn = service_[model].seconds / std::max(1.0, service_[model].answers);
+  }
+  if (const auto left = forecast_.time_left(now_, work)) {
+    foretold_.push_back({.at = base::seconds(now_ - base::Instant()), .left = *left});
+  }
 }
 
 void Campaign::open() {
@@ -101,6 +123,7 @@ void Campaign::open_one(std::size_t model) {
   const std::size_t cell = instance_.workload.dialogues[dialogue].cell;
   dialogue_of_[ticket] = dialogue;
   ++open_;
+  forecast_.opened(model, 0);
   tell_backlog(model, cell);
   policy_.opened({ticket},
                  {.model = model, .number = agenda_.number_in_model(dialogue), .cell = cell});
@@ -230,6 +253,15 @@ void Campaign::take_answer(Flight& flight) {
   Outputs& outputs = outputs_[dialogue.model];
   outputs.count += 1;
   outputs.mean += (turn.output - outputs.mean) / outputs.count;
+  Service& service = service_[dialogue.model];
+  service.seconds += base::seconds(now_ - flight.departed);
+  service.answers += 1;
+  forecast_.turn(dialogue.model,
+                 flight.attempt.turn,
+                 {.tokens = static_cast<double>(turn.input + turn.output),
+                  .tokens_reserved = static_cast<double>(
+                      turn.input + instance_.workload.output_max[dialogue.model])},
+                 now_);
   Progress& progress = progress_[flight.attempt.dialogue];
   progress.turns_done += 1;
   progress.attempts = 0;
@@ -267,7 +299,11 @@ void Campaign::give_up(std::uint32_t flight) {
 }
 
 void Campaign::close(std::uint32_t ticket, bool lost) {
-  referee_.ended(dialogue_of_[ticket], lost, now_);
+  const std::uint32_t dialogue = dialogue_of_[ticket];
+  referee_.ended(dialogue, lost, now_);
+  forecast_.closed(instance_.workload.dialogues[dialogue].model,
+                   progress_[dialogue].turns_done,
+                   /*ended=*/!lost);
   free_tickets_.push_back(ticket);
   --open_;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/engine/forecast.h"
 #include "sortie/engine/lengths.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/testbed/agenda.h"
@@ -68,6 +69,12 @@ class Campaign {
     double count = 8;  // answers that the prior counts as
   };
 
+  /// From sending to the answer, summed over a model's answers.
+  struct Service {
+    double seconds = 0;
+    double answers = 0;
+  };
+
   void open();
   void open_one(std::size_t model);
   void tell_backlog(std::size_t model, std::size_t cell);
@@ -82,6 +89,7 @@ class Campaign {
   void take_failure(Flight& flight);
   void give_up(std::uint32_t flight);
   void close(std::uint32_t ticket, bool lost);
+  void foretell();
   [[nodiscard]] bool advance();
   void handle(const Event& event);
   void schedule(base::Instant at, What what, std::uint32_t flight);
@@ -108,6 +116,10 @@ class Campaign {
   std::vector<Outputs> outputs_;                  // by model
   std::vector<engine::DialogueLengths> lengths_;  // by model
   std::size_t open_ = 0;
+  engine::Forecast forecast_;
+  std::vector<Service> service_;  // by model
+  std::vector<Foretold> foretold_;
+  base::Instant next_foretelling_;
   std::vector<sched::Assignment> assignments_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/engine/forecast.h"
 #include "sortie/engine/speed.h"
 #include "sortie/testbed/policy.h"
 #include "sortie/testbed/scenario.h"
@@ -41,6 +42,12 @@ struct Sharing {
   std::optional<double> first_seconds;  // until something was found that was right
 };
 
+/// What a client foretold of its campaign's end while it went on.
+struct Foretold {
+  double at = 0;  // seconds from the start
+  engine::TimeLeft left;
+};
+
 struct Outcome {
   double makespan = 0;        // seconds until the last dialogue ended
   double bound = 0;           // seconds
@@ -65,6 +72,7 @@ struct Outcome {
   std::vector<double> model_finished;
   std::vector<std::uint64_t> answered_by_route;
   Sharing sharing;
+  std::vector<Foretold> foretold;  // about 64, in order, from when there is something to say
 
   /// bound ÷ makespan, times the share of the requests that were answered, so that giving work up
   /// is no way to be fast.

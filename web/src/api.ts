@@ -303,7 +303,8 @@ export interface Status {
   }[];
   changes: { at: string; author: string; reason: string; change: string }[];
   problems: { at: string; text: string }[];
-  rates: { turns_per_second: number; tokens_per_second: number; eta_seconds: number | null };
+  time_left: { earliest_seconds: number; likely_seconds: number; latest_seconds: number } | null;
+  rates: { turns_per_second: number; tokens_per_second: number };
 }
 
 export class ApiError extends Error {

@@ -78,8 +78,16 @@ function Tiles({ overview, status }: { overview: Overview; status: Status | null
         <>
           <Tile
             label={t("eta")}
-            value={status.rates.eta_seconds === null ? t("eta.unknown") : duration(status.rates.eta_seconds)}
-            note={t("eta.note", { elapsed: duration(status.elapsed_seconds) })}
+            value={status.time_left === null ? t("eta.unknown") : duration(status.time_left.likely_seconds)}
+            note={
+              status.time_left === null
+                ? t("eta.note", { elapsed: duration(status.elapsed_seconds) })
+                : t("eta.range", {
+                    elapsed: duration(status.elapsed_seconds),
+                    earliest: duration(status.time_left.earliest_seconds),
+                    latest: duration(status.time_left.latest_seconds),
+                  })
+            }
           />
           <Tile
             label={t("throughput")}
