@@ -333,7 +333,7 @@ void SimTransport::take_step(wire::ExchangeId id) {
   BodyScript::Step step = stream.script.next();
   switch (step.kind) {
     case BodyScript::Step::Kind::piece:
-      return hand_on(id, std::move(step.bytes));
+      return hand_on(id, step.bytes);
     case BodyScript::Step::Kind::end:
       return end_stream(id, std::move(stream.head));
     case BodyScript::Step::Kind::broken:
@@ -343,7 +343,7 @@ void SimTransport::take_step(wire::ExchangeId id) {
   }
 }
 
-void SimTransport::hand_on(wire::ExchangeId id, std::string bytes) {
+void SimTransport::hand_on(wire::ExchangeId id, const std::string& bytes) {
   Open& open = open_.at(id);
   open.stream->patience.byte(loop_->now());
   open.stream->bytes += bytes.size();

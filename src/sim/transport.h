@@ -77,7 +77,7 @@ class SimTransport final : public wire::Transport {
   void begin_stream(Open open, Reply reply, const wire::Request& request, std::string peer);
   void await_step(wire::ExchangeId id);
   void take_step(wire::ExchangeId id);
-  void hand_on(wire::ExchangeId id, std::string bytes);
+  void hand_on(wire::ExchangeId id, const std::string& bytes);
   void end_stream(wire::ExchangeId id, std::expected<wire::Response, wire::Failure> outcome);
 
   /// Time as the providers see it: zero when the transport was made.
