@@ -220,8 +220,8 @@ void Engine::Core::take_completion(wire::Completion completion) {
   end.first_byte_us = microseconds(completion.first_byte_at - completion.sent_at);
   end.duration_us = microseconds(duration);
   const std::unique_ptr<StreamedAnswer> streamed = std::move(open.streamed);
-  if (streamed != nullptr && streamed->ending.has_value()) {
-    parts_.loop->cancel(*streamed->ending);
+  if (const auto ending = streamed != nullptr ? streamed->ending : std::nullopt) {
+    parts_.loop->cancel(*ending);
   }
   auto decoded = read(open, completion, streamed.get());
   if (completion.outcome.has_value()) {
