@@ -28,8 +28,8 @@ void archive(A& a, FactSum& value) {
 
 template <class A>
 void archive(A& a, RequestKind& value) {
-  auto& [m1, m2, m3, m4] = value;
-  a(m1, m2, m3, m4);
+  auto& [m1, m2, m3, m4, m5] = value;
+  a(m1, m2, m3, m4, m5);
 }
 
 template <class A>

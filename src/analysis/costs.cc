@@ -99,6 +99,9 @@ base::Result<Costs> costs_of(ledger::Reader& reader,
   std::map<std::pair<std::string, std::string>, CostLine> cells;
   Costs costs;
   for (const auto& [kind, sums] : requests.sums) {
+    if (kind.reused) {
+      continue;  // what other runs sent and paid for is shown apart (analysis/reused.h)
+    }
     const std::string& cell = trials.cells.text(kind.cell);
     add(sums, models[{requests.models.text(kind.model), ""}]);
     add(sums, keys[{key_of(requests.routes.text(kind.route)), ""}]);

@@ -288,6 +288,9 @@ std::string validity_section(const ReportData& data) {
       "<p>Cost of ended attempts ${:.4f}; unknown attempts reserved at most ${:.4f} more.</p>\n",
       static_cast<double>(cost) / 1e6,
       static_cast<double>(reserved) / 1e6);
+  if (!data.reused.empty()) {
+    html += to_html(reused_table(data.reused));
+  }
   html += to_html(cost_table("model", "Cost per model", data.costs.models));
   html += to_html(cost_table("key", "Cost per key", data.costs.keys));
   html += to_html(cost_table("cell", "Cost per cell", data.costs.cells));

@@ -121,6 +121,12 @@ void archive(A& a, CostLine& value) {
 }
 
 template <class A>
+void archive(A& a, ReusedLine& value) {
+  auto& [m1, m2, m3, m4, m5, m6, m7, m8] = value;
+  a(m1, m2, m3, m4, m5, m6, m7, m8);
+}
+
+template <class A>
 void archive(A& a, Costs& value) {
   auto& [m1, m2, m3, m4] = value;
   a(m1, m2, m3, m4);
@@ -128,8 +134,8 @@ void archive(A& a, Costs& value) {
 
 template <class A>
 void archive(A& a, ReportData& value) {
-  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12] = value;
-  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12);
+  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13] = value;
+  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13);
 }
 
 template <class A>

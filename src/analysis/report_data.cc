@@ -313,6 +313,7 @@ base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& op
   }
   TRY(add_requests(reader, columns, data));
   TRY_ASSIGN(data.speeds, read_speeds(reader));
+  TRY_ASSIGN(data.reused, read_reused(reader));
   TRY(read_manifest(reader, data));
   if (options.tables) {
     TRY(add_review(reader, data));

@@ -3,6 +3,7 @@
 #include "sortie/analysis/costs.h"
 #include "sortie/analysis/declared.h"
 #include "sortie/analysis/result_table.h"
+#include "sortie/analysis/reused.h"
 #include "sortie/analysis/scenario_tables.h"
 #include "sortie/analysis/speeds.h"
 #include "sortie/analysis/summary.h"
@@ -58,6 +59,7 @@ struct ReportData {
   std::vector<RouteUse> routes;
   Costs costs;
   std::vector<StartSpeed> speeds;
+  std::vector<ReusedLine> reused;
   std::vector<std::pair<std::string, std::string>>
       manifest;                     // newest value by name, short ones only
   std::vector<std::string> events;  // routes taken out, what people changed, in words

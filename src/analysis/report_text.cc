@@ -59,6 +59,9 @@ std::string to_text(const ReportData& data) {
   out += diagnoses_text(data);
   out += to_text(sent_table(data)) + "\n";
   out += to_text(names_table(data)) + "\n";
+  if (!data.reused.empty()) {
+    out += to_text(reused_table(data.reused)) + "\n";
+  }
   out += to_text(cost_table("model", "Cost per model", data.costs.models)) + "\n";
   if (!data.speeds.empty()) {
     out += to_text(speed_table(data.speeds)) + "\n";

@@ -32,9 +32,10 @@ constexpr std::string_view kRequests =
     "coalesce(message_text(t.answer) ->> '$.text', '') = '' AND "
     "coalesce(message_text(t.answer) ->> '$.reasoning', '') = '' AND "
     "coalesce(message_text(t.answer) ->> '$.refusal', '') = '' AND "
-    "coalesce(json_array_length(message_text(t.answer), '$.tool_calls'), 0) = 0 END "
+    "coalesce(json_array_length(message_text(t.answer), '$.tool_calls'), 0) = 0 END, "
+    "r.trial IS NOT NULL "
     "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id LEFT JOIN turn AS t ON "
-    "t.attempt = a.id";
+    "t.attempt = a.id LEFT JOIN reuse AS r ON r.trial = a.trial";
 
 bool is_null(const Cell& cell) {
   return std::holds_alternative<std::monostate>(cell);
@@ -95,6 +96,7 @@ class NewRequests {
     request.kind.route = columns_.routes.of(view_of(row[2]));
     request.kind.model = columns_.models.of(view_of(row[3]));
     request.kind.api_name = columns_.api_names.of(view_of(row[4]));
+    request.kind.reused = int_of(row[22]) != 0;
     request.at = int_of(row[5]);
     request.reserved_input = int_of(row[6]);
     request.reserved_output = int_of(row[7]);

@@ -23,6 +23,7 @@ struct RequestKind {
   std::uint32_t route = 0;
   std::uint32_t model = 0;  // as requested
   std::uint32_t api_name = 0;
+  bool reused = false;  // sent by another run (run --reuse)
 
   auto operator<=>(const RequestKind&) const = default;
 };

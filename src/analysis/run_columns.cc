@@ -45,13 +45,15 @@ base::Result<FactSum> sum_cells(ledger::Reader& reader) {
 base::Status sum_uncounted(ledger::Reader& reader, RunColumns& columns, FactSum& sum) {
   for (std::size_t i = 0; i < kUncounted.size(); ++i) {
     std::int64_t& last = columns.last_uncounted[i];
-    TRY(reader.scan(
-        fmt::format("SELECT id, checksum FROM {} WHERE id > {} ORDER BY id", kUncounted[i], last),
-        [&](std::span<const Cell> row) {
-          last = int_of(row[0]);
-          sum.add(int_of(row[1]));
-          return true;
-        }));
+    TRY(reader.scan(fmt::format("SELECT {0}, checksum FROM {1} WHERE {0} > {2} ORDER BY {0}",
+                                kUncounted[i].id,
+                                kUncounted[i].name,
+                                last),
+                    [&](std::span<const Cell> row) {
+                      last = int_of(row[0]);
+                      sum.add(int_of(row[1]));
+                      return true;
+                    }));
   }
   return {};
 }
@@ -65,8 +67,9 @@ base::Result<RunColumns> read_columns(ledger::Reader& reader) {
   columns.total = mark.total;
   TRY_ASSIGN(columns.cells, sum_cells(reader));
   for (std::size_t i = 0; i < kUncounted.size(); ++i) {
-    TRY_ASSIGN(columns.last_uncounted[i],
-               reader.count(fmt::format("SELECT max(id) FROM {}", kUncounted[i])));
+    TRY_ASSIGN(
+        columns.last_uncounted[i],
+        reader.count(fmt::format("SELECT max({}) FROM {}", kUncounted[i].id, kUncounted[i].name)));
   }
   FactSum sum;
   TRY(read_new_trials(reader, columns.trials, sum));

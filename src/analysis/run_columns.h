@@ -16,8 +16,16 @@
 namespace sortie::analysis {
 
 /// Tables of facts that the columns do not hold.
-inline constexpr std::array<std::string_view, 4> kUncounted = {
-    "manifest", "message", "call", "event"};
+struct UncountedTable {
+  std::string_view name;
+  std::string_view id;
+};
+
+inline constexpr std::array<UncountedTable, 5> kUncounted = {{{.name = "manifest", .id = "id"},
+                                                              {.name = "message", .id = "id"},
+                                                              {.name = "call", .id = "id"},
+                                                              {.name = "event", .id = "id"},
+                                                              {.name = "reuse", .id = "trial"}}};
 
 struct RunColumns {
   std::string run;  // its key

@@ -56,9 +56,30 @@ json::Value body_json(const std::string& body) {
   return value.has_value() ? std::move(*value) : json::Value(base::valid_utf8(body));
 }
 
+/// Whether a JSON document, or each one in a line of an event stream, is whole. Other texts are not
+/// looked into.
+bool is_whole(std::string_view body) {
+  if (body.starts_with('{')) {
+    return json::parse(body).has_value();
+  }
+  constexpr std::string_view kData = "data:";
+  while (!body.empty()) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    std::string_view line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (line.starts_with(kData)) {
+      line.remove_prefix(std::min(line.find('{'), line.size()));
+      if (!line.empty() && !json::parse(line).has_value()) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 bool answered(const wire::Completion& completion) {
   return completion.outcome.has_value() && completion.outcome->status >= 200 &&
-         completion.outcome->status < 300;
+         completion.outcome->status < 300 && is_whole(completion.outcome->body);
 }
 
 /// The attempt's id: above it stands which of the process's engines sent it.

@@ -4,15 +4,19 @@
 #include "sortie/app/command.h"
 #include "sortie/app/detectable.h"
 #include "sortie/app/key_memory.h"
+#include "sortie/app/reuse_options.h"
 #include "sortie/app/run_options.h"
 #include "sortie/base/check.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
+#include "sortie/engine/history.h"
+#include "sortie/engine/reuse.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/sched/bound.h"
 #include "sortie/sched/scheduler.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +35,7 @@ namespace {
 struct PlanOptions {
   std::string campaign;
   SelectionOptions selection;
+  std::vector<std::string> reuse;
   bool json = false;
 };
 
@@ -50,6 +55,7 @@ struct ModelPlan {
   std::size_t cells = 0;
   std::uint64_t trials = 0;
   std::uint64_t done = 0;
+  std::uint64_t reused = 0;  // that other runs would give
   std::vector<std::string> routes;
   RequestShape shape;
   double requests = 0;
@@ -62,6 +68,7 @@ struct Plan {
   std::vector<ModelPlan> models;
   std::uint64_t trials = 0;
   std::uint64_t done = 0;
+  engine::ReusePlan reuse;
   std::size_t cells = 0;
   std::vector<Detectable> detectable;
   double input_tokens = 0;
@@ -111,7 +118,8 @@ base::Status measure(ledger::Reader& reader, Plan& plan) {
       "1e6, "
       "count(*) * 1.0 / count(DISTINCT a.trial) FROM attempt AS a JOIN attempt_end AS e ON "
       "e.attempt = a.id "
-      "WHERE e.cause = 'answered' GROUP BY 1 HAVING count(*) >= 100",
+      "WHERE e.cause = 'answered' AND a.trial NOT IN (SELECT trial FROM reuse) GROUP BY 1 HAVING "
+      "count(*) >= 100",
       [&](std::span<const ledger::Cell> row) {
         for (ModelPlan& model : plan.models) {
           if (model.model == analysis::text_of(row[0])) {
@@ -179,7 +187,8 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
     const std::optional<std::size_t> index = setup.topology.find_model(model.model);
     CHECK(index.has_value());
     const spec::Model& declared = setup.topology.models[*index];
-    model.requests = static_cast<double>(model.trials - model.done) * model.shape.turns;
+    model.requests =
+        static_cast<double>(model.trials - model.done - model.reused) * model.shape.turns;
     model.cost_usd =
         model.requests *
         (model.shape.input * declared.price.input + model.shape.output * declared.price.output) /
@@ -209,6 +218,29 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
   return {};
 }
 
+/// What the runs after --reuse would give to this campaign as it stands.
+base::Status find_reuse(const PlanOptions& options, const CampaignSetup& setup, Plan& plan) {
+  if (options.reuse.empty()) {
+    return {};
+  }
+  const std::array own = {plan.run_directory};
+  TRY_ASSIGN(const auto sources, open_reuse(options.reuse, own));
+  engine::RunHistory history;
+  history.cells.resize(setup.campaign.cells.size());
+  if (const auto reader = ledger::Reader::open(plan.run_directory)) {
+    TRY_ASSIGN(history, engine::read_history(setup.context(), **reader, false));
+  }
+  TRY_ASSIGN(plan.reuse, engine::plan_reuse(setup.context(), history, sources));
+  for (const engine::ReusableTrial& trial : plan.reuse.trials) {
+    const std::size_t index = setup.campaign.cells[trial.cell].model;
+    const auto model =
+        std::ranges::find(plan.models, setup.topology.models[index].name, &ModelPlan::model);
+    CHECK(model != plan.models.end());
+    ++model->reused;
+  }
+  return {};
+}
+
 base::Result<Plan> make_plan(const PlanOptions& options) {
   TRY_ASSIGN(const auto setup, load_setup(options.campaign, options.selection.overrides()));
   Plan plan;
@@ -219,6 +251,7 @@ base::Result<Plan> make_plan(const PlanOptions& options) {
   if (const auto reader = ledger::Reader::open(plan.run_directory)) {
     TRY(measure(**reader, plan));
   }
+  TRY(find_reuse(options, *setup, plan));
   TRY(estimate(*setup, plan));
   return plan;
 }
@@ -236,6 +269,19 @@ json::Array remembered_json(const Plan& plan) {
   return limits;
 }
 
+json::Array reuse_json(const engine::ReusePlan& plan) {
+  json::Array sources;
+  for (const engine::ReuseSummary& source : plan.sources) {
+    sources.push_back(json::Object{{"run", source.directory},
+                                   {"trials", source.trials},
+                                   {"cost_micro_usd", source.cost},
+                                   {"scored", source.scored},
+                                   {"had_already", source.had_already},
+                                   {"other_served", source.other_served}});
+  }
+  return sources;
+}
+
 json::Value to_json(const Plan& plan) {
   json::Array models;
   for (const ModelPlan& model : plan.models) {
@@ -244,6 +290,7 @@ json::Value to_json(const Plan& plan) {
                                   {"cells", model.cells},
                                   {"trials", model.trials},
                                   {"done", model.done},
+                                  {"reused", model.reused},
                                   {"routes", json::Array(model.routes.begin(), model.routes.end())},
                                   {"requests", model.requests},
                                   {"cost_usd", model.cost_usd},
@@ -270,6 +317,7 @@ json::Value to_json(const Plan& plan) {
       {"cells", plan.cells},
       {"trials", plan.trials},
       {"done", plan.done},
+      {"reuse", reuse_json(plan.reuse)},
       {"models", std::move(models)},
       {"lower_bound_seconds", plan.bound.seconds},
       {"expected_seconds", plan.expected_seconds()},
@@ -365,7 +413,7 @@ std::string to_text(const Plan& plan) {
                base::join(model.routes, " ")});
   }
   return fmt::format(
-      "{}: {} trials in {} cells, {} done; run directory {}\n\n{}\ntime      {}\ntokens    about "
+      "{}: {} trials in {} cells, {} done; run directory {}\n{}\n{}\ntime      {}\ntokens    about "
       "{} in, {} out\n"
       "cost      about ${:.2f}\ndetects   {}\n{}",
       plan.name,
@@ -373,6 +421,7 @@ std::string to_text(const Plan& plan) {
       plan.cells,
       base::with_thousands(static_cast<long long>(plan.done)),
       plan.run_directory,
+      engine::to_text(plan.reuse),
       table.render(),
       bound_text(plan),
       base::with_thousands(std::llround(plan.input_tokens)),
@@ -405,6 +454,7 @@ void add_plan(CLI::App& root, Action& action) {
       root.add_subcommand("plan", "Cells, trials done, routes, time, tokens, cost: sends nothing");
   command->add_option("CAMPAIGN", options->campaign, "Campaign file")->required();
   add_selection(*command, options->selection);
+  add_reuse(*command, options->reuse);
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer("Example:  sortie plan sortie.yaml --only baseline --limit 5");
   command->callback([&action, options] { action = [options] { return plan(*options); }; });

@@ -1,8 +1,7 @@
 #include "sortie/app/replay.h"
 
 #include "sortie/analysis/cells.h"
-#include "sortie/base/json.h"
-#include "sortie/chat/message.h"
+#include "sortie/engine/replay.h"
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
 
@@ -129,13 +128,8 @@ base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
               state.id,
               turn.record.turn));
     }
-    if (turn.record.finish == dialogue::to_string(dialogue::End::context_full)) {
-      replayed.dialogue.step(dialogue::ContextFull{});
-      continue;
-    }
-    TRY_ASSIGN(const json::Value value, json::parse(turn.record.answer));
-    TRY_ASSIGN(chat::Answer answer, chat::answer_from_json(value));
-    replayed.dialogue.step(dialogue::Answered{std::move(answer)});
+    TRY_ASSIGN(dialogue::Event event, engine::event_of(turn));
+    replayed.dialogue.step(std::move(event));
   }
   return replayed;
 }

@@ -4,10 +4,12 @@
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
 #include "sortie/app/key_memory.h"
+#include "sortie/app/reuse_options.h"
 #include "sortie/app/run_ending.h"
 #include "sortie/app/run_options.h"
 #include "sortie/app/run_session.h"
 #include "sortie/app/web_page.h"
+#include "sortie/base/printable.h"
 #include "sortie/base/text.h"
 #include "sortie/engine/dispatcher.h"
 #include "sortie/http/curl_transport.h"
@@ -37,6 +39,7 @@ struct RunOptions {
   std::vector<std::string> campaigns;
   SelectionOptions selection;
   BudgetOptions budget;
+  std::vector<std::string> reuse;
   std::size_t in_flight_max = 0;
   std::size_t open_max = kOpenDialoguesMax;
   double patience_minutes = 15;
@@ -149,13 +152,15 @@ class RunGroup {
     transport_ = std::make_unique<http::CurlTransport>(*loop_, http::CurlTransport::Options{});
     dispatcher_ = std::make_unique<engine::Dispatcher>(
         set_->topology, *loop_, dispatcher_options(budgets.common));
+    TRY_ASSIGN(reuse_, open_reuse(options_.reuse, directories));
     const RunFloor floor{
         .set = set_.get(),
         .loop = loop_.get(),
         .transport = transport_.get(),
         .dispatcher = dispatcher_.get(),
         .log_level = base::log_level_from(options_.log_level).value_or(base::LogLevel::info),
-        .capture = capture_from(options_.capture).value_or(Capture::none)};
+        .capture = capture_from(options_.capture).value_or(Capture::none),
+        .reuse = &reuse_};
     for (std::size_t i = 0; i < directories.size(); ++i) {
       sessions_.push_back(std::make_unique<RunSession>(floor, i, directories[i]));
       TRY(sessions_.back()->open_ledger());
@@ -172,6 +177,8 @@ class RunGroup {
       engine_options.deadline = budgets.deadline(i, now);
       TRY(sessions_[i]->open(engine_options));
     }
+    reuse_.clear();  // no snapshot is held while the run goes on
+    tell_reuse();
     return options_.serve ? serve() : base::Status();
   }
 
@@ -214,15 +221,29 @@ class RunGroup {
     std::vector<RunOutcome> outcomes;
     for (const auto& session : sessions_) {
       TRY_ASSIGN(analysis::Summary summary, session->summary());
+      TRY_ASSIGN(auto reused, session->reused());
       outcomes.push_back({.directory = session->directory(),
                           .result = session->result(),
                           .status = session->status(),
-                          .summary = std::move(summary)});
+                          .summary = std::move(summary),
+                          .reused = std::move(reused)});
     }
     return outcomes;
   }
 
  private:
+  void tell_reuse() const {
+    for (const auto& session : sessions_) {
+      if (!options_.quiet && !session->reuse_text().empty()) {
+        fmt::print(
+            stderr,
+            "{}",
+            base::printable(sessions_.size() > 1 ? session->name() + ": " + session->reuse_text()
+                                                 : session->reuse_text()));
+      }
+    }
+  }
+
   [[nodiscard]] engine::DispatcherOptions dispatcher_options(const spec::Budget& common) const {
     engine::DispatcherOptions options;
     options.scheduling.in_flight_max = options_.in_flight_max;
@@ -278,6 +299,7 @@ class RunGroup {
   std::unique_ptr<aio::Loop> loop_;
   std::optional<aio::SignalWatch> signals_;  // outlives what is closed at the end
   std::vector<ledger::FileLock> key_locks_;
+  std::vector<engine::ReuseSource> reuse_;
   std::unique_ptr<wire::Transport> transport_;
   std::unique_ptr<engine::Dispatcher> dispatcher_;
   std::vector<std::unique_ptr<RunSession>> sessions_;
@@ -319,6 +341,7 @@ void add_run(CLI::App& root, Action& action) {
       ->required();
   add_selection(*command, options->selection);
   add_budget(*command, options->budget);
+  add_reuse(*command, options->reuse);
   command->add_option(
       "--in-flight", options->in_flight_max, "At most this many requests at once over all routes");
   command->add_option("--open", options->open_max, "At most this many dialogues open at once")
@@ -356,6 +379,8 @@ void add_run(CLI::App& root, Action& action) {
       "Example:  sortie run sortie.yaml\n"
       "Ctrl-C once: take no more work, save, end within a second. Twice: end at once. Neither "
       "loses a finished turn.\n"
+      "With --reuse runs/a runs/b the scored trials of those runs that this campaign plans too are "
+      "copied, with their\norigin; their cost is shown apart. sortie plan --reuse says how many.\n"
       "With a budget no request is sent that could exceed it; the same command with more goes on.\n"
       "Steer it while it runs: sortie status RUN, sortie control RUN --help\n"
       "Several campaigns in one command never exceed a limit together and end together; "

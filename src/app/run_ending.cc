@@ -108,6 +108,7 @@ json::Object document(const RunOutcome& outcome) {
           {"turns", status.turns},
           {"seconds", base::seconds(status.elapsed)},
           {"cost_micro_usd", status.cost_micro_usd},
+          {"reused", analysis::to_json(outcome.reused)},
           {"budget", monitor::to_json(status.budget)},
           {"speed", status.speed.has_value() ? engine::to_json(*status.speed) : nullptr},
           {"shared_limits", monitor::to_json(outcome.status.shared_limits)},
@@ -139,11 +140,13 @@ json::Value to_json(std::span<const RunOutcome> outcomes) {
 std::string to_text(std::span<const RunOutcome> outcomes, const std::string& campaigns) {
   std::string text;
   for (const RunOutcome& outcome : outcomes) {
-    text += fmt::format("\n{}{}\n{}{}",
-                        outcomes.size() > 1 ? fmt::format("== {} ==\n\n", outcome.status.run) : "",
-                        analysis::to_text(outcome.summary),
-                        monitor::speed_text(outcome.status.speed),
-                        ending(outcome.result, outcome.directory, campaigns));
+    text += fmt::format(
+        "\n{}{}\n{}{}{}",
+        outcomes.size() > 1 ? fmt::format("== {} ==\n\n", outcome.status.run) : "",
+        analysis::to_text(outcome.summary),
+        outcome.reused.empty() ? "" : to_text(analysis::reused_table(outcome.reused)) + "\n",
+        monitor::speed_text(outcome.status.speed),
+        ending(outcome.result, outcome.directory, campaigns));
   }
   if (!outcomes.empty()) {  // campaigns of one process have their limits in common
     text += monitor::shared_text(outcomes.back().status.shared_limits);

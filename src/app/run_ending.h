@@ -1,11 +1,13 @@
 #pragma once
 
+#include "sortie/analysis/reused.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/base/json.h"
 #include "sortie/engine/engine.h"
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace sortie::app {
 
@@ -15,6 +17,7 @@ struct RunOutcome {
   engine::RunResult result;
   engine::RunStatus status;
   analysis::Summary summary;
+  std::vector<analysis::ReusedLine> reused;
 };
 
 /// The worst of all: 3 (refused or failed), 130 (interrupted), 1 (losses), 0.

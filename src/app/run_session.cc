@@ -32,6 +32,7 @@ void append_manifest(ledger::Ledger& ledger,
       {"endpoints_file_hash", setup.topology.file_hash.hex()},
       {"endpoints_text", setup.topology.text},
       {"suite", setup.suite.name()},
+      {"suite_hash", setup.suite.version().hex()},
       {"seed", fmt::to_string(setup.campaign.seed)},
       {analysis::kDeclaredEntry, analysis::declared_text(setup.campaign, topology)},
       {"world_version", setup.suite.catalog().version().hex()},
@@ -65,6 +66,7 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
   const engine::RunContext context = floor_.set->context(campaign_);
   TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
   TRY_ASSIGN(auto history, engine::read_history(context, *reader_, options.retry_losses));
+  TRY(reuse(history, options.retry_losses));
   TRY(open_log());
   TRY_ASSIGN(recorder_,
              ExchangeRecorder::over(
@@ -86,6 +88,19 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
                                              std::move(history));
   append_manifest(*ledger_, setup(), floor_.set->topology);
   listen();
+  return {};
+}
+
+/// Copies what other runs have paid for and this one lacks, and reads the history again.
+base::Status RunSession::reuse(engine::RunHistory& history, bool retry_losses) {
+  if (floor_.reuse == nullptr || floor_.reuse->empty()) {
+    return {};
+  }
+  const engine::RunContext context = floor_.set->context(campaign_);
+  TRY_ASSIGN(const engine::ReusePlan plan, engine::plan_reuse(context, history, *floor_.reuse));
+  reuse_text_ = engine::to_text(plan);
+  TRY(engine::copy_reused(context, plan, *floor_.reuse, floor_.loop->clock().wall(), *ledger_));
+  TRY_ASSIGN(history, engine::read_history(context, *reader_, retry_losses));
   return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/aio/loop.h"
+#include "sortie/analysis/reused.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/exchange_recorder.h"
@@ -9,6 +10,7 @@
 #include "sortie/base/time.h"
 #include "sortie/engine/dispatcher.h"
 #include "sortie/engine/engine.h"
+#include "sortie/engine/reuse.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/monitor/control_server.h"
@@ -20,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sortie::app {
 
@@ -31,6 +34,7 @@ struct RunFloor {
   engine::Dispatcher* dispatcher = nullptr;
   base::LogLevel log_level = base::LogLevel::info;
   Capture capture = Capture::none;
+  const std::vector<engine::ReuseSource>* reuse = nullptr;  // runs whose results count here too
 };
 
 /// One campaign's run in this process: owns its ledger, log, engine and control socket.
@@ -66,6 +70,13 @@ class RunSession {
 
   [[nodiscard]] base::Result<analysis::Summary> summary() { return analysis::summarize(*reader_); }
 
+  [[nodiscard]] base::Result<std::vector<analysis::ReusedLine>> reused() {
+    return analysis::read_reused(*reader_);
+  }
+
+  /// What was taken from other runs at this start, a line per run; empty if nothing was asked for.
+  [[nodiscard]] const std::string& reuse_text() const { return reuse_text_; }
+
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
   [[nodiscard]] const std::string& name() const { return setup().campaign.name; }
@@ -76,11 +87,13 @@ class RunSession {
   [[nodiscard]] const CampaignSetup& setup() const { return *floor_.set->campaigns[campaign_]; }
 
   [[nodiscard]] base::Status open_log();
+  [[nodiscard]] base::Status reuse(engine::RunHistory& history, bool retry_losses);
   void listen();
 
   RunFloor floor_;
   std::size_t campaign_ = 0;
   std::string directory_;
+  std::string reuse_text_;
   std::optional<engine::RunResult> result_;
   std::unique_ptr<ledger::Reader> reader_;
   std::unique_ptr<base::Log> log_;

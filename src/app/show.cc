@@ -1,4 +1,5 @@
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/reused.h"
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
@@ -182,7 +183,15 @@ base::Result<std::string> show_trial(const ShowOptions& options) {
   TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));
   const score::Score score =
       score::score(trial.dialogue.transcript(), *trial.task, trial.params, suite.catalog());
-  return options.json ? json::to_pretty_text(to_json(trial, score)) : to_text(trial, score);
+  TRY_ASSIGN(const auto origin, analysis::origin_of(*reader, state.id));
+  if (options.json) {
+    json::Value document = to_json(trial, score);
+    document.as_object()["reused_from"] =
+        origin.has_value() ? json::Value(*origin) : json::Value(nullptr);
+    return json::to_pretty_text(document);
+  }
+  return (origin.has_value() ? fmt::format("reused from {}\n", *origin) : std::string()) +
+         to_text(trial, score);
 }
 
 int show(const ShowOptions& options) {

@@ -103,7 +103,7 @@ void add_sql(CLI::App& root, Action& action) {
   command->add_flag("--json", options->json, "The same as --format json");
   command->footer(
       "Tables: run, manifest, cell, trial, attempt, attempt_end, turn, message, call, outcome, "
-      "score, event\n"
+      "score, event, reuse\n"
       "Views:  trial_result, trial_state, cell_summary, attempt_full   (columns: "
       "docs/design/ledger.md)\n"
       "Each has a column `run` before the others. Nothing can be written. Rows come as they are "

@@ -95,6 +95,7 @@ json::Value to_json(const analysis::ReportData& data) {
                       {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
                       {"routes", std::move(routes)},
                       {"costs", analysis::to_json(data.costs)},
+                      {"reused", analysis::to_json(data.reused)},
                       {"speeds", analysis::to_json(analysis::speed_table(data.speeds)).at("rows")},
                       {"events", json::Array(data.events.begin(), data.events.end())}};
 }
@@ -129,6 +130,9 @@ std::string to_text(const analysis::ReportData& data, bool cells) {
                                  to_text(cost_table("key", "Cost per key", data.costs.keys)));
   if (cells) {
     text += "\n" + to_text(cost_table("cell", "Cost per cell", data.costs.cells));
+  }
+  if (!data.reused.empty()) {
+    text += "\n" + to_text(reused_table(data.reused));
   }
   if (!data.speeds.empty()) {
     text += "\n" + to_text(speed_table(data.speeds));

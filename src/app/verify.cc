@@ -47,6 +47,7 @@ constexpr std::string_view kComparedColumns =
     "s.retry_tool, s.retry_none, s.calls_per_answer";
 
 constexpr std::string_view kScoresFollow = "scores_follow_from_answers";
+constexpr std::string_view kSuite = "suite_matches_its_hash";
 constexpr std::string_view kServedModels = "served_models_are_declared";
 
 /// Trials that one job plays back.
@@ -201,6 +202,30 @@ base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
   return check;
 }
 
+/// The suite as it is played back is the one that the run was made with.
+base::Result<ledger::Check> check_suite(ledger::Reader& reader) {
+  ledger::Check check{.name = std::string(kSuite), .ok = true, .detail = {}};
+  TRY_ASSIGN(const auto recorded, reader.manifest("suite_hash"));
+  TRY_ASSIGN(const auto name, reader.manifest("suite"));
+  if (!recorded.has_value()) {
+    check.detail = "no hash was recorded: the run was begun by an older Sortie";
+    return check;
+  }
+  TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(reader));
+  const std::string here = suite.version().hex();
+  check.ok = here == *recorded;
+  if (!check.ok) {
+    check.detail =
+        fmt::format("suite '{}' had the hash {} in this run, and has {} {}",
+                    name.value_or(""),
+                    *recorded,
+                    here,
+                    suite.built_in() ? "in this Sortie: verify with the version that made the run"
+                                     : "in its manifest: the recorded text was changed");
+  }
+  return check;
+}
+
 /// Every answer that counts came from a model that its route's declaration accepts, as the run's
 /// own endpoints file has it.
 base::Result<ledger::Check> check_served_models(ledger::Reader& reader) {
@@ -311,6 +336,12 @@ int verify(const VerifyOptions& options) {
     return repair(options, *directory);
   }
   const auto reader = ledger::Reader::open(*directory);
+  if (!reader.has_value() && reader.error().code == base::ErrorCode::integrity) {
+    return show(*directory,
+                ledger::verify_unreadable(*directory, reader.error()),
+                std::unexpected(reader.error()),
+                options.json);
+  }
   if (!reader.has_value()) {
     return fail(reader.error(), options.json);
   }
@@ -318,6 +349,7 @@ int verify(const VerifyOptions& options) {
   if (!checks.has_value()) {
     return fail(checks.error(), options.json);
   }
+  checks->push_back(finding(kSuite, check_suite(**reader)));
   checks->push_back(finding(kServedModels, check_served_models(**reader)));
   checks->push_back(finding(kScoresFollow, check_scores(**reader)));
   return show(*directory, *checks, analysis::read_identity(**reader), options.json);

@@ -100,6 +100,7 @@ Engine::Core::Core(const RunContext& context,
     model.progress.planned += cell.size();
     model.progress.scored += history_.cells[i].scored;
     model.progress.succeeded += history_.cells[i].succeeded;
+    model.progress.reused += history_.cells[i].reused;
     model.progress.lost += history_.cells[i].lost;
   }
   next_trial_id_ = parts_.ledger->next_trial_id();

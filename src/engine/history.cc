@@ -1,6 +1,7 @@
 #include "sortie/engine/history.h"
 
 #include "sortie/base/error.h"
+#include "sortie/engine/cells.h"
 #include "sortie/engine/records.h"
 #include "sortie/suite/trial.h"
 
@@ -20,21 +21,6 @@ namespace sortie::engine {
 namespace {
 
 using ledger::Cell;
-
-std::string text_of(const Cell& cell) {
-  const auto* text = std::get_if<std::string_view>(&cell);
-  return text == nullptr ? std::string() : std::string(*text);
-}
-
-std::int64_t int_of(const Cell& cell) {
-  const auto* number = std::get_if<std::int64_t>(&cell);
-  return number == nullptr ? 0 : *number;
-}
-
-double double_of(const Cell& cell) {
-  const auto* number = std::get_if<double>(&cell);
-  return number == nullptr ? static_cast<double>(int_of(cell)) : *number;
-}
 
 /// What people call the cell: every factor, but not the identity.
 std::string label_of(const ledger::CellRecord& cell) {
@@ -72,6 +58,7 @@ class HistoryReader {
     TRY(check_cells());
     TRY(read_trials());
     TRY(read_successes());
+    TRY(read_reused());
     TRY(read_spent());
     return read_attempts();
   }
@@ -172,6 +159,19 @@ class HistoryReader {
           const auto cell = id.has_value() ? cell_by_id_.find(*id) : cell_by_id_.end();
           if (cell != cell_by_id_.end()) {
             history_.cells[cell->second].succeeded = static_cast<std::uint64_t>(int_of(row[1]));
+          }
+          return true;
+        });
+  }
+
+  base::Status read_reused() {
+    return reader_.scan(
+        "SELECT t.cell, count(*) FROM reuse AS r JOIN trial AS t ON t.id = r.trial GROUP BY t.cell",
+        [&](std::span<const Cell> row) {
+          const auto id = base::Digest::from_hex(text_of(row[0]));
+          const auto cell = id.has_value() ? cell_by_id_.find(*id) : cell_by_id_.end();
+          if (cell != cell_by_id_.end()) {
+            history_.cells[cell->second].reused = static_cast<std::uint64_t>(int_of(row[1]));
           }
           return true;
         });

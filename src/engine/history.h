@@ -27,7 +27,8 @@ struct CellHistory {
   std::vector<bool> begun;  // by ordinal
   std::uint64_t scored = 0;
   std::uint64_t succeeded = 0;
-  std::uint64_t lost = 0;  // final infrastructure outcomes that stay
+  std::uint64_t reused = 0;  // of scored: copied from other runs
+  std::uint64_t lost = 0;    // final infrastructure outcomes that stay
 
   [[nodiscard]] bool is_begun(std::uint64_t ordinal) const {
     return ordinal < begun.size() && begun[ordinal];

@@ -22,6 +22,7 @@ struct ModelProgress {
   std::uint64_t planned = 0;
   std::uint64_t scored = 0;
   std::uint64_t succeeded = 0;  // of scored
+  std::uint64_t reused = 0;     // of scored: other runs paid for them
   std::uint64_t lost = 0;       // final infrastructure outcomes
   std::uint64_t running = 0;    // opened and neither scored nor lost
   std::uint64_t turns = 0;      // recorded in this process

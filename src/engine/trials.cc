@@ -2,6 +2,7 @@
 #include "sortie/base/json.h"
 #include "sortie/engine/core.h"
 #include "sortie/engine/records.h"
+#include "sortie/engine/replay.h"
 #include "sortie/score/score.h"
 
 #include <algorithm>
@@ -117,18 +118,14 @@ base::Status Engine::Core::replay(OpenTrial& trial, const std::vector<ledger::St
           base::ErrorCode::integrity,
           fmt::format("trial {} has turn {} after its end", trial.id, turn.record.turn));
     }
-    if (turn.record.finish == to_string(dialogue::End::context_full)) {
-      trial.dialogue.step(dialogue::ContextFull{});
-      continue;
+    TRY_ASSIGN(dialogue::Event event, event_of(turn));
+    if (const auto* answered = std::get_if<dialogue::Answered>(&event)) {
+      trial.bytes_counted = bytes_of(trial.dialogue.history()) + answered->answer.text.size();
+      trial.shape.previous_input = static_cast<double>(turn.record.usage.input);
+      trial.shape.previous_output =
+          static_cast<double>(turn.record.usage.output - turn.record.usage.reasoning);
     }
-    trial.bytes_counted = bytes_of(trial.dialogue.history());
-    TRY_ASSIGN(const json::Value value, json::parse(turn.record.answer));
-    TRY_ASSIGN(chat::Answer answer, chat::answer_from_json(value));
-    trial.bytes_counted += answer.text.size();
-    trial.shape.previous_input = static_cast<double>(turn.record.usage.input);
-    trial.shape.previous_output =
-        static_cast<double>(turn.record.usage.output - turn.record.usage.reasoning);
-    trial.dialogue.step(dialogue::Answered{std::move(answer)});
+    trial.dialogue.step(std::move(event));
   }
   return {};
 }

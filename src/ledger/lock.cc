@@ -96,6 +96,17 @@ base::Result<FileLock> FileLock::acquire(const std::string& path,
   return lock;
 }
 
+bool is_being_written(const std::string& run_directory) {
+  const std::string path = run_directory + "/lock";
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) {
+    return false;
+  }
+  const bool locked = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(descriptor);  // and with it the shared lock
+  return locked;
+}
+
 base::Result<RunLock> RunLock::acquire(const std::string& run_directory, base::WallTime now) {
   TRY_ASSIGN(
       FileLock lock,

@@ -40,6 +40,9 @@ class FileLock {
                                               const std::string& run,
                                               base::WallTime now);
 
+/// Whether some process holds RUN/lock now. Changes nothing.
+[[nodiscard]] bool is_being_written(const std::string& run_directory);
+
 /// RUN/lock: whoever holds its FileLock writes the ledger.
 class RunLock {
  public:

@@ -111,6 +111,40 @@ TEST_F(Version2, goes_on_as_it_is_without_page_checksums) {
   EXPECT_FALSE(examine_pages(ledger_path(path()))->has_checksums);
 }
 
+class Version3 : public OldLedger {
+ protected:
+  Version3() : OldLedger("version_3.sql") {}
+};
+
+TEST_F(Version3, is_read_as_one_that_reused_nothing) {
+  const auto reader = open_reader(path());
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(count(*reader, "SELECT count(*) FROM reuse"), 0);
+  EXPECT_EQ(failing(*reader), std::vector<std::string>());
+  EXPECT_EQ(version(), 3);
+}
+
+TEST_F(Version3, takes_reused_trials_when_it_goes_on) {
+  const std::string mark = open_reader(path())->high_water_mark().value();
+  open_ledger(path());
+  EXPECT_EQ(version(), kSchemaVersion);
+  EXPECT_EQ(open_reader(path())->high_water_mark().value(), mark);
+  {
+    auto connection = Connection::open(ledger_path(path()), OpenMode::read_write);
+    EXPECT_EQ(schema_difference(*connection).value(), "");
+  }
+  open_ledger(path())->append(ReuseRecord{.trial = 1,
+                                          .run = base::digest_of("other"),
+                                          .directory = "runs/other",
+                                          .source_trial = 9,
+                                          .source_mark = "1-2",
+                                          .attempts = 2});
+  const auto reader = open_reader(path());
+  EXPECT_EQ(count(*reader, "SELECT count(*) FROM reuse"), 1);
+  // Its answers are not those of this origin, and it was billed.
+  EXPECT_EQ(failing(*reader).size(), 1U);
+}
+
 TEST_F(OldLedger, is_read_as_it_is_and_shows_null_for_what_it_does_not_have) {
   const auto reader = open_reader(path());
   ASSERT_NE(reader, nullptr);

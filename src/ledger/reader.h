@@ -98,4 +98,9 @@ struct Check {
 /// lists them by name).
 [[nodiscard]] base::Result<std::vector<Check>> verify(Reader& reader);
 
+/// What can be said of a ledger that Reader::open refuses with `error`: which pages are damaged and
+/// what they hold, and the state of the log.
+[[nodiscard]] std::vector<Check> verify_unreadable(const std::string& run_directory,
+                                                   const base::Error& error);
+
 }  // namespace sortie::ledger

@@ -152,6 +152,22 @@ struct ScoreRecord {
   std::optional<double> calls_per_answer{};       // of answers with a call
 };
 
+/// A trial whose facts were copied from another run's ledger. Its attempts stand here with their
+/// tokens and their cost at zero: this run was not billed for them. What they cost stands here.
+struct ReuseRecord {
+  TrialId trial = 0;
+  base::Digest run;       // `run.key` of the ledger that paid
+  std::string directory;  // where it lay
+  TrialId source_trial = 0;
+  std::string source_mark;  // of that ledger when it was read
+  base::Digest answers{};   // of its answers: answers_digest()
+  base::WallTime at{};
+  std::int64_t attempts = 0;  // that the trial took there, failed ones included
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::int64_t cost = 0;  // micro-dollars; where no bill is known there, what was reserved
+};
+
 /// Limit changes, breaker, route taken out, operator actions.
 struct EventRecord {
   base::WallTime at;
@@ -169,6 +185,9 @@ struct ManifestRecord {
   std::string value;
 };
 
+/// Of a trial's answers in the order of its turns, each by the digest of its text.
+[[nodiscard]] base::Digest answers_digest(const std::vector<base::Digest>& answers);
+
 using Record = std::variant<CellRecord,
                             TrialRecord,
                             AttemptRecord,
@@ -178,6 +197,7 @@ using Record = std::variant<CellRecord,
                             OutcomeRecord,
                             ScoreRecord,
                             EventRecord,
+                            ReuseRecord,
                             ManifestRecord>;
 
 }  // namespace sortie::ledger

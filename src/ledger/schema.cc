@@ -220,6 +220,31 @@ CREATE TABLE event (
 CREATE INDEX attempt_by_turn ON attempt (trial, turn);
 )sql";
 
+constexpr std::int64_t kReuseSince = 4;
+
+constexpr std::string_view kReuseTable = R"sql(
+CREATE TABLE reuse (
+  trial         INTEGER PRIMARY KEY REFERENCES trial (id),
+  run           BLOB NOT NULL CHECK (length(run) = 16),        -- key of the ledger that paid
+  directory     TEXT NOT NULL,                                 -- where it lay
+  source_trial  INTEGER NOT NULL CHECK (source_trial >= 1),    -- its id there
+  source_mark   TEXT NOT NULL,                                 -- high-water mark of that ledger when it was read
+  answers       BLOB NOT NULL CHECK (length(answers) = 16),    -- digest of the answers' digests in hexadecimal, in order
+  at            INTEGER NOT NULL,                              -- when it was copied
+  attempts      INTEGER NOT NULL CHECK (attempts >= 1),        -- that it took there
+  input_tokens  INTEGER NOT NULL CHECK (input_tokens >= 0),    -- of those attempts
+  output_tokens INTEGER NOT NULL CHECK (output_tokens >= 0),
+  cost          INTEGER NOT NULL CHECK (cost >= 0),            -- micro-dollars, paid there and not here
+  checksum      INTEGER NOT NULL
+) STRICT;
+)sql";
+
+// What older versions are read as.
+constexpr std::string_view kNoReuse =
+    "CREATE TEMP VIEW reuse AS SELECT NULL AS trial, NULL AS run, NULL AS directory, NULL AS "
+    "source_trial, NULL AS source_mark, NULL AS answers, NULL AS at, NULL AS attempts, NULL AS "
+    "input_tokens, NULL AS output_tokens, NULL AS cost, NULL AS checksum WHERE false;";
+
 constexpr std::string_view kTrialResult = R"sql(
 -- One row per trial that counts: its first scored outcome with the score of the newest scorer.
 CREATE VIEW trial_result AS
@@ -382,11 +407,12 @@ std::string schema_sql(std::int64_t version) {
   }
   sql += score_table(version);
   sql += kEventTable;
+  sql += version < kReuseSince ? std::string_view() : kReuseTable;
   sql += trial_result_view(version);
   sql += kViews;
   sql += kRunTriggers;
   for (const FactTable& table : kFactTables) {
-    sql += append_only(table.name);
+    sql += table.since <= version ? append_only(table.name) : std::string();
   }
   return sql;
 }
@@ -423,6 +449,10 @@ base::Status migrate(Connection& connection, std::int64_t version) {
     TRY_ASSIGN(sql, scores_of_version_1_anew(connection));
   }
   // Version 3 differs from 2 only in the pages of new files.
+  if (version < kReuseSince) {
+    sql += kReuseTable;
+    sql += append_only("reuse");
+  }
   sql += fmt::format("PRAGMA user_version = {};", kSchemaVersion);
   TRY(connection.execute("BEGIN IMMEDIATE"));
   base::Status done = connection.execute(sql);
@@ -436,6 +466,9 @@ base::Status migrate(Connection& connection, std::int64_t version) {
 }
 
 base::Status read_as_current(Connection& connection, std::int64_t version) {
+  if (version < kReuseSince) {
+    TRY(connection.execute(std::string(kNoReuse)));
+  }
   if (version > 1) {
     return {};
   }

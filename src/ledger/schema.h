@@ -15,7 +15,7 @@ namespace sortie::ledger {
 /// PRAGMA application_id: "Srti".
 inline constexpr std::int64_t kApplicationId = 0x53727469;
 /// PRAGMA user_version.
-inline constexpr std::int64_t kSchemaVersion = 3;
+inline constexpr std::int64_t kSchemaVersion = 4;
 /// Of a ledger's file, in every version.
 inline constexpr int kPageBytes = 4096;
 /// The oldest version that is read, and migrated when a run goes on.
@@ -30,9 +30,10 @@ struct FactTable {
   std::string_view name;
   bool chooses_id = false;
   int added = 0;
+  std::int64_t since = 1;  // the schema version that it came with
 };
 
-inline constexpr std::array<FactTable, 11> kFactTables = {
+inline constexpr std::array<FactTable, 12> kFactTables = {
     {{.name = "manifest", .chooses_id = true},
      {.name = "cell"},
      {.name = "trial"},
@@ -43,7 +44,8 @@ inline constexpr std::array<FactTable, 11> kFactTables = {
      {.name = "outcome", .chooses_id = true},
      {.name = "score", .chooses_id = true, .added = 7},
      {.name = "call", .chooses_id = true},
-     {.name = "event", .chooses_id = true}}};
+     {.name = "event", .chooses_id = true},
+     {.name = "reuse", .since = 4}}};
 
 /// Every statement that makes an empty ledger, pragmas of the file included.
 [[nodiscard]] std::string schema_sql(std::int64_t version = kSchemaVersion);

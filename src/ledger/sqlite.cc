@@ -68,7 +68,9 @@ base::Error sqlite_error(sqlite3* handle, int code, std::string_view context) {
   }
   std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   if (code == SQLITE_IOERR_DATA) {
-    message = "a page of the file does not match its checksum";
+    message =
+        "a page of the file does not match its checksum (sortie verify RUN says which, what it "
+        "holds and what to do)";
   }
   if (((code & 0xFF) == SQLITE_IOERR && code != SQLITE_IOERR_DATA) ||
       (code & 0xFF) == SQLITE_CANTOPEN) {
@@ -207,7 +209,9 @@ base::Digest Statement::digest(int column) const {
 base::Result<Connection> Connection::open(const std::string& path, OpenMode mode) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   std::string name = path;
-  const char* vfs = mode == OpenMode::at_rest ? page_vfs_at_rest() : page_vfs();
+  const char* vfs = mode == OpenMode::at_rest          ? page_vfs_at_rest()
+                    : mode == OpenMode::past_checksums ? nullptr
+                                                       : page_vfs();
   switch (mode) {
     case OpenMode::create:
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -217,6 +221,7 @@ base::Result<Connection> Connection::open(const std::string& path, OpenMode mode
       break;
     case OpenMode::read_only:
     case OpenMode::at_rest:
+    case OpenMode::past_checksums:
       flags |= SQLITE_OPEN_READONLY;
       break;
     case OpenMode::immutable: {

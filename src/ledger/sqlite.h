@@ -88,8 +88,9 @@ enum class OpenMode : std::uint8_t {
   create,      // the file is made if it is not there
   read_write,  // it must be there
   read_only,
-  immutable,  // read-only, nobody writes and there is no log: no lock, no side files
-  at_rest,    // read-only, nobody writes but there is a log: no lock, no shared memory
+  immutable,       // read-only, nobody writes and there is no log: no lock, no side files
+  at_rest,         // read-only, nobody writes but there is a log: no lock, no shared memory
+  past_checksums,  // read-only, by SQLite's own layer: damaged pages are read as they are
 };
 
 /// How long a connection waits for a lock of another one, unless told otherwise.

@@ -1,5 +1,6 @@
 #include "sortie/base/error.h"
 #include "sortie/ledger/file.h"
+#include "sortie/ledger/page_contents.h"
 #include "sortie/ledger/pages.h"
 #include "sortie/ledger/parallel.h"
 #include "sortie/ledger/reader.h"
@@ -21,7 +22,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace sortie::ledger {
 
@@ -34,7 +34,7 @@ struct Invariant {
 };
 
 // Each stands for a promise of the ledger that no constraint of the schema keeps.
-constexpr std::array<Invariant, 16> kInvariants = {{
+constexpr std::array<Invariant, 17> kInvariants = {{
     {"cells_hold_what_is_planned",
      "SELECT 'cell ' || lower(hex(cell)) || ': ' || begun || ' trials, ' || planned || ' planned' "
      "FROM cell_summary WHERE begun > planned"},
@@ -95,6 +95,15 @@ constexpr std::array<Invariant, 16> kInvariants = {{
     {"calls_are_contiguous",
      "SELECT 'trial ' || trial || ': ' || count(*) || ' calls up to number ' || max(n) "
      "FROM call GROUP BY trial HAVING max(n) <> count(*) - 1"},
+    // Copied whole, and not billed again.
+    {"reused_trials_are_whole_and_free",
+     "SELECT 'trial ' || r.trial || ' of ' || r.directory FROM reuse r WHERE r.answers IS NOT "
+     "(SELECT content_digest('plain', length(all_digests), all_digests) FROM (SELECT "
+     "CAST(group_concat(one, '') AS BLOB) AS all_digests FROM (SELECT lower(hex(m.digest)) AS one "
+     "FROM turn t JOIN message m ON m.id = t.answer WHERE t.trial = r.trial ORDER BY t.turn))) OR "
+     "NOT EXISTS (SELECT 1 FROM outcome o WHERE o.trial = r.trial AND o.outcome = 'scored') OR "
+     "EXISTS (SELECT 1 FROM attempt_full a WHERE a.trial = r.trial AND (a.cost + a.reserved_cost + "
+     "a.input_tokens + a.output_tokens) IS NOT 0)"},
     {"messages_match_their_digests",
      "SELECT 'message ' || id FROM message WHERE content_digest(encoding, size, content) IS NOT "
      "digest"},
@@ -113,9 +122,10 @@ constexpr std::array<Invariant, 2> kNotes = {{
      "a JOIN attempt_end e ON e.attempt = a.id WHERE e.at < a.at "
      "UNION ALL SELECT 'attempt ' || a.id || ' began before the ledger' FROM attempt a WHERE a.at "
      "< "
-     "(SELECT created_at FROM run) "
+     "(SELECT created_at FROM run) AND a.trial NOT IN (SELECT trial FROM reuse) "
      "UNION ALL SELECT 'attempt ' || a.id || ' began more than an hour before the one before it' "
-     "FROM attempt a JOIN attempt b ON b.id = a.id - 1 WHERE a.at < b.at - 3600000000"},
+     "FROM attempt a JOIN attempt b ON b.id = a.id - 1 WHERE a.at < b.at - 3600000000 AND a.trial "
+     "NOT IN (SELECT trial FROM reuse)"},
 }};
 
 /// Gathers offences into a finding: how many, and the first.
@@ -179,30 +189,42 @@ Check check_invariant(Reader& reader, const Invariant& invariant) {
   }));
 }
 
-/// The list of damaged pages, and which of them a run that goes on would write anew.
-std::string list_pages(const std::vector<std::uint32_t>& pages,
+/// The damaged pages with what they hold, and what becomes of them or has to be done.
+std::string list_pages(const std::string& path,
+                       const std::vector<std::uint32_t>& pages,
                        const std::vector<std::uint32_t>& in_log) {
   constexpr std::size_t kNamed = 5;
-  std::string text = fmt::format(
-      "page {}", fmt::join(std::span(pages).first(std::min(pages.size(), kNamed)), ", "));
+  const auto named = std::span(pages).first(std::min(pages.size(), kNamed));
+  const auto contents = contents_of_pages(path, named);
+  std::string text;
+  for (const std::uint32_t page : named) {
+    const auto known = contents.find(page);
+    text += fmt::format("{}page {}{}",
+                        text.empty() ? "" : ", ",
+                        page,
+                        known == contents.end() ? "" : " (" + known->second + ")");
+  }
   if (pages.size() > kNamed) {
     text += fmt::format(" and {} more", pages.size() - kNamed);
   }
   if (std::ranges::includes(in_log, pages)) {
-    text += " (the log holds what belongs there: the next run writes it anew)";
+    return text + ": the log holds what belongs there: the next run writes it anew";
   }
-  return text;
+  return text +
+         ": the disk or another program changed the file. Restore the run from a copy; there is no "
+         "repair, since what stood there is not known (docs/design/ledger.md, Damage)";
 }
 
 /// What SQLite reads past: pages that the log covers, free ones, the file's end.
-Check check_pages(Reader& reader, const WalReport& log) {
+Check check_pages(const std::string& run_directory, const WalReport& log) {
   Finding finding("pages_match_their_checksums");
-  const auto report = examine_pages(ledger_path(reader.run_directory()));
+  const std::string path = ledger_path(run_directory);
+  const auto report = examine_pages(path);
   if (!report) {
     return finding.close(std::unexpected(report.error()));
   }
   if (!report->damaged.empty()) {
-    finding.add(list_pages(report->damaged, log.pages));
+    finding.add(list_pages(path, report->damaged, log.pages));
   }
   if (report->left_bytes > 0) {
     finding.add(fmt::format("the file ends within a page, {} bytes too late", report->left_bytes));
@@ -412,8 +434,9 @@ class Verification {
         notes_[i].ok = true;
       });
     }
-    jobs.emplace_back(
-        [this](Reader& reader) { pages_ = check_pages(reader, log_.value_or(WalReport{})); });
+    jobs.emplace_back([this](Reader& reader) {
+      pages_ = check_pages(reader.run_directory(), log_.value_or(WalReport{}));
+    });
     return jobs;
   }
 
@@ -449,6 +472,18 @@ class Verification {
 };
 
 }  // namespace
+
+std::vector<Check> verify_unreadable(const std::string& run_directory, const base::Error& error) {
+  const auto log = examine_log(run_directory);
+  const WalReport none;
+  std::vector<Check> checks;
+  checks.push_back(check_pages(run_directory, log && *log ? **log : none));
+  if (log) {
+    checks.push_back(check_log(*log));
+  }
+  checks.push_back({.name = "ledger_can_be_read", .ok = false, .detail = error.message});
+  return checks;
+}
 
 base::Result<std::vector<Check>> verify(Reader& reader) {
   const bool own_snapshot = !reader.in_snapshot();

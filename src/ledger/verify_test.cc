@@ -5,6 +5,8 @@
 #include "sortie/ledger/test_support.h"
 
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -273,7 +275,72 @@ TEST_F(Verify, leaves_the_callers_snapshot_alone) {
   EXPECT_TRUE(reader->in_snapshot());
 }
 
+/// A seventh trial, copied from another ledger: its attempts cost nothing.
+std::vector<Record> reused_trial(const ReuseRecord& origin) {
+  std::vector<Record> records = whole_trial(7);
+  for (Record& record : records) {
+    if (auto* attempt = std::get_if<AttemptRecord>(&record)) {
+      attempt->reserved_input = attempt->reserved_output = attempt->reserved_cost = 0;
+    } else if (auto* end = std::get_if<AttemptEndRecord>(&record)) {
+      end->usage = {};
+      end->cost = 0;
+    }
+  }
+  records.emplace_back(origin);
+  return records;
+}
+
+ReuseRecord origin_record() {
+  return {.trial = 7,
+          .run = base::digest_of("another run"),
+          .directory = "runs/other",
+          .source_trial = 3,
+          .source_mark = "12-34",
+          .answers = answers_digest({base::digest_of("answer 13" + std::string(300, '.')),
+                                     base::digest_of("answer 14" + std::string(300, '.'))}),
+          .at = at(1000),
+          .attempts = 2,
+          .input_tokens = 1700,
+          .output_tokens = 240,
+          .cost = 110};
+}
+
+TEST_F(Verify, finds_nothing_in_a_trial_that_was_reused_and_says_nothing_of_its_times) {
+  auto records = reused_trial(origin_record());
+  std::get<AttemptRecord>(records[1]).at = at(-9'000'000'000);
+  std::get<AttemptEndRecord>(records[2]).at = at(-8'999'000'000);
+  open_ledger(directory_.path())->append_together(std::move(records));
+  expect_only();
+  // Of this run's own six trials alone.
+  EXPECT_TRUE(note("clocks_run_forwards").starts_with("12 of them"));
+}
+
+TEST_F(Verify, finds_an_answer_that_is_not_the_one_that_was_reused) {
+  open_ledger(directory_.path())->append_together(reused_trial(origin_record()));
+  forge(
+      "UPDATE turn SET answer = (SELECT answer FROM turn WHERE trial = 1 AND turn = 0) WHERE trial "
+      "= 7 AND turn = 0");
+  expect_only("reused_trials_are_whole_and_free");
+}
+
+TEST_F(Verify, finds_a_reused_trial_that_is_billed_again) {
+  open_ledger(directory_.path())->append_together(reused_trial(origin_record()));
+  forge("UPDATE attempt_end SET cost = 55 WHERE attempt = 14");
+  expect_only("reused_trials_are_whole_and_free");
+}
+
+TEST_F(Verify, finds_a_reused_trial_without_a_scored_outcome) {
+  auto records = reused_trial(origin_record());
+  std::erase_if(records, [](const Record& record) {
+    return std::holds_alternative<OutcomeRecord>(record) ||
+           std::holds_alternative<ScoreRecord>(record);
+  });
+  open_ledger(directory_.path())->append_together(std::move(records));
+  expect_only("reused_trials_are_whole_and_free");
+}
+
 TEST_F(Verify, rows_can_neither_be_changed_nor_deleted_by_sql) {
+  open_ledger(directory_.path())->append_together(reused_trial(origin_record()));
   Tamper tamper(directory_.path());
   auto connection = Connection::open(ledger_path(directory_.path()), OpenMode::read_write);
   ASSERT_TRUE(connection.has_value());

@@ -44,6 +44,7 @@ constexpr std::size_t kOutcome = 7;
 constexpr std::size_t kScore = 8;
 constexpr std::size_t kCall = 9;
 constexpr std::size_t kEvent = 10;
+constexpr std::size_t kReuse = 11;
 
 /// How a kind of fact is stored: the number of its columns, without a row id that the ledger
 /// chooses, and the columns that identify it. Facts without key columns are identified by their
@@ -63,7 +64,8 @@ constexpr std::array<Form, kFactTables.size()> kForms = {{{4, "generation = ?1 A
                                                           {6, ""},
                                                           {31, "trial = ?1 AND scorer = ?2"},
                                                           {11, "trial = ?1 AND n = ?2"},
-                                                          {5, ""}}};
+                                                          {5, ""},
+                                                          {12, "trial = ?1"}}};
 
 struct Table {
   std::string_view name;
@@ -240,6 +242,10 @@ std::string describe(const EventRecord& event) {
   return fmt::format("event '{}' of '{}'", event.kind, event.subject);
 }
 
+std::string describe(const ReuseRecord& reuse) {
+  return fmt::format("origin of trial {} in {}", reuse.trial, reuse.directory);
+}
+
 std::string describe(const ManifestRecord& manifest) {
   return fmt::format("manifest entry '{}' of generation {}", manifest.name, manifest.generation);
 }
@@ -260,6 +266,7 @@ struct RecordWriter::State {
   [[nodiscard]] base::Status write(const OutcomeRecord& outcome);
   [[nodiscard]] base::Status write(const ScoreRecord& score);
   [[nodiscard]] base::Status write(const EventRecord& event);
+  [[nodiscard]] base::Status write(const ReuseRecord& reuse);
   [[nodiscard]] base::Status write(const ManifestRecord& manifest);
 
   /// False: a unique key is taken.
@@ -567,6 +574,20 @@ base::Status RecordWriter::State::write(const EventRecord& event) {
   row.add(event.at).add(event.kind).add(event.subject).add(event.detail);
   TRY(insert(tables[kEvent], row));
   return {};
+}
+
+base::Status RecordWriter::State::write(const ReuseRecord& reuse) {
+  Table& table = tables[kReuse];
+  Row row(table);
+  row.add(reuse.trial).add(reuse.run).add(reuse.directory).add(reuse.source_trial);
+  row.add(reuse.source_mark).add(reuse.answers).add(reuse.at).add(reuse.attempts);
+  row.add(reuse.input_tokens).add(reuse.output_tokens).add(reuse.cost);
+  TRY_ASSIGN(const bool inserted, insert(table, row));
+  if (inserted) {
+    return {};
+  }
+  table.find.bind(1, reuse.trial);
+  return expect_same(table, row.checksum());
 }
 
 base::Status RecordWriter::State::write(const ManifestRecord& manifest) {

@@ -42,6 +42,7 @@ json::Array models_of(const engine::RunStatus& status) {
                                   {"planned", model.planned},
                                   {"scored", model.scored},
                                   {"succeeded", model.succeeded},
+                                  {"reused", model.reused},
                                   {"lost", model.lost},
                                   {"running", model.running},
                                   {"turns", model.turns},

@@ -107,15 +107,17 @@ void add_run(Page& page, const engine::RunStatus& status, const Rates& rates) {
              "33");
   }
   for (const engine::ModelProgress& model : status.models) {
-    page.add(fmt::format("  {:<22} [{}] {:>5}/{}{}{}",
-                         fitted(model.model, 22),
-                         bar(model),
-                         model.scored,
-                         model.planned,
-                         model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
-                         model.paused      ? "  paused"
-                         : model.simulated ? "  simulated"
-                                           : ""));
+    page.add(
+        fmt::format("  {:<22} [{}] {:>5}/{}{}{}{}",
+                    fitted(model.model, 22),
+                    bar(model),
+                    model.scored,
+                    model.planned,
+                    model.reused > 0 ? fmt::format("  {} reused", model.reused) : std::string(),
+                    model.lost > 0 ? fmt::format("  {} lost", model.lost) : std::string(),
+                    model.paused      ? "  paused"
+                    : model.simulated ? "  simulated"
+                                      : ""));
   }
 }
 

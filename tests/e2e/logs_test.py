@@ -56,6 +56,14 @@ class LogsTest(SortieTest):
         self.no_secret_below("runs/test")
         self.assertEqual((self.folder / "runs/test/capture").stat().st_mode & 0o777, 0o700)
 
+    def test_an_answer_whose_json_is_broken_is_a_failure_too(self):
+        urls, _ = self.simulate(self.provider(rest="    faults:\n      - {kind: invalid_json, probability: 0.2}\n"))
+        self.campaign(urls[0])
+        self.sortie("run", "campaign.yaml", "--quiet", "--capture", "failures", check=0)
+        broken = {f"{row[0]}.json" for row in self.query("SELECT attempt FROM attempt_end WHERE cause = 'broken'")}
+        self.assertTrue(broken)
+        self.assertLessEqual(broken, {path.name for path in (self.folder / "runs/test/capture").iterdir()})
+
     def test_all_exchanges_can_be_captured(self):
         self.run_with_a_bad_key("--capture", "all")
         count = self.query("SELECT count(*) FROM attempt")[0][0]

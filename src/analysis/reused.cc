@@ -1,0 +1,90 @@
+#include "sortie/analysis/reused.h"
+
+#include "sortie/analysis/cells.h"
+
+#include <array>
+#include <span>
+
+#include <fmt/format.h>
+
+namespace sortie::analysis {
+
+base::Result<std::vector<ReusedLine>> read_reused(ledger::Reader& reader) {
+  std::vector<ReusedLine> lines;
+  TRY(reader.scan(
+      "SELECT run, directory, source_mark, count(*), sum(attempts), sum(input_tokens), "
+      "sum(output_tokens), sum(cost) FROM reuse GROUP BY run, directory, source_mark ORDER BY "
+      "min(trial)",
+      [&](std::span<const ledger::Cell> row) {
+        lines.push_back({.run = text_of(row[0]),
+                         .directory = text_of(row[1]),
+                         .mark = text_of(row[2]),
+                         .trials = static_cast<std::uint64_t>(int_of(row[3])),
+                         .attempts = static_cast<std::uint64_t>(int_of(row[4])),
+                         .input_tokens = int_of(row[5]),
+                         .output_tokens = int_of(row[6]),
+                         .cost = int_of(row[7])});
+        return true;
+      }));
+  return lines;
+}
+
+ResultTable reused_table(const std::vector<ReusedLine>& lines) {
+  ResultTable table{
+      .id = "validity/reused",
+      .scenario = {},
+      .title = "Trials reused from other runs",
+      .columns = {{.key = "directory", .title = "run"},
+                  {.key = "trials", .title = "trials"},
+                  {.key = "attempts", .title = "requests there"},
+                  {.key = "input_tokens", .title = "tokens in"},
+                  {.key = "output_tokens", .title = "tokens out"},
+                  {.key = "cost_usd", .title = "cost $ there"},
+                  {.key = "run", .title = "its ledger"},
+                  {.key = "mark", .title = "at"}},
+      .rows = {},
+      .notes = {"Paid for by those runs: in no cost and no token count of this one. Where requests "
+                "are counted by route, those behind reused answers are among them."}};
+  for (const ReusedLine& line : lines) {
+    table.rows.push_back(
+        {.values = {text_value(line.directory),
+                    count_value(line.trials),
+                    count_value(line.attempts),
+                    count_value(static_cast<std::uint64_t>(line.input_tokens)),
+                    count_value(static_cast<std::uint64_t>(line.output_tokens)),
+                    text_value(fmt::format("{:.4f}", static_cast<double>(line.cost) / 1e6)),
+                    text_value(line.run),
+                    text_value(line.mark)},
+         .marks = {}});
+  }
+  return table;
+}
+
+json::Array to_json(const std::vector<ReusedLine>& lines) {
+  json::Array array;
+  for (const ReusedLine& line : lines) {
+    array.push_back(json::Object{{"run", line.run},
+                                 {"directory", line.directory},
+                                 {"mark", line.mark},
+                                 {"trials", line.trials},
+                                 {"attempts", line.attempts},
+                                 {"input_tokens", line.input_tokens},
+                                 {"output_tokens", line.output_tokens},
+                                 {"cost_micro_usd", line.cost}});
+  }
+  return array;
+}
+
+base::Result<std::optional<std::string>> origin_of(ledger::Reader& reader, std::int64_t trial) {
+  std::optional<std::string> origin;
+  const std::array parameters = {fmt::to_string(trial)};
+  TRY(reader.scan("SELECT directory, source_trial FROM reuse WHERE trial = CAST(?1 AS INTEGER)",
+                  parameters,
+                  [&](std::span<const ledger::Cell> row) {
+                    origin = fmt::format("{}, trial {} there", text_of(row[0]), int_of(row[1]));
+                    return false;
+                  }));
+  return origin;
+}
+
+}  // namespace sortie::analysis
