@@ -26,6 +26,7 @@ void add_bench(CLI::App& root, Action& action);
 void add_init(CLI::App& root, Action& action);
 void add_check(CLI::App& root, Action& action);
 void add_plan(CLI::App& root, Action& action);
+void add_prune(CLI::App& root, Action& action);
 void add_run(CLI::App& root, Action& action);
 void add_rehearse(CLI::App& root, Action& action);
 void add_control(CLI::App& root, Action& action);

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   sortie::app::add_export(root, action);
   sortie::app::add_sql(root, action);
   sortie::app::add_verify(root, action);
+  sortie::app::add_prune(root, action);
   sortie::app::add_score(root, action);
   sortie::app::add_suite(root, action);
   sortie::app::add_simulate(root, action);

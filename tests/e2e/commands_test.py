@@ -6,7 +6,7 @@ import unittest
 
 from sortie_test import SOURCE, SortieTest
 
-COMMANDS = ["init", "check", "plan", "run", "status", "show", "report", "export", "verify", "simulate", "score", "suite"]
+COMMANDS = ["init", "check", "plan", "prune", "run", "status", "show", "report", "export", "verify", "simulate", "score", "suite"]
 
 
 class Commands(SortieTest):
