@@ -66,8 +66,12 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
   const engine::RunContext context = floor_.set->context(campaign_);
   TRY_ASSIGN(reader_, ledger::Reader::open(directory_));
   TRY_ASSIGN(auto history, engine::read_history(context, *reader_, options.retry_losses));
+  const std::int64_t start = ledger_->next_generation();
+  // First of all: whoever is killed while trials are copied leaves a ledger that can be played
+  // back.
+  append_manifest(*ledger_, setup(), floor_.set->topology);
   TRY(reuse(history, options.retry_losses));
-  TRY(open_log());
+  TRY(open_log(start));
   TRY_ASSIGN(recorder_,
              ExchangeRecorder::over(
                  *floor_.transport,
@@ -86,7 +90,6 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
                                                                  .scrubber = &floor_.set->scrubber},
                                              options,
                                              std::move(history));
-  append_manifest(*ledger_, setup(), floor_.set->topology);
   listen();
   return {};
 }
@@ -105,7 +108,7 @@ base::Status RunSession::reuse(engine::RunHistory& history, bool retry_losses) {
 }
 
 /// Every line names the run and which start of it this is.
-base::Status RunSession::open_log() {
+base::Status RunSession::open_log(std::int64_t start) {
   std::string run;
   TRY(reader_->scan("SELECT key FROM run", [&](std::span<const ledger::Cell> row) {
     run = analysis::text_of(row[0]);
@@ -115,7 +118,7 @@ base::Status RunSession::open_log() {
       log_,
       base::Log::open({.path = (std::filesystem::path(directory_) / "log" / "run.jsonl").string(),
                        .level = floor_.log_level,
-                       .context = {{"run", run}, {"start", ledger_->next_generation()}}},
+                       .context = {{"run", run}, {"start", start}}},
                       floor_.set->scrubber));
   return {};
 }

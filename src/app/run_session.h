@@ -18,6 +18,7 @@
 #include "sortie/wire/transport.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,7 +87,7 @@ class RunSession {
  private:
   [[nodiscard]] const CampaignSetup& setup() const { return *floor_.set->campaigns[campaign_]; }
 
-  [[nodiscard]] base::Status open_log();
+  [[nodiscard]] base::Status open_log(std::int64_t start);
   [[nodiscard]] base::Status reuse(engine::RunHistory& history, bool retry_losses);
   void listen();
 
