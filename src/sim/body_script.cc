@@ -25,6 +25,8 @@ bool BodyScript::plays(const Reply& reply) {
     case Reply::Delivery::fin:
     case Reply::Delivery::half_close:
     case Reply::Delivery::loris:
+    case Reply::Delivery::bad_chunks:
+    case Reply::Delivery::bad_gzip:
       return false;
   }
   return false;
