@@ -12,8 +12,9 @@ namespace sortie::analysis {
 base::Result<std::vector<ReusedLine>> read_reused(ledger::Reader& reader) {
   std::vector<ReusedLine> lines;
   TRY(reader.scan(
-      "SELECT run, directory, source_mark, count(*), sum(attempts), sum(input_tokens), "
-      "sum(output_tokens), sum(cost) FROM reuse GROUP BY run, directory, source_mark ORDER BY "
+      "SELECT source_run, directory, source_mark, count(*), sum(attempts), sum(input_tokens), "
+      "sum(output_tokens), sum(cost) FROM reuse GROUP BY source_run, directory, source_mark ORDER "
+      "BY "
       "min(trial)",
       [&](std::span<const ledger::Cell> row) {
         lines.push_back({.run = text_of(row[0]),

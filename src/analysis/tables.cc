@@ -164,12 +164,13 @@ constexpr std::array kTables = {
     ExportTable{.name = "events",
                 .columns = "recorded_at BIGINT, kind VARCHAR, subject VARCHAR, detail VARCHAR",
                 .query = "SELECT at, kind, subject, detail FROM event ORDER BY id"},
-    ExportTable{.name = "reused",
-                .columns = "trial BIGINT, run VARCHAR, directory VARCHAR, source_trial BIGINT, "
-                           "source_mark VARCHAR, answers VARCHAR, copied_at BIGINT, attempts "
-                           "BIGINT, input_tokens BIGINT, output_tokens BIGINT, cost BIGINT",
-                .query = "SELECT trial, run, directory, source_trial, source_mark, answers, at, "
-                         "attempts, input_tokens, output_tokens, cost FROM reuse ORDER BY trial"},
+    ExportTable{
+        .name = "reused",
+        .columns = "trial BIGINT, source_run VARCHAR, directory VARCHAR, source_trial BIGINT, "
+                   "source_mark VARCHAR, answers VARCHAR, copied_at BIGINT, attempts "
+                   "BIGINT, input_tokens BIGINT, output_tokens BIGINT, cost BIGINT",
+        .query = "SELECT trial, source_run, directory, source_trial, source_mark, answers, at, "
+                 "attempts, input_tokens, output_tokens, cost FROM reuse ORDER BY trial"},
     ExportTable{.name = "run_manifest",
                 .columns = "generation BIGINT, name VARCHAR, value VARCHAR",
                 .query = "SELECT generation, name, value FROM manifest ORDER BY generation, name"},

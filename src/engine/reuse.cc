@@ -172,7 +172,7 @@ class ReuseFinder {
           return true;
         }));
     TRY(source.reader().scan(
-        "SELECT trial, run, directory, source_trial, source_mark, attempts, input_tokens, "
+        "SELECT trial, source_run, directory, source_trial, source_mark, attempts, input_tokens, "
         "output_tokens, cost FROM reuse",
         [&](std::span<const Cell> row) {
           if (ledger::ReuseRecord* origin = find(row[0]); origin != nullptr) {

@@ -225,7 +225,7 @@ constexpr std::int64_t kReuseSince = 4;
 constexpr std::string_view kReuseTable = R"sql(
 CREATE TABLE reuse (
   trial         INTEGER PRIMARY KEY REFERENCES trial (id),
-  run           BLOB NOT NULL CHECK (length(run) = 16),        -- key of the ledger that paid
+  source_run    BLOB NOT NULL CHECK (length(source_run) = 16), -- key of the ledger that paid
   directory     TEXT NOT NULL,                                 -- where it lay
   source_trial  INTEGER NOT NULL CHECK (source_trial >= 1),    -- its id there
   source_mark   TEXT NOT NULL,                                 -- high-water mark of that ledger when it was read
@@ -241,7 +241,8 @@ CREATE TABLE reuse (
 
 // What older versions are read as.
 constexpr std::string_view kNoReuse =
-    "CREATE TEMP VIEW reuse AS SELECT NULL AS trial, NULL AS run, NULL AS directory, NULL AS "
+    "CREATE TEMP VIEW reuse AS SELECT NULL AS trial, NULL AS source_run, NULL AS directory, NULL "
+    "AS "
     "source_trial, NULL AS source_mark, NULL AS answers, NULL AS at, NULL AS attempts, NULL AS "
     "input_tokens, NULL AS output_tokens, NULL AS cost, NULL AS checksum WHERE false;";
 
