@@ -148,9 +148,9 @@ class ReferenceTable {
     params.tool_success_rate = factors.tool_success_rate;
     params.max_turns = static_cast<int>(factors.max_turns);
     std::array<double, std::size(score::kPolicies)> rates{};
-    for (std::size_t i = 0; i < rates.size(); ++i) {
-      rates[i] = score::reference_success(score::kPolicies[i], *task, params);
-    }
+    std::ranges::transform(score::kPolicies, rates.begin(), [&](const auto policy) {
+      return score::reference_success(policy, *task, params);
+    });
     return rates;
   }
 

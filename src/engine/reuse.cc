@@ -295,9 +295,10 @@ class ReuseCopier {
 
  private:
   /// The dialogue that the answers give must end where the source says it ended.
-  base::Result<dialogue::Dialogue> replay(const spec::Trial& planned,
-                                          const std::vector<ledger::StoredTurn>& turns,
-                                          const std::string& end) const {
+  [[nodiscard]] base::Result<dialogue::Dialogue> replay(
+      const spec::Trial& planned,
+      const std::vector<ledger::StoredTurn>& turns,
+      const std::string& end) const {
     const suite::Task& task = context_.suite->tasks()[planned.task];
     const spec::Model& model =
         context_.topology->models[context_.campaign->cells[planned.cell].model];

@@ -17,7 +17,6 @@
 #include <expected>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -219,16 +218,15 @@ base::Status prepare_reader(Connection& connection) {
 /// Holds a run's lock together with other readers while it lives: then nobody writes.
 class AtRest {
  public:
-  /// Null: somebody writes.
-  [[nodiscard]] static std::unique_ptr<AtRest> hold(const std::string& run_directory) {
+  /// nullopt: somebody writes.
+  [[nodiscard]] static std::optional<AtRest> hold(const std::string& run_directory) {
     const std::string lock = run_directory + "/lock";
-    auto held = std::make_unique<AtRest>(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
-    const bool at_rest =
-        held->descriptor_ < 0 || ::flock(held->descriptor_, LOCK_SH | LOCK_NB) == 0;
-    return at_rest ? std::move(held) : nullptr;
+    AtRest held(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+    if (held.descriptor_ >= 0 && ::flock(held.descriptor_, LOCK_SH | LOCK_NB) != 0) {
+      return std::nullopt;
+    }
+    return held;
   }
-
-  explicit AtRest(int descriptor) : descriptor_(descriptor) {}
 
   ~AtRest() {
     if (descriptor_ >= 0) {
@@ -236,10 +234,15 @@ class AtRest {
     }
   }
 
+  AtRest(AtRest&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
   AtRest(const AtRest&) = delete;
   AtRest& operator=(const AtRest&) = delete;
+  AtRest& operator=(AtRest&&) = delete;
 
  private:
+  explicit AtRest(int descriptor) : descriptor_(descriptor) {}
+
   int descriptor_;
 };
 
@@ -270,7 +273,7 @@ base::Status check_wal_at_rest(const std::string& run_directory) {
   if (is_being_written(run_directory)) {
     return {};
   }
-  if (check_wal(path) || AtRest::hold(run_directory) == nullptr) {
+  if (check_wal(path) || !AtRest::hold(run_directory).has_value()) {
     return {};
   }
   // A writer that wrote then may have ended since.
@@ -339,9 +342,9 @@ base::Result<Connection> open_to_read(const std::string& run_directory) {
   }
   // In a directory that we cannot write SQLite cannot make the shared memory that a log needs. A
   // ledger at rest needs none.
-  const auto at_rest =
-      ready.error().code == base::ErrorCode::io ? AtRest::hold(run_directory) : nullptr;
-  if (at_rest == nullptr) {
+  const std::optional<AtRest> at_rest =
+      ready.error().code == base::ErrorCode::io ? AtRest::hold(run_directory) : std::nullopt;
+  if (!at_rest.has_value()) {
     return std::unexpected(named(std::move(ready).error(), path));
   }
   const bool has_log = size_of(path + "-wal") > 0;
@@ -354,8 +357,8 @@ base::Result<Connection> open_to_read(const std::string& run_directory) {
 }
 
 base::Result<std::optional<WalReport>> examine_log(const std::string& run_directory) {
-  const auto at_rest = AtRest::hold(run_directory);
-  if (at_rest == nullptr) {
+  const std::optional<AtRest> at_rest = AtRest::hold(run_directory);
+  if (!at_rest.has_value()) {
     return std::nullopt;
   }
   return examine_wal(ledger_path(run_directory));

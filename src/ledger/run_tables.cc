@@ -374,9 +374,9 @@ base::Result<std::deque<RunTable>> run_tables(Connection& ledger) {
 }
 
 base::Status add_run_table(Connection& connection, RunTable& table) {
-  static const sqlite3_module kModule = module();
+  static const sqlite3_module methods = module();
   const int code =
-      sqlite3_create_module_v2(connection.handle(), table.name.c_str(), &kModule, &table, nullptr);
+      sqlite3_create_module_v2(connection.handle(), table.name.c_str(), &methods, &table, nullptr);
   if (code != SQLITE_OK) {
     return std::unexpected(sqlite_error(connection.handle(), code, table.name));
   }

@@ -202,7 +202,7 @@ class Gemini final : public Dialect {
   }
 
   void take_event(json::Value event, AnswerDocument& answer) const override {
-    take_gemini_event(std::move(event), answer);
+    take_gemini_event(event, answer);
   }
 
   [[nodiscard]] std::expected<Decoded, quota::Signal> read(

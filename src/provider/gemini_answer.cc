@@ -139,7 +139,7 @@ std::expected<Decoded, quota::Signal> read_gemini(const json::Value& body,
   return decoded;
 }
 
-void take_gemini_event(json::Value event, AnswerDocument& answer) {
+void take_gemini_event(const json::Value& event, AnswerDocument& answer) {
   for (const std::string_view name :
        {"usageMetadata", "modelVersion", "responseId", "promptFeedback"}) {
     if (const json::Value* member = json::find(event, name); member != nullptr) {

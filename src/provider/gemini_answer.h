@@ -20,6 +20,6 @@ inline constexpr std::string_view kGeminiName = "gemini";
                                                                 const SignalRules& rules);
 
 /// Adds an event of a stream, which is a whole answer with a piece of the content.
-void take_gemini_event(json::Value event, AnswerDocument& answer);
+void take_gemini_event(const json::Value& event, AnswerDocument& answer);
 
 }  // namespace sortie::provider
