@@ -477,7 +477,7 @@ std::vector<Check> verify_unreadable(const std::string& run_directory, const bas
   const auto log = examine_log(run_directory);
   const WalReport none;
   std::vector<Check> checks;
-  checks.push_back(check_pages(run_directory, log && *log ? **log : none));
+  checks.push_back(check_pages(run_directory, log ? log->value_or(none) : none));
   if (log) {
     checks.push_back(check_log(*log));
   }
