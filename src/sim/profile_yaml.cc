@@ -492,6 +492,15 @@ ProviderProfile read_provider(const NodeEntry& entry, const SkillBook& book, Pro
   return provider;
 }
 
+void read_providers(const Node& node, const SkillBook& book, Profile& profile, Problems& problems) {
+  for (const NodeEntry& entry : named_entries(node, "providers", problems)) {
+    profile.providers.push_back(read_provider(entry, book, problems));
+  }
+  if (node.kind == Node::Kind::mapping && node.entries.empty()) {
+    problems.add(node.mark, "providers: expected at least one provider");
+  }
+}
+
 }  // namespace
 
 base::Result<Profile> parse_profile(const std::string& source, std::string_view text) {
@@ -511,12 +520,7 @@ base::Result<Profile> parse_profile(const std::string& source, std::string_view 
         read_skill_book(*skills, book, problems);
       }
       if (const Node* providers = top.require("providers")) {
-        for (const NodeEntry& entry : named_entries(*providers, "providers", problems)) {
-          profile.providers.push_back(read_provider(entry, book, problems));
-        }
-        if (providers->kind == Node::Kind::mapping && providers->entries.empty()) {
-          problems.add(providers->mark, "providers: expected at least one provider");
-        }
+        read_providers(*providers, book, profile, problems);
       }
       top.finish();
     }

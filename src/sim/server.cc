@@ -269,8 +269,8 @@ void ProviderServer::follow_outages() {
 }
 
 void ProviderServer::stop() {
-  if (outage_timer_) {
-    loop_->cancel(*std::exchange(outage_timer_, std::nullopt));
+  if (const auto timer = std::exchange(outage_timer_, std::nullopt); timer.has_value()) {
+    loop_->cancel(*timer);
   }
   if (server_ != nullptr) {
     server_->stop();

@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto decoded =
         provider::openai().decode(response, {.table = &table, .provider = row.name});
     if (!decoded) {
-      CHECK(!decoded.error().wait || *decoded.error().wait >= sortie::base::Duration::zero());
+      const auto wait = decoded.error().wait;
+      CHECK(!wait.has_value() || *wait >= sortie::base::Duration::zero());
     }
   }
   return 0;

@@ -34,18 +34,24 @@ std::optional<std::size_t> route_named(const spec::Topology& topology, const std
              : std::nullopt;
 }
 
+using RoutePairs = std::set<std::pair<std::size_t, std::size_t>>;
+
+void add_pairs(const std::vector<std::size_t>& routes, RoutePairs& pairs) {
+  for (const std::size_t a : routes) {
+    for (const std::size_t b : routes) {
+      if (a < b) {
+        pairs.insert({a, b});
+      }
+    }
+  }
+}
+
 Sharing sharing_of(const Scenario& scenario,
                    const spec::Topology& topology,
                    const std::vector<sched::SharedPool>& found) {
-  std::set<std::pair<std::size_t, std::size_t>> pairs;
+  RoutePairs pairs;
   for (const TruePool& pool : true_pools(scenario)) {
-    for (const std::size_t a : pool.routes) {
-      for (const std::size_t b : pool.routes) {
-        if (a < b) {
-          pairs.insert({a, b});
-        }
-      }
-    }
+    add_pairs(pool.routes, pairs);
   }
   Sharing result;
   result.pairs = pairs.size();
@@ -56,17 +62,14 @@ Sharing sharing_of(const Scenario& scenario,
         routes.push_back(*route);
       }
     }
-    for (const std::size_t a : routes) {
-      for (const std::size_t b : routes) {
-        if (a >= b) {
-          continue;
-        }
-        const bool is_right = pairs.contains({a, b});
-        (is_right ? result.found : result.wrong) += 1;
-        const double seconds = base::seconds(shared.since - base::Instant());
-        if (is_right) {
-          result.first_seconds = std::min(result.first_seconds.value_or(seconds), seconds);
-        }
+    RoutePairs told;
+    add_pairs(routes, told);
+    for (const auto& pair : told) {
+      const bool is_right = pairs.contains(pair);
+      (is_right ? result.found : result.wrong) += 1;
+      const double seconds = base::seconds(shared.since - base::Instant());
+      if (is_right) {
+        result.first_seconds = std::min(result.first_seconds.value_or(seconds), seconds);
       }
     }
   }

@@ -60,7 +60,7 @@ class Domains {
            const ModelSpec& model,
            spec::Topology& topology,
            spec::Route& route) {
-    for (const sim::LimitProfile& limit : has_told() ? *scenario_.told : scenario_.limits) {
+    for (const sim::LimitProfile& limit : limits()) {
       const sim::Demand demand{.key = key.name,
                                .account = key.account.empty() ? key.name : key.account,
                                .model = model.name};
@@ -86,8 +86,10 @@ class Domains {
 
  private:
   /// Who knows what shares a limit knows the true ones.
-  [[nodiscard]] bool has_told() const {
-    return knowledge_ != Knowledge::grouped && scenario_.told.has_value();
+  /// As the client is told them.
+  [[nodiscard]] const std::vector<sim::LimitProfile>& limits() const {
+    return knowledge_ != Knowledge::grouped && scenario_.told.has_value() ? *scenario_.told
+                                                                          : scenario_.limits;
   }
 
   const Scenario& scenario_;

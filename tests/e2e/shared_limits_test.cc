@@ -55,7 +55,8 @@ TEST(SharedLimits, that_an_earlier_run_found_stand_in_every_ledger_and_in_the_st
   engine::EngineOptions options;
   options.scheduling.shared_limits = sched::SharedLimits::paced;
   options.scheduling.remembered = {
-      {.pool = kPool, .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
+      {.pool = kPool,
+       .limits = {{.kind = quota::LimitKind::requests, .value = 10, .confidence = 1}}}};
   const auto outcomes = world.run_together(options);
   world.expect_sound();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
