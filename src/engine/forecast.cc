@@ -64,7 +64,8 @@ class LongestLeft {
   [[nodiscard]] double chance_within(std::size_t turns) const {
     double log_chance = 0;
     for (const Group& group : groups_) {
-      const double longer = law_->beyond(group.age + turns) / law_->beyond(group.age);
+      const double alive = law_->beyond(group.age);  // none at the most turns that are counted
+      const double longer = alive > 0 ? law_->beyond(group.age + turns) / alive : 0;
       log_chance += group.dialogues * std::log1p(-std::min(longer, 1 - 1e-12));
     }
     return std::exp(log_chance);

@@ -90,6 +90,16 @@ TEST(Forecast, the_last_dialogue_goes_on_alone) {
   EXPECT_NEAR(base::seconds(left->likely), 20, 1);
 }
 
+TEST(Forecast, bears_a_dialogue_with_more_turns_than_are_counted) {
+  Forecast forecast = steady(100);
+  forecast.opened(0, 2 * kTurnsMax);
+  forecast.opened(0, 0);
+  const std::array<WorkLeft, 1> work = {{{.unopened = 0, .seconds_a_turn = 5}}};
+  const auto left = forecast.time_left(at(100), work);
+  ASSERT_TRUE(left.has_value());
+  EXPECT_NEAR(base::seconds(left->likely), 20, 1);
+}
+
 TEST(LengthLaw, without_open_dialogues_is_what_was_seen) {
   const std::vector<std::uint32_t> ended = {
       0, 0, 5, 0, 5};  // five of 2 turns, five of 4; one more beyond
