@@ -6,9 +6,7 @@
 //   engine_bench [--open N] [--dialogues N] [--dir FOLDER]
 
 #include "sortie/aio/loop.h"
-#include "sortie/base/json.h"
 #include "sortie/base/log.h"
-#include "sortie/base/random.h"
 #include "sortie/base/scrubber.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/engine/engine.h"
@@ -19,9 +17,8 @@
 
 #include "bench/common.h"
 #include "bench/memory.h"
+#include "bench/replayed.h"
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -29,6 +26,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,110 +37,14 @@
 namespace {
 
 using namespace sortie;  // a program of one file
+using bench::Answers;
 using bench::must;
-
-constexpr std::size_t kTurns = 10;  // of a pilot dialogue (docs/design/benchmark.md)
+using bench::ReplayTransport;
 
 struct Options {
   std::size_t open = 1000;
   std::size_t dialogues = 10000;
   std::string directory = "/tmp/sortie-engine-bench";
-};
-
-/// Complete HTTP answers, each of 300 bytes to 4 KB, log-uniform: prose and a command that searches
-/// for a tool. A dialogue of such answers goes on until its last one finishes it. No two are alike:
-/// the ledger stores equal answers once.
-class Answers {
- public:
-  explicit Answers(std::size_t dialogues) {
-    for (std::size_t i = 0; i < dialogues * (kTurns - 1); ++i) {
-      going_on_.push_back(body(prose() + "<find_tool>" +
-                               fmt::format("number {:x}", random_.bits()) + "</find_tool>"));
-    }
-    for (std::size_t i = 0; i < dialogues; ++i) {
-      ending_.push_back(body(prose() + "<finish>done</finish>"));
-    }
-  }
-
-  [[nodiscard]] const std::string& next(bool last) {
-    return last ? ending_[ended_++ % ending_.size()] : going_on_[went_on_++ % going_on_.size()];
-  }
-
- private:
-  std::string prose() {
-    const auto size = static_cast<std::size_t>(300.0 * std::pow(4096.0 / 300.0, random_.uniform()));
-    std::string prose;
-    while (prose.size() < size) {
-      prose += fmt::format("step {} of the plan needs {:x}; ", prose.size(), random_.bits());
-    }
-    return prose;
-  }
-
-  static std::string body(const std::string& text) {
-    std::string json =
-        R"({"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,)"
-        R"("finish_reason":"stop","message":{"role":"assistant","content":)";
-    json::append_quoted(json, text);
-    return json +
-           R"(}}],"usage":{"prompt_tokens":2500,"completion_tokens":300,"total_tokens":2800}})";
-  }
-
-  base::RandomStream random_{base::digest_of("engine_bench")};
-  std::vector<std::string> going_on_;
-  std::vector<std::string> ending_;
-  std::size_t went_on_ = 0;
-  std::size_t ended_ = 0;
-};
-
-/// Completes every exchange at the next turn of the loop.
-class ReplayTransport final : public wire::Transport {
- public:
-  ReplayTransport(aio::Loop& loop, Answers& answers) : loop_(loop), answers_(answers) {}
-
-  void start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) override {
-    request_bytes_ += request.body.size();
-    ++requests_;
-    // "key/turn/attempt": the turn decides whether the dialogue ends.
-    const std::string_view header = *request.headers.find("X-Sortie-Attempt");
-    const std::size_t slash = header.find('/');
-    std::size_t turn = 0;
-    std::from_chars(header.data() + slash + 1, header.data() + header.size(), turn);
-    wire::Response response;
-    response.status = 200;
-    response.headers.add("content-type", "application/json");
-    response.body = answers_.next(turn + 1 >= kTurns);
-    ready_.push_back({.id = id,
-                      .outcome = std::move(response),
-                      .sent_at = loop_.now(),
-                      .first_byte_at = loop_.now(),
-                      .ended_at = loop_.now()});
-    sink_ = &sink;
-    if (ready_.size() == 1) {
-      loop_.post([this] { deliver(); });
-    }
-  }
-
-  void cancel(wire::ExchangeId /*id*/) override {}
-
-  [[nodiscard]] std::uint64_t requests() const { return requests_; }
-
-  [[nodiscard]] std::uint64_t request_bytes() const { return request_bytes_; }
-
- private:
-  void deliver() {
-    std::vector<wire::Completion> ready;
-    ready.swap(ready_);
-    for (wire::Completion& completion : ready) {
-      sink_->completed(std::move(completion));
-    }
-  }
-
-  aio::Loop& loop_;
-  Answers& answers_;
-  wire::CompletionSink* sink_ = nullptr;
-  std::vector<wire::Completion> ready_;
-  std::uint64_t requests_ = 0;
-  std::uint64_t request_bytes_ = 0;
 };
 
 std::string campaign_text(std::size_t dialogues) {
@@ -243,15 +145,9 @@ int measure(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view name = argv[i];
-    if (name == "--open") {
-      options.open = static_cast<std::size_t>(std::atoll(argv[i + 1]));
-    } else if (name == "--dialogues") {
-      options.dialogues = static_cast<std::size_t>(std::atoll(argv[i + 1]));
-    } else if (name == "--dir") {
-      options.directory = argv[i + 1];
-    }
-  }
+  const bench::Option known[] = {{"--open", &options.open},
+                                 {"--dialogues", &options.dialogues},
+                                 {"--dir", &options.directory}};
+  bench::read_options(std::span(argv, static_cast<std::size_t>(argc)), known);
   return measure(options);
 }

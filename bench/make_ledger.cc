@@ -15,6 +15,7 @@
 #include "sortie/base/time.h"
 #include "sortie/dialogue/dialogue.h"
 #include "sortie/dialogue/rules.h"
+#include "sortie/engine/context.h"
 #include "sortie/engine/records.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/score/score.h"
@@ -152,11 +153,13 @@ class Maker {
     const spec::Cell& cell = campaign_.cells[place.cell];
     const suite::Task& task = suite_.tasks()[place.task];
     const ledger::TrialId id = ++trial_;
-    const base::Digest key = base::FieldHasher("sortie.bench.made.v1")
-                                 .field("cell", cell.id.hex())
-                                 .field("task", task.id)
-                                 .field("repeat", place.params.repeat)
-                                 .finish();
+    // The engine's own: `sortie run` on the files of the manifest goes on here.
+    const base::Digest key = engine::key_of({.suite = &suite_,
+                                             .rules = &rules_,
+                                             .topology = &topology_,
+                                             .campaign = &campaign_,
+                                             .secrets = nullptr},
+                                            place);
     ledger_->append(ledger::TrialRecord{.id = id,
                                         .key = key,
                                         .cell = cell.id,
@@ -247,7 +250,7 @@ class Maker {
     std::vector<ledger::Record> facts;
     facts.emplace_back(scored(dialogue::to_string(transcript.end)));
     facts.emplace_back(
-        engine::to_record(trial_, score::score(transcript, task, params, suite_.catalog())));
+        engine::to_record(trial_, score::score(transcript, task, params, rules_.plans())));
     for (ledger::CallRecord& call : engine::calls_of(trial_, transcript)) {
       facts.emplace_back(std::move(call));
     }

@@ -132,7 +132,9 @@ class Bench {
 
 }  // namespace
 
-int main() {
+/// Arguments: what the names of the shapes to run begin with; all without one.
+int main(int argc, char** argv) {
+  const std::string only = argc > 1 ? argv[1] : "";
   const quota::Limit rpm{.kind = quota::LimitKind::requests,
                          .quota = 600,
                          .window = std::chrono::minutes(1),
@@ -151,6 +153,9 @@ int main() {
   };
   fmt::print("{} open dialogues, {} routes, {} cells a model\n", kOpen, kRoutes, kGroups);
   for (const Shape& shape : shapes) {
+    if (!shape.name.starts_with(only)) {
+      continue;
+    }
     const spec::Topology topology = topology_of(shape);
     fmt::print("{:<28} {:8.0f} ns a decision\n", shape.name, Bench(topology).run());
   }

@@ -17,8 +17,10 @@ endif()
 
 find_program(SORTIE_CCACHE ccache)
 if(SORTIE_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${SORTIE_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SORTIE_CCACHE})
+  # What is compiled with precompiled headers is cached, too.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${SORTIE_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 find_package(Threads REQUIRED)

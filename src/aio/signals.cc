@@ -19,7 +19,7 @@ struct SignalWatch::Impl : std::enable_shared_from_this<SignalWatch::Impl> {
 
   void wait() {
     auto on_signal = [self = shared_from_this()](boost::system::error_code error, int /*number*/) {
-      if (error || self->callback == nullptr) {
+      if (error || self->is_over) {
         return;
       }
       // Waiting again first: the callback may end the program's interest in signals.
@@ -35,6 +35,7 @@ struct SignalWatch::Impl : std::enable_shared_from_this<SignalWatch::Impl> {
   Callback callback;
   boost::asio::signal_set signals;
   int count = 0;
+  bool is_over = false;
 };
 
 SignalWatch::SignalWatch(Loop& loop, Callback callback)
@@ -44,6 +45,8 @@ SignalWatch::SignalWatch(Loop& loop, Callback callback)
 }
 
 SignalWatch::~SignalWatch() {
+  // A signal that came before may be on its way through the loop.
+  impl_->is_over = true;
   boost::system::error_code ignored;
   impl_->signals.clear(ignored);
   impl_->signals.cancel(ignored);

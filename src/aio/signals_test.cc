@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -52,6 +53,25 @@ TEST(SignalWatch, can_be_destroyed_by_its_own_callback) {
   static_cast<void>(std::raise(SIGINT));
   loop->run();
   EXPECT_EQ(calls, 1);
+}
+
+TEST(SignalWatch, calls_nobody_back_once_it_is_gone) {
+  // The signal comes through the loop in several steps; the watch goes before each of them.
+  for (int turns = 1; turns < 6; ++turns) {
+    const auto loop = Loop::real();
+    int calls_after = 0;
+    std::unique_ptr<SignalWatch> watch;
+    watch = std::make_unique<SignalWatch>(*loop, [&](int) { calls_after += watch ? 0 : 1; });
+    static_cast<void>(std::raise(SIGINT));
+    const std::function<void(int)> go_on = [&](int left) {
+      loop->post([&, left] { left == 0 ? watch.reset() : go_on(left - 1); });
+    };
+    go_on(turns);
+    // A signal alone would not keep the loop running.
+    loop->at(loop->now() + std::chrono::milliseconds(20), [] {});
+    loop->run();
+    EXPECT_EQ(calls_after, 0) << turns;
+  }
 }
 
 TEST(SignalWatchDeathTest, without_a_watch_the_default_action_is_back) {

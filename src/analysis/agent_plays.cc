@@ -3,6 +3,7 @@
 #include "sortie/analysis/all_cores.h"
 #include "sortie/dialogue/rules.h"
 #include "sortie/score/score.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/suite.h"
 
 #include <cstddef>
@@ -37,12 +38,13 @@ Play play_of(const PlayStage& stage,
              const suite::Task& task,
              const suite::TrialParams& params) {
   Play play;
-  const suite::ToolCatalog& catalog = stage.stage.rules->catalog();
-  if (!suite::shown_plan(catalog, task, params.prompt, params.severity)) {
+  const suite::ShownPlans& plans = stage.stage.rules->plans();
+  if (params.prompt.style == suite::PromptStyle::flawed &&
+      plans.flawed(task, params.prompt.flaw, params.severity) == nullptr) {
     return play;
   }
   const score::Score score =
-      score::score(score::play(agent, stage.stage, task, params), task, params, catalog);
+      score::score(score::play(agent, stage.stage, task, params), task, params, plans);
   play.possible = true;
   play.success = score.success;
   play.flawed = score.flawed_places.value_or(0);

@@ -112,7 +112,7 @@ std::vector<ReferenceRates> agent_rates(const RunRows& rows,
   const std::map<Setting, std::vector<Place>> places = places_of(rows);
   std::vector<ReferenceRates> out;
   for (const score::Agent agent : score::kTableAgents) {
-    ReferenceRates rates{.agent = std::string(score::title_of(agent)), .by_setting = {}};
+    ReferenceRates rates{.agent = std::string(score::to_string(agent)), .by_setting = {}};
     for (const auto& [setting, scored] : places) {
       const auto params = params_of(setting, seed);
       if (!params) {

@@ -80,10 +80,10 @@ TEST_F(AgentRates, are_what_the_agents_are_made_to_achieve) {
   for (const char* prompt : {"optimal", "baseline"}) {
     EXPECT_EQ(rate(rates, "perfect", prompt).all.n, tasks);
     EXPECT_EQ(rate(rates, "perfect", prompt).all.successes, tasks);
-    EXPECT_LE(rate(rates, "text-blind", prompt).all.successes * 100, 15 * tasks);
+    EXPECT_LE(rate(rates, "text_blind", prompt).all.successes * 100, 15 * tasks);
   }
-  EXPECT_EQ(rate(rates, "plan copier", "optimal").all.successes, tasks);
-  EXPECT_EQ(rate(rates, "plan copier", "baseline").all.successes, 0U);
+  EXPECT_EQ(rate(rates, "plan_copier", "optimal").all.successes, tasks);
+  EXPECT_EQ(rate(rates, "plan_copier", "baseline").all.successes, 0U);
   std::uint64_t n = 0;
   for (const auto& [type, count] : rate(rates, "perfect", "optimal").by_type) {
     EXPECT_GT(count.n, 0U) << type;
@@ -130,7 +130,7 @@ TEST_F(AgentRates, are_none_with_a_task_of_another_suite) {
 TEST_F(AgentRates, say_who_follows_a_flawed_plan) {
   cell("a", "flawed_tool_misuse", 0, rows_.tasks.size());
   const auto rates = agent_rates(rows_, suite_, 1);
-  const ReferenceRate& copier = rate(rates, "plan copier", "flawed_tool_misuse");
+  const ReferenceRate& copier = rate(rates, "plan_copier", "flawed_tool_misuse");
   EXPECT_EQ(copier.flawed, rows_.tasks.size());
   EXPECT_EQ(copier.resistant, 0U);
   EXPECT_EQ(copier.recovered, 0U);

@@ -48,22 +48,22 @@ bool has_no_cell(const Line& line) {
 }
 
 ResultTable models_table(const TableContext& context, const std::vector<Line>& lines) {
+  const Phrases& say = context.phrases();
   const LineLayout layout{.name = "models",
-                          .title = "5.1 Models",
+                          .title = say("baseline.models"),
                           .labels = {},
-                          .rates = {name_of(with_plan), name_of(without_plan)}};
+                          .rates = {rate_name(with_plan, say), rate_name(without_plan, say)}};
   ResultTable table = context.line_table(layout);
   const Contest contest(context, lines);
   for (const Side side : kSides) {
     if (contest.is_saturated(side)) {
-      const std::string title = fmt::format("{}: success†", name_of(side));
-      std::ranges::find(table.columns, title, &Column::title)->title += ", saturated";
-      table.notes.push_back(
-          fmt::format("Column “{}” is saturated: half of the models exceed 95 %. It is not ranked.",
-                      name_of(side)));
+      std::string& title =
+          std::ranges::find(table.columns, key_of(side) + "_success", &Column::key)->title;
+      title = say("column.saturated", fmt::arg("column", title));
+      table.notes.push_back(say("baseline.saturated", fmt::arg("column", title_of(side, say))));
     }
   }
-  table.columns.push_back({.key = "rank", .title = "rank without plan"});
+  table.columns.push_back({.key = "rank", .title = say("column.rank")});
   for (const Line& line : lines) {
     Row row = context.row_of(line, layout);
     const auto place = contest.rank_of(line);
@@ -71,11 +71,10 @@ ResultTable models_table(const TableContext& context, const std::vector<Line>& l
     table.rows.push_back(std::move(row));
   }
   if (std::ranges::any_of(lines, &Line::simulated)) {
-    table.notes.emplace_back("Simulated models are not ranked.");
+    table.notes.push_back(say("note.not_ranked"));
   }
   if (std::ranges::any_of(lines, has_no_cell)) {
-    table.notes.emplace_back(
-        "A model without rates has cells of other prompts alone: neither the right plan nor none.");
+    table.notes.push_back(say("baseline.no_rates"));
   }
   context.append_agents(table, lines);
   return table;
@@ -114,6 +113,31 @@ ReferenceCount count_of_type(const TableContext& context,
   return found == rate->by_type.end() ? ReferenceCount{} : found->second;
 }
 
+/// n, rate and an empty interval of both sides; says whether there is any trial.
+bool add_agent_values(const TableContext& context,
+                      const ReferenceRates& agent,
+                      const std::vector<Line>& lines,
+                      std::string_view type,
+                      Row& row) {
+  bool any = false;
+  for (const Side side : kSides) {
+    ReferenceCount count;
+    for (const Line& line : lines) {
+      count = count.n > 0 ? count : count_of_type(context, agent, line, {side, type});
+    }
+    if (count.n == 0) {
+      row.values.resize(row.values.size() + 3);
+      continue;
+    }
+    any = true;
+    row.values.push_back(count_value(count.n));
+    row.values.push_back(
+        share_value(static_cast<double>(count.successes) / static_cast<double>(count.n)));
+    row.values.emplace_back();
+  }
+  return any;
+}
+
 /// A row for each scripted agent and type; a setting's rate is the same whichever model names it.
 void append_type_agents(const TableContext& context,
                         const std::vector<Line>& lines,
@@ -121,22 +145,9 @@ void append_type_agents(const TableContext& context,
                         ResultTable& table) {
   for (const ReferenceRates& agent : context.agents()) {
     for (const std::string& type : types) {
-      Row row{.values = {text_value(agent.agent), text_value(type)},
+      Row row{.values = {text_value(context.name_of(agent)), text_value(type)},
               .marks = {"descriptive", "scripted"}};
-      bool any = false;
-      for (const Side side : kSides) {
-        ReferenceCount count;
-        for (const Line& line : lines) {
-          count = count.n > 0 ? count : count_of_type(context, agent, line, {side, type});
-        }
-        any = any || count.n > 0;
-        row.values.push_back(count.n > 0 ? count_value(count.n) : Value{});
-        row.values.push_back(count.n > 0 ? share_value(static_cast<double>(count.successes) /
-                                                       static_cast<double>(count.n))
-                                         : Value{});
-        row.values.emplace_back();
-      }
-      if (any) {
+      if (add_agent_values(context, agent, lines, type, row)) {
         table.rows.push_back(std::move(row));
       }
     }
@@ -144,15 +155,15 @@ void append_type_agents(const TableContext& context,
 }
 
 ResultTable types_table(const TableContext& context, const std::vector<Line>& lines) {
-  ResultTable table = context.table_named("task_types", "5.1 Task types, descriptive");
-  table.columns = {{.key = "model", .title = "model"}, {.key = "task_type", .title = "task type"}};
+  const Phrases& say = context.phrases();
+  ResultTable table = context.table_named("task_types", say("baseline.types"));
+  table.columns = {{.key = "model", .title = say("column.model")},
+                   {.key = "task_type", .title = say("column.task_type")}};
   for (const Side side : kSides) {
-    const std::string name = name_of(side);
-    const std::string_view key = side == with_plan ? "with_plan" : "without_plan";
-    table.columns.push_back({.key = fmt::format("{}_n", key), .title = name + ": n"});
-    table.columns.push_back({.key = fmt::format("{}_success", key), .title = name + ": success†"});
-    table.columns.push_back(
-        {.key = fmt::format("{}_interval", key), .title = name + ": 95 % interval"});
+    const RateName name = rate_name(side, say);
+    table.columns.push_back(rate_column(name, "n", "n", say));
+    table.columns.push_back(rate_column(name, "success", say("column.success"), say));
+    table.columns.push_back(rate_column(name, "interval", say("column.interval"), say));
   }
   std::set<std::string> types;
   for (const TaskInfo& task : context.rows().tasks) {
@@ -166,7 +177,7 @@ ResultTable types_table(const TableContext& context, const std::vector<Line>& li
       }
       if (add_type_rates(context, line, type, row)) {
         for (const Side side : kSides) {
-          context.add_marks(row, line.cells[side], name_of(side));
+          context.add_marks(row, line.cells[side], title_of(side, say));
         }
         table.rows.push_back(std::move(row));
       }
@@ -197,6 +208,7 @@ void add_pair(const TableContext& context,
 void append_model_comparisons(const TableContext& context,
                               const std::vector<Line>& lines,
                               std::vector<ResultTable>& tables) {
+  const Phrases& say = context.phrases();
   const Declared& declared = context.declared();
   const std::string& wanted =
       declared.baseline_model.empty() ? lines.front().model : declared.baseline_model;
@@ -214,14 +226,13 @@ void append_model_comparisons(const TableContext& context,
     }
   }
   if (declared.all_pairs) {
-    notes.emplace_back("Declared: all pairs of models.");
+    notes.push_back(say("baseline.all_pairs"));
   } else if (baseline == lines.end()) {
-    ResultTable missing = context.table_named("comparisons", "Comparisons");
-    missing.notes.push_back(fmt::format(
-        "The declared baseline model {} has no cell here: nothing is compared.", wanted));
+    ResultTable missing = context.table_named("comparisons", say("comparisons.title"));
+    missing.notes.push_back(say("baseline.missing", fmt::arg("model", wanted)));
     tables.push_back(std::move(missing));
   } else {
-    notes.push_back(fmt::format("Baseline model: {}.", wanted));
+    notes.push_back(say("baseline.of", fmt::arg("model", wanted)));
   }
   context.append_comparisons(tables, members, std::move(notes));
 }

@@ -1,35 +1,14 @@
 #pragma once
 
-#include "sortie/ledger/reader.h"
+#include "sortie/ledger/cells.h"
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <variant>
-
-// Columns of a ledger row by type; NULL and other types give the empty value.
+// Columns of a ledger row by type, as this module's files name them.
 
 namespace sortie::analysis {
 
-/// Valid as long as the row.
-[[nodiscard]] inline std::string_view view_of(const ledger::Cell& cell) {
-  const auto* text = std::get_if<std::string_view>(&cell);
-  return text == nullptr ? std::string_view() : *text;
-}
-
-[[nodiscard]] inline std::string text_of(const ledger::Cell& cell) {
-  const auto* text = std::get_if<std::string_view>(&cell);
-  return text == nullptr ? std::string() : std::string(*text);
-}
-
-[[nodiscard]] inline std::int64_t int_of(const ledger::Cell& cell) {
-  const auto* number = std::get_if<std::int64_t>(&cell);
-  return number == nullptr ? 0 : *number;
-}
-
-[[nodiscard]] inline double double_of(const ledger::Cell& cell) {
-  const auto* number = std::get_if<double>(&cell);
-  return number == nullptr ? static_cast<double>(int_of(cell)) : *number;
-}
+using ledger::double_of;
+using ledger::int_of;
+using ledger::text_of;
+using ledger::view_of;
 
 }  // namespace sortie::analysis

@@ -34,21 +34,39 @@ void archive(A& a, RequestKind& value) {
 
 template <class A>
 void archive(A& a, RequestSums& value) {
-  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16] = value;
-  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16);
+  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17] = value;
+  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17);
 }
 
 template <class A>
-void archive(A& a, TurnSums& value) {
+void archive(A& a, AnswerCount& value) {
   auto& [m1, m2] = value;
   a(m1, m2);
 }
 
 template <class A>
 void archive(A& a, Request& value) {
-  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19] =
-      value;
-  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19);
+  auto& [m1,
+         m2,
+         m3,
+         m4,
+         m5,
+         m6,
+         m7,
+         m8,
+         m9,
+         m10,
+         m11,
+         m12,
+         m13,
+         m14,
+         m15,
+         m16,
+         m17,
+         m18,
+         m19,
+         m20] = value;
+  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20);
 }
 
 template <class A>

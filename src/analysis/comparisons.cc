@@ -12,6 +12,7 @@
 #include <ranges>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -60,6 +61,7 @@ struct TaskPairs {
 
 void add_pair(const TrialRow& first, const TrialRow& second, TaskPairs& task, Comparison& result) {
   ++result.pairs;
+  result.both += first.success && second.success ? 1U : 0U;
   result.only_first += first.success && !second.success ? 1U : 0U;
   result.only_second += second.success && !first.success ? 1U : 0U;
   task.success.first += first.success ? 1 : 0;
@@ -75,6 +77,13 @@ Place place_of(const TrialRow& trial) {
 }
 
 }  // namespace
+
+std::string method_text(std::string_view method, const Phrases& say) {
+  if (method == kWilson) {
+    return say("method.wilson");
+  }
+  return say(method == kWithinTypes ? "method.within_types" : "method.bootstrap");
+}
 
 std::vector<Place> common_places(const RunRows& rows, std::span<const std::size_t> cells) {
   std::vector<Place> common;

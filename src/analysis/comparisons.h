@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/trial_rows.h"
 #include "sortie/stats/bootstrap.h"
 #include "sortie/stats/proportion.h"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,9 @@ namespace sortie::analysis {
 inline constexpr const char* kWilson = "wilson";
 inline constexpr const char* kWithinTypes = "score within types";
 inline constexpr const char* kBootstrap = "bootstrap over tasks";
+
+/// The method, or test, in words.
+[[nodiscard]] std::string method_text(std::string_view method, const Phrases& say);
 
 /// The share of trials of which something holds, such as success. Where no two trials share a task
 /// the score interval with task types as strata, of one type Wilson's; else a bootstrap over tasks.
@@ -52,6 +57,7 @@ struct Estimate {
 /// Two cells, or as many pairs of cells, on the trials (task and repeat) that both have scored.
 struct Comparison {
   std::uint64_t pairs = 0;
+  std::uint64_t both = 0;         // pairs of which both succeeded
   std::uint64_t only_first = 0;   // pairs of which only the first succeeded
   std::uint64_t only_second = 0;  // pairs of which only the second succeeded
   stats::Difference success;      // first minus second

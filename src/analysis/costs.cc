@@ -2,7 +2,10 @@
 
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/run_columns.h"
+#include "sortie/base/check.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -21,8 +24,9 @@ namespace {
 
 constexpr std::string_view kCells =
     "SELECT c.id, c.model || ', ' || c.prompt || CASE WHEN c.severity = '' THEN '' ELSE ', ' || "
-    "c.severity END || ', ' || c.difficulty || ', rate ' || c.tool_success_rate || ', ' || "
-    "c.protocol FROM cell AS c";
+    "c.severity END || ', ' || c.difficulty || ', ' || replace(?1, '{rate}', c.tool_success_rate) "
+    "|| "
+    "', ' || c.protocol FROM cell AS c";
 
 /// A route's name is endpoint/key/api_name, of which the last may hold a slash itself.
 std::string key_of(const std::string& route) {
@@ -74,6 +78,23 @@ json::Array to_json(const std::vector<CostLine>& lines, std::string_view what) {
   return array;
 }
 
+/// Phrases.
+struct CostTitles {
+  std::string_view what;
+  std::string_view table;
+  std::string_view column;
+};
+
+constexpr std::array kTitles = {CostTitles{"model", "costs.per_model", "column.model"},
+                                CostTitles{"key", "costs.per_key", "costs.key"},
+                                CostTitles{"cell", "costs.per_cell", "costs.cell"}};
+
+const CostTitles& titles_of(std::string_view what) {
+  const auto* const found = std::ranges::find(kTitles, what, &CostTitles::what);
+  CHECK(found != kTitles.end());
+  return *found;
+}
+
 Value dollars(std::int64_t micro) {
   return text_value(fmt::format("{:.4f}", static_cast<double>(micro) / 1e6));
 }
@@ -83,14 +104,16 @@ Value dollars(std::int64_t micro) {
 base::Result<Costs> read_costs(ledger::Reader& reader) {
   TRY_ASSIGN(RunColumns columns, read_columns(reader));
   columns.requests.add_open();
-  return costs_of(reader, columns.trials, columns.requests);
+  return costs_of(reader, columns.trials, columns.requests, phrases_in(Language::english));
 }
 
 base::Result<Costs> costs_of(ledger::Reader& reader,
                              const TrialColumns& trials,
-                             const RequestColumns& requests) {
+                             const RequestColumns& requests,
+                             const Phrases& say) {
   std::map<std::string, std::string> cell_names;  // by id
-  TRY(reader.scan(kCells, [&](std::span<const ledger::Cell> row) {
+  const std::vector<std::string> parameters{say.find("rate").value_or("")};
+  TRY(reader.scan(kCells, parameters, [&](std::span<const ledger::Cell> row) {
     cell_names.emplace(text_of(row[0]), text_of(row[1]));
     return true;
   }));
@@ -115,20 +138,23 @@ base::Result<Costs> costs_of(ledger::Reader& reader,
 }
 
 ResultTable cost_table(const std::string& what,
-                       const std::string& title,
-                       const std::vector<CostLine>& lines) {
+                       const std::vector<CostLine>& lines,
+                       Language language) {
+  const Phrases& say = phrases_in(language);
+  const CostTitles& titles = titles_of(what);
   ResultTable table{.id = "costs/" + what,
                     .scenario = {},
-                    .title = title,
-                    .columns = {{.key = what, .title = what},
-                                {.key = "attempts", .title = "requests"},
-                                {.key = "unknown", .title = "bill unknown"},
-                                {.key = "input_tokens", .title = "tokens in"},
-                                {.key = "output_tokens", .title = "tokens out"},
-                                {.key = "cost_usd", .title = "cost $"},
-                                {.key = "reserved_usd", .title = "of it reserved $"}},
+                    .title = say(titles.table),
+                    .columns = {{.key = what, .title = say(titles.column)},
+                                {.key = "attempts", .title = say("costs.requests")},
+                                {.key = "unknown", .title = say("costs.unknown")},
+                                {.key = "input_tokens", .title = say("column.tokens_in")},
+                                {.key = "output_tokens", .title = say("column.tokens_out")},
+                                {.key = "cost_usd", .title = say("costs.cost")},
+                                {.key = "reserved_usd", .title = say("costs.reserved")}},
                     .rows = {},
-                    .notes = {}};
+                    .notes = {},
+                    .language = language};
   for (const CostLine& line : lines) {
     table.rows.push_back({.values = {text_value(line.name),
                                      count_value(line.attempts),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/request_columns.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/trial_columns.h"
@@ -36,15 +37,17 @@ struct Costs {
 /// Within the caller's snapshot, if there is one.
 [[nodiscard]] base::Result<Costs> read_costs(ledger::Reader& reader);
 
-/// The same from requests that were read before, in the caller's snapshot.
+/// The same from requests that were read before, in the caller's snapshot; cells are named in the
+/// words of `say`.
 [[nodiscard]] base::Result<Costs> costs_of(ledger::Reader& reader,
                                            const TrialColumns& trials,
-                                           const RequestColumns& requests);
+                                           const RequestColumns& requests,
+                                           const Phrases& say);
 
-/// "what" heads the first column.
+/// `what` the lines are: "model", "key" or "cell".
 [[nodiscard]] ResultTable cost_table(const std::string& what,
-                                     const std::string& title,
-                                     const std::vector<CostLine>& lines);
+                                     const std::vector<CostLine>& lines,
+                                     Language language);
 
 /// {"total": {…}, "models": […], "keys": […], "cells": […]}
 [[nodiscard]] json::Value to_json(const Costs& costs);

@@ -48,7 +48,7 @@ TEST(Costs, agree_as_json_and_as_a_table) {
   const json::Value document = to_json(*costs);
   EXPECT_EQ(json::get_int(document.at("total"), "cost_micro_usd"), 4);
   EXPECT_EQ(json::get_string(document.at("keys").at(0), "key"), "e/k");
-  const std::string table = to_text(cost_table("key", "Cost per key", costs->keys));
+  const std::string table = to_text(cost_table("key", costs->keys, Language::english));
   EXPECT_NE(table.find("e/k"), std::string::npos);
   EXPECT_NE(table.find("0.0000"), std::string::npos) << table;
 }
@@ -67,7 +67,7 @@ TEST(Speeds, of_every_start_stand_in_one_table) {
   const auto speeds = read_speeds(*run.reader());
   ASSERT_TRUE(speeds.has_value()) << speeds.error().message;
   ASSERT_EQ(speeds->size(), 2U);
-  const ResultTable table = speed_table(*speeds);
+  const ResultTable table = speed_table(*speeds, Language::english);
   for (const Row& row : table.rows) {
     EXPECT_EQ(row.values.size(), table.columns.size());
   }

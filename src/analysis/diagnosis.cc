@@ -1,15 +1,21 @@
 #include "sortie/analysis/diagnosis.h"
 
 #include "sortie/analysis/cells.h"
+#include "sortie/base/text.h"
 #include "sortie/score/diagnosis.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace sortie::analysis {
 
@@ -55,6 +61,24 @@ base::Result<Rows> trials_of(ledger::Reader& reader,
   return rows;
 }
 
+/// "loop 12, finish 8", the most frequent first.
+std::string listed(const std::map<std::string, std::size_t>& counts, const Phrases& say) {
+  std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
+  std::ranges::stable_sort(
+      sorted, std::ranges::greater(), [](const auto& entry) { return entry.second; });
+  std::vector<std::string> parts;
+  for (const auto& [name, count] : sorted) {
+    parts.push_back(fmt::format("{} {}", name, count));
+  }
+  return parts.empty() ? say("diagnosis.none") : base::join(parts, ", ");
+}
+
+std::string share(std::size_t part, std::size_t whole) {
+  return whole == 0 ? "0 %"
+                    : fmt::format("{:.0f} %",
+                                  100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
 base::Status add_served_models(ledger::Reader& reader, Rows& rows) {
   std::map<std::string, score::TrialRow*> by_trial;
   for (auto& [cell, trials] : rows) {
@@ -74,8 +98,29 @@ base::Status add_served_models(ledger::Reader& reader, Rows& rows) {
 
 }  // namespace
 
+std::string to_text(const score::Diagnosis& diagnosis, const Phrases& say) {
+  std::string out =
+      say("diagnosis.line",
+          fmt::arg("succeeded", diagnosis.all_succeeded ? diagnosis.scored : 0),
+          fmt::arg("scored", diagnosis.scored),
+          fmt::arg("repaired", share(diagnosis.turns_repaired, diagnosis.turns)),
+          fmt::arg("turns", diagnosis.turns),
+          fmt::arg("not_understood", share(diagnosis.turns_not_understood, diagnosis.turns)),
+          fmt::arg("without_calls", diagnosis.without_calls),
+          fmt::arg("ends", listed(diagnosis.ends, say)));
+  if (!diagnosis.all_succeeded) {
+    out += say("diagnosis.labels", fmt::arg("labels", listed(diagnosis.labels, say)));
+  }
+  out += say("diagnosis.lost",
+             fmt::arg("lost", listed(diagnosis.losses, say)),
+             fmt::arg("served", listed(diagnosis.served_models, say)));
+  return out + say(diagnosis.transcripts.size() == 1 ? "diagnosis.trial" : "diagnosis.trials",
+                   fmt::arg("trials", base::join(diagnosis.transcripts, ", ")));
+}
+
 base::Result<std::map<std::string, std::string>> diagnose_cells(ledger::Reader& reader,
-                                                                const Summary& summary) {
+                                                                const Summary& summary,
+                                                                const Phrases& say) {
   std::set<std::string> saturated;
   for (const CellSummary& cell : summary.cells) {
     if (cell.saturated()) {
@@ -90,7 +135,7 @@ base::Result<std::map<std::string, std::string>> diagnose_cells(ledger::Reader& 
   TRY(add_served_models(reader, rows));
   for (const auto& [cell, trials] : rows) {
     if (const auto diagnosis = score::diagnose(trials)) {
-      lines.emplace(cell, diagnosis->line());
+      lines.emplace(cell, to_text(*diagnosis, say));
     }
   }
   return lines;

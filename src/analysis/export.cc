@@ -168,36 +168,6 @@ base::Status check_tables(const std::vector<std::string>& tables) {
   return {};
 }
 
-/// An export may replace an older one, and nothing else.
-base::Status check_replaceable(const std::string& directory) {
-  std::error_code error;
-  if (!fs::exists(directory, error)) {
-    return {};
-  }
-  std::set<std::string> ours{std::string(kManifestFile)};
-  if (const auto manifest = read_export_manifest(directory)) {
-    for (const ExportedTable& table : manifest->tables) {
-      ours.insert(table.files.begin(), table.files.end());
-    }
-  }
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!ours.contains(name)) {
-      return base::failure(base::Remedy::bad_input,
-                           base::ErrorCode::refused,
-                           fmt::format("{} holds '{}', which is not of an export: an export "
-                                       "replaces the whole folder; name a new one with -o",
-                                       directory,
-                                       name));
-    }
-  }
-  if (error) {
-    return base::io_error(fmt::format("cannot read the folder {}", directory), error.value());
-  }
-  return {};
-}
-
 base::Result<ExportedTable> table_from(const json::Value& value) {
   ExportedTable table;
   const auto name = json::get_string(value, "name");
@@ -331,11 +301,40 @@ base::Result<ExportManifest> read_export_manifest(const std::string& directory) 
   return manifest;
 }
 
+base::Status check_only_export(const std::string& directory) {
+  std::error_code error;
+  if (!fs::exists(directory, error)) {
+    return {};
+  }
+  std::set<std::string> ours{std::string(kManifestFile)};
+  if (const auto manifest = read_export_manifest(directory)) {
+    for (const ExportedTable& table : manifest->tables) {
+      ours.insert(table.files.begin(), table.files.end());
+    }
+  }
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!ours.contains(name)) {
+      return base::failure(base::Remedy::bad_input,
+                           base::ErrorCode::refused,
+                           fmt::format("{} holds '{}', which is not of an export: an export "
+                                       "replaces the whole folder; name a new one with -o",
+                                       directory,
+                                       name));
+    }
+  }
+  if (error) {
+    return base::io_error(fmt::format("cannot read the folder {}", directory), error.value());
+  }
+  return {};
+}
+
 base::Result<ExportManifest> export_run(ledger::Reader& reader,
                                         const std::string& directory,
                                         const ExportOptions& options) {
   TRY(check_tables(options.tables));
-  TRY(check_replaceable(directory));
+  TRY(check_only_export(directory));
   TRY_ASSIGN(NewDirectory fresh, NewDirectory::beside(directory));
   ExportManifest manifest;
   manifest.format = to_string(options.format);

@@ -44,6 +44,10 @@ struct ExportManifest {
 /// ours).
 [[nodiscard]] base::Result<ExportManifest> read_export_manifest(const std::string& directory);
 
+/// An export may be replaced or removed with its folder where this holds nothing else. Errors:
+/// refused, with the name of a file that is not of an export; io.
+[[nodiscard]] base::Status check_only_export(const std::string& directory);
+
 /// Feeds a row to a table's content digest.
 void feed_row(base::FieldHasher& hasher, std::span<const ledger::Cell> row);
 

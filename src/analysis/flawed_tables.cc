@@ -62,8 +62,10 @@ Obedience obedience_of(const RunRows& rows, std::size_t cell) {
   return result;
 }
 
-const std::vector<Column> kLabels = {{.key = "flaw", .title = "flaw"},
-                                     {.key = "severity", .title = "severity"}};
+std::vector<Column> labels_in(const Phrases& say) {
+  return {{.key = "flaw", .title = say("column.flaw")},
+          {.key = "severity", .title = say("column.severity")}};
+}
 
 void append_obedience_of_agents(const TableContext& context, ResultTable& table) {
   for (const ReferenceRates& agent : context.agents()) {
@@ -78,7 +80,7 @@ void append_obedience_of_agents(const TableContext& context, ResultTable& table)
         const auto n = static_cast<double>(rate->flawed);
         const std::uint64_t obedient = rate->flawed - rate->resistant;
         table.rows.push_back(
-            {.values = {text_value(agent.agent),
+            {.values = {text_value(context.name_of(agent)),
                         text_value(factors.flaw),
                         text_value(factors.severity),
                         count_value(rate->flawed),
@@ -97,17 +99,19 @@ void append_obedience_of_agents(const TableContext& context, ResultTable& table)
 }
 
 ResultTable obedience_table(const TableContext& context) {
-  ResultTable table = context.table_named("obedience", "5.3 What became of the flawed places");
-  table.columns = {{.key = "model", .title = "model"},
-                   kLabels[0],
-                   kLabels[1],
+  const Phrases& say = context.phrases();
+  const std::vector<Column> labels = labels_in(say);
+  ResultTable table = context.table_named("obedience", say("flawed.places"));
+  table.columns = {{.key = "model", .title = say("column.model")},
+                   labels[0],
+                   labels[1],
                    {.key = "n", .title = "n"},
-                   {.key = "obedience", .title = "obedience"},
-                   {.key = "obedience_interval", .title = "95 % interval"},
-                   {.key = "resistance", .title = "resistance"},
-                   {.key = "resistance_interval", .title = "95 % interval"},
-                   {.key = "recovery", .title = "recovery† (descriptive)"},
-                   {.key = "recovery_n", .title = "of n"}};
+                   {.key = "obedience", .title = say("flawed.obedience")},
+                   {.key = "obedience_interval", .title = say("column.interval")},
+                   {.key = "resistance", .title = say("flawed.resistance")},
+                   {.key = "resistance_interval", .title = say("column.interval")},
+                   {.key = "recovery", .title = say("flawed.recovery")},
+                   {.key = "recovery_n", .title = say("flawed.of_n")}};
   for (const Entrant& entrant : context.entrants()) {
     for (const std::size_t cell : entrant.cells) {
       const Obedience result = obedience_of(context.rows(), cell);
@@ -140,18 +144,18 @@ ResultTable obedience_table(const TableContext& context) {
   if (!table.rows.empty()) {
     append_obedience_of_agents(context, table);
   }
-  table.notes.emplace_back(
-      "Obedience: followed of the plan's flawed places. Resistance: trials that followed none. "
-      "Recovery: success among the others. Intervals of obedience are bootstraps over tasks, of "
-      "resistance score intervals within task types, with repeats bootstraps too.");
+  table.notes.push_back(say("flawed.note"));
   return table;
 }
 
 }  // namespace
 
 std::vector<ResultTable> flawed_tables(const TableContext& context) {
-  const LineLayout layout{
-      .name = "cells", .title = "5.3 Flawed plans", .labels = kLabels, .rates = {""}};
+  const Phrases& say = context.phrases();
+  const LineLayout layout{.name = "cells",
+                          .title = say("flawed.cells"),
+                          .labels = labels_in(say),
+                          .rates = {RateName{}}};
   ResultTable table = context.line_table(layout);
   std::vector<Line> lines;
   std::vector<FamilyMember> members;

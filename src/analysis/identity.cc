@@ -1,5 +1,6 @@
 #include "sortie/analysis/identity.h"
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/cells.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
@@ -9,10 +10,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -35,100 +41,217 @@ std::uint64_t count_of(const Cell& cell) {
   return static_cast<std::uint64_t>(int_of(cell));
 }
 
+/// Under which names a route's requests went.
+struct Names {
+  std::string requested;
+  std::string sent;
+  std::string served;
+  std::uint64_t requests = 0;
+  std::uint64_t wrong_model = 0;
+};
+
+/// What a ledger says of one route.
+struct Tally {
+  std::vector<Names> names;  // few
+  std::map<std::string, FingerprintUse, std::less<>> fingerprints;
+  AnswerCount counted;
+  // Of first answers whose tokens the server counted.
+  std::uint64_t first_answers = 0;
+  double tokens = 0;
+  double squares = 0;  // of their tokens
+  double bytes = 0;
+  double microseconds = 0;
+
+  Names& under(std::string_view requested, std::string_view sent, std::string_view served) {
+    const auto known = std::ranges::find_if(names, [&](const Names& one) {
+      return one.served == served && one.sent == sent && one.requested == requested;
+    });
+    return known != names.end() ? *known
+                                : names.emplace_back(Names{.requested = std::string(requested),
+                                                           .sent = std::string(sent),
+                                                           .served = std::string(served)});
+  }
+
+  [[nodiscard]] AnswerSizes sizes() const {
+    AnswerSizes sizes;
+    if (first_answers == 0) {
+      return sizes;
+    }
+    const auto n = static_cast<double>(first_answers);
+    sizes.n = first_answers;
+    sizes.tokens = tokens / n;
+    if (first_answers > 1) {
+      sizes.tokens_error = std::sqrt(std::max(0.0, (squares - tokens * tokens / n) / (n - 1)) / n);
+    }
+    sizes.bytes_per_token = bytes / tokens;
+    sizes.tokens_per_second = microseconds > 0 ? tokens / (microseconds / 1e6) : 0;
+    return sizes;
+  }
+};
+
 class IdentityReader {
  public:
   explicit IdentityReader(ledger::Reader& reader) : reader_(reader) {}
 
   base::Result<Identity> run() {
-    TRY(read_names());
-    TRY(read_fingerprints());
-    TRY(read_answers());
-    TRY(read_tokenizers());
+    TRY(read_prompts_of_cells());
+    TRY(read_requests());
+    list_routes();
+    compare_tokenizers();
     for (const RouteIdentity& route : out_.routes) {
       hint_at_names(route);
       hint_at_fingerprints(route);
     }
     hint_at_answers();
     hint_at_tokenizers();
+    hint_at_empty_answers();
     return std::move(out_);
   }
 
  private:
-  base::Status read_names() {
+  /// The first prompt is a function of these columns and the task.
+  base::Status read_prompts_of_cells() {
     return reader_.scan(
-        "SELECT a.route, a.requested_model, a.api_name, e.served_model, count(*), sum(e.cause = "
-        "'wrong_model') FROM attempt AS a JOIN attempt_end AS e ON e.attempt = a.id WHERE "
-        "e.served_model <> '' GROUP BY 1, 2, 3, 4 ORDER BY 2, 1, 3, 4",
+        "SELECT id, model || char(31) || prompt || char(31) || severity || char(31) || difficulty "
+        "|| char(31) || protocol FROM cell",
         [&](std::span<const Cell> row) {
-          const std::string name = text_of(row[0]);
-          const auto [known, fresh] = by_name_.try_emplace(name, out_.routes.size());
-          if (fresh) {
-            out_.routes.push_back({.route = name,
-                                   .requested = text_of(row[1]),
-                                   .sent = text_of(row[2]),
-                                   .served = {},
-                                   .wrong_model = 0,
-                                   .fingerprints = {},
-                                   .answers = {}});
-          }
-          RouteIdentity& route = out_.routes[known->second];
-          route.served[text_of(row[3])] += count_of(row[4]);
-          route.wrong_model += count_of(row[5]);
+          prompt_of_cell_.emplace(text_of(row[0]), text_of(row[1]));
           return true;
         });
   }
 
-  base::Status read_fingerprints() {
+  /// All in one pass: to group millions of rows by their texts SQLite would sort them.
+  base::Status read_requests() {
     return reader_.scan(
-        "SELECT t.route, t.fingerprint, count(*), min(a.at), max(a.at) FROM turn AS t JOIN attempt "
-        "AS a ON a.id = t.attempt WHERE t.fingerprint <> '' GROUP BY 1, 2 ORDER BY 1, 4",
+        fmt::format(
+            "SELECT a.route, a.requested_model, a.api_name, e.served_model, e.cause = "
+            "'wrong_model', a.at, t.attempt, {}, t.fingerprint, t.turn, t.output_tokens, "
+            "e.billing_known, e.duration_us, m.size, t.input_tokens, r.cell, r.task FROM attempt "
+            "AS a JOIN attempt_end AS e ON e.attempt = a.id LEFT JOIN turn AS t ON t.attempt = "
+            "a.id LEFT JOIN message AS m ON m.id = CASE WHEN t.turn = 0 THEN t.answer END LEFT "
+            "JOIN trial AS r ON r.id = CASE WHEN t.turn = 0 THEN t.trial END",
+            kIsEmpty),
         [&](std::span<const Cell> row) {
-          if (const auto route = by_name_.find(text_of(row[0])); route != by_name_.end()) {
-            out_.routes[route->second].fingerprints.push_back({.fingerprint = text_of(row[1]),
-                                                               .turns = count_of(row[2]),
-                                                               .first_at = int_of(row[3]),
-                                                               .last_at = int_of(row[4])});
-          }
+          add_request(row);
           return true;
         });
   }
 
-  /// Where the server counted tokens.
-  base::Status read_answers() {
-    return reader_.scan(
-        "SELECT t.route, count(*), total(t.output_tokens), total(t.output_tokens * "
-        "t.output_tokens), total(m.size), total(e.duration_us) FROM turn AS t JOIN attempt_end AS "
-        "e ON e.attempt = t.attempt JOIN message AS m ON m.id = t.answer WHERE t.turn = 0 AND "
-        "e.billing_known AND t.output_tokens > 0 GROUP BY 1",
-        [&](std::span<const Cell> row) {
-          const auto route = by_name_.find(text_of(row[0]));
-          if (route == by_name_.end()) {
-            return true;
-          }
-          AnswerSizes& answers = out_.routes[route->second].answers;
-          answers.n = count_of(row[1]);
-          const auto n = static_cast<double>(answers.n);
-          const double sum = double_of(row[2]);
-          answers.tokens = sum / n;
-          if (answers.n > 1) {
-            const double variance = std::max(0.0, (double_of(row[3]) - sum * sum / n) / (n - 1));
-            answers.tokens_error = std::sqrt(variance / n);
-          }
-          answers.bytes_per_token = double_of(row[4]) / sum;
-          const double seconds = double_of(row[5]) / 1e6;
-          answers.tokens_per_second = seconds > 0 ? sum / seconds : 0;
-          return true;
-        });
+  void add_request(std::span<const Cell> row) {
+    const std::string_view route = view_of(row[0]);
+    auto known = tallies_.find(route);
+    if (known == tallies_.end()) {
+      known = tallies_.emplace(route, Tally{}).first;
+    }
+    Tally& tally = known->second;
+    if (const std::string_view served = view_of(row[3]); !served.empty()) {
+      Names& names = tally.under(view_of(row[1]), view_of(row[2]), served);
+      ++names.requests;
+      names.wrong_model += count_of(row[4]);
+    }
+    if (!std::holds_alternative<std::monostate>(row[6])) {
+      add_turn(known->first, tally, row);
+    }
   }
 
-  /// The first prompt is a function of these columns.
-  base::Status read_tokenizers() {
+  /// `row` is that of a request that became a turn.
+  void add_turn(const std::string& route, Tally& tally, std::span<const Cell> row) {
+    ++tally.counted.all;
+    tally.counted.empty += count_of(row[7]);
+    if (const std::string_view print = view_of(row[8]); !print.empty()) {
+      const std::int64_t at = int_of(row[5]);
+      auto use = tally.fingerprints.find(print);
+      if (use == tally.fingerprints.end()) {
+        use = tally.fingerprints
+                  .emplace(print,
+                           FingerprintUse{
+                               .fingerprint = std::string(print), .first_at = at, .last_at = at})
+                  .first;
+      }
+      ++use->second.turns;
+      use->second.first_at = std::min(use->second.first_at, at);
+      use->second.last_at = std::max(use->second.last_at, at);
+    }
+    if (int_of(row[9]) > 0) {
+      return;
+    }
+    if (const std::int64_t output = int_of(row[10]); int_of(row[11]) != 0 && output > 0) {
+      ++tally.first_answers;
+      tally.tokens += static_cast<double>(output);
+      tally.squares += static_cast<double>(output * output);
+      tally.bytes += double_of(row[13]);
+      tally.microseconds += double_of(row[12]);
+    }
+    if (const std::int64_t input = int_of(row[14]); input > 0) {
+      add_prompt(route, view_of(row[15]), view_of(row[16]), input);
+    }
+  }
+
+  void add_prompt(const std::string& route,
+                  std::string_view cell,
+                  std::string_view task,
+                  std::int64_t tokens) {
+    const auto prompt = prompt_of_cell_.find(cell);
+    if (prompt == prompt_of_cell_.end()) {
+      return;
+    }
+    key_.assign(prompt->second).append(1, '\x1f').append(task);
+    const auto [known, fresh] = tokens_of_prompt_[key_].try_emplace(&route, tokens);
+    known->second = std::min(known->second, tokens);
+  }
+
+  /// By model and route; those whose server states a name.
+  void list_routes() {
+    std::vector<std::pair<const Names*, const std::string*>> all;
+    for (auto& [route, tally] : tallies_) {
+      for (const Names& names : tally.names) {
+        all.emplace_back(&names, &route);
+      }
+    }
+    std::ranges::sort(all, {}, [](const auto& one) {
+      const auto& [names, route] = one;
+      return std::tie(names->requested, *route, names->sent, names->served);
+    });
+    for (const auto& [names, route] : all) {
+      const auto [known, fresh] = by_name_.try_emplace(*route, out_.routes.size());
+      if (fresh) {
+        out_.routes.push_back(identity_of(*route, *names));
+      }
+      RouteIdentity& identity = out_.routes[known->second];
+      identity.served[names->served] += names->requests;
+      identity.wrong_model += names->wrong_model;
+    }
+  }
+
+  [[nodiscard]] RouteIdentity identity_of(const std::string& route, const Names& names) const {
+    const Tally& tally = tallies_.at(route);
+    RouteIdentity identity{.route = route,
+                           .requested = names.requested,
+                           .sent = names.sent,
+                           .served = {},
+                           .wrong_model = 0,
+                           .fingerprints = {},
+                           .answers = tally.sizes(),
+                           .counted = tally.counted};
+    for (const auto& [name, use] : tally.fingerprints) {
+      identity.fingerprints.push_back(use);
+    }
+    std::ranges::stable_sort(identity.fingerprints, {}, &FingerprintUse::first_at);
+    return identity;
+  }
+
+  void compare_tokenizers() {
     using Counts = std::vector<std::pair<std::size_t, std::int64_t>>;  // route, tokens
     std::map<std::pair<std::size_t, std::size_t>, TokenizerComparison> pairs;
     std::map<std::pair<std::size_t, std::size_t>, std::pair<double, double>> sums;
-    Counts counts;
-    std::string prompt;
-    const auto close = [&] {
+    for (const auto& [prompt, tokens] : tokens_of_prompt_) {
+      Counts counts;
+      for (const auto& [route, count] : tokens) {
+        if (const auto known = by_name_.find(*route); known != by_name_.end()) {
+          counts.emplace_back(known->second, count);
+        }
+      }
+      std::ranges::sort(counts, {}, [&](const auto& one) { return out_.routes[one.first].route; });
       for (std::size_t i = 0; i < counts.size(); ++i) {
         for (std::size_t j = i + 1; j < counts.size(); ++j) {
           const std::pair key(counts[i].first, counts[j].first);
@@ -139,32 +262,23 @@ class IdentityReader {
           sums[key].second += static_cast<double>(counts[j].second);
         }
       }
-      counts.clear();
-    };
-    TRY(reader_.scan(
-        "SELECT c.model || char(31) || c.prompt || char(31) || c.severity || char(31) || "
-        "c.difficulty || char(31) || c.protocol || char(31) || r.task, t.route, "
-        "min(t.input_tokens) FROM turn AS t JOIN trial AS r ON r.id = t.trial JOIN cell AS c ON "
-        "c.id = r.cell WHERE t.turn = 0 AND t.input_tokens > 0 GROUP BY 1, 2 ORDER BY 1, 2",
-        [&](std::span<const Cell> row) {
-          std::string next = text_of(row[0]);
-          if (next != prompt) {
-            close();
-            prompt = std::move(next);
-          }
-          if (const auto route = by_name_.find(text_of(row[1])); route != by_name_.end()) {
-            counts.emplace_back(route->second, int_of(row[2]));
-          }
-          return true;
-        }));
-    close();
+    }
     for (auto& [key, pair] : pairs) {
       pair.first = out_.routes[key.first].route;
       pair.second = out_.routes[key.second].route;
       pair.ratio = sums[key].first / sums[key].second;
       out_.tokenizers.push_back(pair);
     }
-    return {};
+  }
+
+  /// Also of routes whose server states no name.
+  void hint_at_empty_answers() {
+    for (const auto& [route, tally] : tallies_) {
+      if (tally.counted.suspect()) {
+        out_.hints.push_back(route + ": " +
+                             suspicion(tally.counted, phrases_in(Language::english)));
+      }
+    }
   }
 
   void hint_at_names(const RouteIdentity& route) {
@@ -258,6 +372,10 @@ class IdentityReader {
   }
 
   ledger::Reader& reader_;
+  std::map<std::string, std::string, std::less<>> prompt_of_cell_;
+  std::map<std::string, Tally, std::less<>> tallies_;  // by route; its names stay where they are
+  std::unordered_map<std::string, std::map<const std::string*, std::int64_t>> tokens_of_prompt_;
+  std::string key_;
   Identity out_;
   std::map<std::string, std::size_t> by_name_;
 };
@@ -339,7 +457,10 @@ json::Value to_json(const Identity& identity) {
                                   {"tokens", route.answers.tokens},
                                   {"tokens_standard_error", route.answers.tokens_error},
                                   {"bytes_per_token", route.answers.bytes_per_token},
-                                  {"tokens_per_second", route.answers.tokens_per_second}});
+                                  {"tokens_per_second", route.answers.tokens_per_second},
+                                  {"answers", route.counted.all},
+                                  {"empty_answers", route.counted.empty},
+                                  {"suspect", route.counted.suspect()}});
   }
   json::Array tokenizers;
   for (const TokenizerComparison& pair : identity.tokenizers) {

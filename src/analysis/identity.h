@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
 #include "sortie/ledger/reader.h"
@@ -41,6 +42,7 @@ struct RouteIdentity {
   std::uint64_t wrong_model = 0;                // refused for it
   std::vector<FingerprintUse> fingerprints;     // by first use
   AnswerSizes answers;
+  AnswerCount counted;
 };
 
 /// Two routes of one model on the same first prompts.

@@ -81,6 +81,19 @@ TEST_F(IdentityTest, few_answers_are_not_compared) {
   EXPECT_TRUE(identity().hints.empty());
 }
 
+TEST_F(IdentityTest, a_route_with_empty_answers_is_a_hint) {
+  answered("e/a/m", 100, 50, 98);
+  run_.usage = {.input = 100, .output = 0};
+  run_.scored(cell_, "basic-1", false);
+  run_.scored(cell_, "basic-2", false);
+  EXPECT_FALSE(hinted(identity(), "hold no token"));
+  run_.scored(cell_, "basic-3", false);
+  const Identity found = identity();
+  EXPECT_TRUE(hinted(found, "e/a/m: 3 of 101 answers hold no token, more than 2 %"));
+  EXPECT_EQ(found.routes[0].counted, (AnswerCount{.all = 101, .empty = 3}));
+  EXPECT_EQ(json::get_bool(to_json(found).at("routes").at(0), "suspect"), true);
+}
+
 TEST_F(IdentityTest, fingerprints_that_change_or_mix_are_told_apart) {
   run_.fingerprint = "fp_1";
   answered("e/a/m", 100, 50, 3);

@@ -21,19 +21,20 @@ namespace {
 
 struct Factor {
   const char* key;
-  const char* title;
+  const char* title;  // a phrase
   std::string (*value)(const CellFactors&);
 };
 
 constexpr std::array kFactors = {
-    Factor{"prompt", "prompt", [](const CellFactors& f) { return f.prompt; }},
-    Factor{"severity", "severity", [](const CellFactors& f) { return f.severity; }},
-    Factor{"difficulty", "difficulty", [](const CellFactors& f) { return f.difficulty; }},
+    Factor{"prompt", "column.prompt", [](const CellFactors& f) { return f.prompt; }},
+    Factor{"severity", "column.severity", [](const CellFactors& f) { return f.severity; }},
+    Factor{"difficulty", "column.difficulty", [](const CellFactors& f) { return f.difficulty; }},
     Factor{"tool_success_rate",
-           "tool rate†",
+           "column.tool_rate",
            [](const CellFactors& f) { return fmt::to_string(f.tool_success_rate); }},
-    Factor{
-        "max_turns", "max turns", [](const CellFactors& f) { return fmt::to_string(f.max_turns); }},
+    Factor{"max_turns",
+           "column.max_turns",
+           [](const CellFactors& f) { return fmt::to_string(f.max_turns); }},
 };
 
 /// Those with more than one value in the scenario.
@@ -55,9 +56,13 @@ std::vector<Factor> varied(const TableContext& context) {
 
 ResultTable cells_table(const TableContext& context, const std::string& scenario) {
   const std::vector<Factor> factors = varied(context);
-  LineLayout layout{.name = "cells", .title = "Cells of " + scenario, .labels = {}, .rates = {""}};
+  const Phrases& say = context.phrases();
+  LineLayout layout{.name = "cells",
+                    .title = say("own.cells", fmt::arg("scenario", scenario)),
+                    .labels = {},
+                    .rates = {RateName{}}};
   for (const Factor& factor : factors) {
-    layout.labels.push_back({.key = factor.key, .title = factor.title});
+    layout.labels.push_back({.key = factor.key, .title = say(factor.title)});
   }
   ResultTable table = context.line_table(layout);
   std::vector<Line> lines;

@@ -100,7 +100,7 @@ void add_benefit_of_agent(const ReferenceRate* first, const ReferenceRate* secon
 void append_benefits_of_agents(const TableContext& context, ResultTable& table) {
   for (const ReferenceRates& agent : context.agents()) {
     const ReferenceRate* none = rate_under(context, agent, "baseline");
-    Row row{.values = {text_value(agent.agent)}, .marks = {"scripted"}};
+    Row row{.values = {text_value(context.name_of(agent))}, .marks = {"scripted"}};
     add_benefit_of_agent(rate_under(context, agent, "optimal"), none, row);
     add_benefit_of_agent(rate_under(context, agent, "cot"), none, row);
     row.values.resize(table.columns.size());
@@ -109,16 +109,17 @@ void append_benefits_of_agents(const TableContext& context, ResultTable& table) 
 }
 
 ResultTable benefits_table(const TableContext& context) {
-  ResultTable table = context.table_named("benefits", "5.5 What plan and reasoning add");
-  table.columns = {{.key = "model", .title = "model"},
-                   {.key = "plan_pairs", .title = "pairs"},
-                   {.key = "plan_benefit", .title = "plan benefit, points"},
-                   {.key = "plan_benefit_interval", .title = "95 % interval"},
-                   {.key = "cot_pairs", .title = "pairs"},
-                   {.key = "cot_benefit", .title = "cot benefit, points"},
-                   {.key = "cot_benefit_interval", .title = "95 % interval"},
-                   {.key = "style_trials", .title = "trials of all styles"},
-                   {.key = "style_deviation", .title = "sd over styles, points†"}};
+  const Phrases& say = context.phrases();
+  ResultTable table = context.table_named("benefits", say("prompts.benefits"));
+  table.columns = {{.key = "model", .title = say("column.model")},
+                   {.key = "plan_pairs", .title = say("comparisons.pairs")},
+                   {.key = "plan_benefit", .title = say("prompts.plan_benefit")},
+                   {.key = "plan_benefit_interval", .title = say("column.interval")},
+                   {.key = "cot_pairs", .title = say("comparisons.pairs")},
+                   {.key = "cot_benefit", .title = say("prompts.cot_benefit")},
+                   {.key = "cot_benefit_interval", .title = say("column.interval")},
+                   {.key = "style_trials", .title = say("prompts.style_trials")},
+                   {.key = "style_deviation", .title = say("prompts.style_deviation")}};
   for (const Entrant& entrant : context.entrants()) {
     const auto none = cell_of(context, entrant, "baseline");
     Row row{.values = {text_value(entrant.model)}, .marks = {}};
@@ -134,19 +135,18 @@ ResultTable benefits_table(const TableContext& context) {
     table.rows.push_back(std::move(row));
   }
   append_benefits_of_agents(context, table);
-  table.notes.emplace_back(
-      "Benefit: with the plan, or asked to reason, less the same trials without either. The "
-      "deviation over styles stands last, for continuity; it mixes both.");
+  table.notes.push_back(say("prompts.note"));
   return table;
 }
 
 }  // namespace
 
 std::vector<ResultTable> prompts_tables(const TableContext& context) {
+  const Phrases& say = context.phrases();
   const LineLayout layout{.name = "cells",
-                          .title = "5.5 Prompt sensitivity",
-                          .labels = {{.key = "prompt", .title = "prompt"}},
-                          .rates = {""}};
+                          .title = say("prompts.cells"),
+                          .labels = {{.key = "prompt", .title = say("column.prompt")}},
+                          .rates = {RateName{}}};
   ResultTable table = context.line_table(layout);
   std::vector<Line> lines;
   std::vector<FamilyMember> members;

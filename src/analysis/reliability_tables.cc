@@ -58,14 +58,14 @@ void add_measures(const CellSummary& cell, Row& row) {
 struct RetryShare {
   std::int32_t RetryCounts::* count;
   const char* key;
-  const char* title;
+  const char* title;  // a phrase
 };
 
 constexpr std::array kRetries = {
-    RetryShare{&RetryCounts::same_call, "same_call", "same call again"},
-    RetryShare{&RetryCounts::other_arguments, "other_arguments", "other arguments"},
-    RetryShare{&RetryCounts::other_tool, "other_tool", "other tool"},
-    RetryShare{&RetryCounts::no_further_call, "no_further_call", "no further call"}};
+    RetryShare{&RetryCounts::same_call, "same_call", "reliability.same_call"},
+    RetryShare{&RetryCounts::other_arguments, "other_arguments", "reliability.other_arguments"},
+    RetryShare{&RetryCounts::other_tool, "other_tool", "reliability.other_tool"},
+    RetryShare{&RetryCounts::no_further_call, "no_further_call", "reliability.no_further_call"}};
 
 /// A share of all injected failures; tasks are drawn with all theirs.
 stats::Interval retry_interval(const RunRows& rows, std::size_t cell, const RetryShare& share) {
@@ -105,7 +105,7 @@ void append_retries_of_agents(const TableContext& context, ResultTable& table) {
           continue;
         }
         const auto total = rate->retry.total();
-        Row row{.values = {text_value(agent.agent),
+        Row row{.values = {text_value(context.name_of(agent)),
                            text_value(rate_text(context.cell(cell).factors.tool_success_rate)),
                            count_value(static_cast<std::uint64_t>(total))},
                 .marks = {"scripted"}};
@@ -121,14 +121,15 @@ void append_retries_of_agents(const TableContext& context, ResultTable& table) {
 }
 
 ResultTable retry_table(const TableContext& context) {
-  ResultTable table = context.table_named("retry", "5.4 After an injected failure");
-  table.columns = {{.key = "model", .title = "model"},
-                   {.key = "tool_success_rate", .title = "tool rate†"},
-                   {.key = "failures", .title = "failures"}};
+  const Phrases& say = context.phrases();
+  ResultTable table = context.table_named("retry", say("reliability.retry"));
+  table.columns = {{.key = "model", .title = say("column.model")},
+                   {.key = "tool_success_rate", .title = say("column.tool_rate")},
+                   {.key = "failures", .title = say("reliability.failures")}};
   for (const RetryShare& share : kRetries) {
-    table.columns.push_back({.key = share.key, .title = share.title});
+    table.columns.push_back({.key = share.key, .title = say(share.title)});
     table.columns.push_back(
-        {.key = fmt::format("{}_interval", share.key), .title = "95 % interval"});
+        {.key = fmt::format("{}_interval", share.key), .title = say("column.interval")});
   }
   for (const Entrant& entrant : context.entrants()) {
     for (const std::size_t cell : by_rate(context, entrant)) {
@@ -161,16 +162,20 @@ ResultTable retry_table(const TableContext& context) {
 }  // namespace
 
 std::vector<ResultTable> reliability_tables(const TableContext& context) {
-  const LineLayout layout{.name = "cells",
-                          .title = "5.4 Tool reliability",
-                          .labels = {{.key = "tool_success_rate", .title = "tool rate†"}},
-                          .rates = {""}};
+  const Phrases& say = context.phrases();
+  const LineLayout layout{
+      .name = "cells",
+      .title = say("reliability.cells"),
+      .labels = {{.key = "tool_success_rate", .title = say("column.tool_rate")}},
+      .rates = {RateName{}}};
   ResultTable table = context.line_table(layout);
-  table.columns.push_back({.key = "realised", .title = "realised"});
-  table.columns.push_back({.key = "calls_per_success", .title = "calls per success"});
+  table.columns.push_back({.key = "realised", .title = say("column.realised")});
+  table.columns.push_back(
+      {.key = "calls_per_success", .title = say("reliability.calls_per_success")});
   for (const score::Policy policy : score::kPolicies) {
     const std::string name(score::to_string(policy));
-    table.columns.push_back({.key = "reference_" + name, .title = "exact: " + name});
+    table.columns.push_back(
+        {.key = "reference_" + name, .title = say("reliability.exact", fmt::arg("policy", name))});
   }
   std::vector<Line> lines;
   std::vector<FamilyMember> members;
@@ -195,9 +200,7 @@ std::vector<ResultTable> reliability_tables(const TableContext& context) {
       }
     }
   }
-  table.notes.emplace_back(
-      "Exact: what an agent without mistakes achieves on the same trials by calls alone (direct), "
-      "with one search per tool (search), and with one search and one look at each tool (lookup).");
+  table.notes.push_back(say("reliability.note"));
   context.append_agents(table, lines);
   std::vector<ResultTable> tables;
   tables.push_back(std::move(table));

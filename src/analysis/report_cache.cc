@@ -98,8 +98,14 @@ void archive(A& a, Row& value) {
 
 template <class A>
 void archive(A& a, ResultTable& value) {
-  auto& [m1, m2, m3, m4, m5, m6] = value;
-  a(m1, m2, m3, m4, m5, m6);
+  auto& [m1, m2, m3, m4, m5, m6, m7] = value;
+  a(m1, m2, m3, m4, m5, m6, m7);
+}
+
+template <class A>
+void archive(A& a, AnswerCount& value) {
+  auto& [m1, m2] = value;
+  a(m1, m2);
 }
 
 template <class A>
@@ -134,8 +140,8 @@ void archive(A& a, Costs& value) {
 
 template <class A>
 void archive(A& a, ReportData& value) {
-  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13] = value;
-  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13);
+  auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14] = value;
+  a(m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14);
 }
 
 template <class A>

@@ -32,8 +32,9 @@ class ReportCache : public testing::Test {
   }
 
   /// Everything that a report shows.
-  std::string report(bool cached) {
+  std::string report(bool cached, Language language = Language::english) {
     ReportOptions options;
+    options.language = language;
     options.cached_facts_min = 1;
     if (cached) {
       options.cache_directory = directory();
@@ -64,7 +65,9 @@ class ReportCache : public testing::Test {
                              return false;
                            })
                     .has_value());
-    return report_stamp("tables true, agents false", key, reader->high_water_mark().value_or(""));
+    return report_stamp("tables true, agents false, baseline , language en",
+                        key,
+                        reader->high_water_mark().value_or(""));
   }
 
   TestRun run_;
@@ -77,6 +80,13 @@ TEST_F(ReportCache, a_report_from_it_is_the_same_to_the_byte) {
   const auto written = fs::last_write_time(file());
   EXPECT_EQ(report(true), slow);
   EXPECT_EQ(fs::last_write_time(file()), written);
+}
+
+TEST_F(ReportCache, is_of_one_language) {
+  const std::string slow = report(false, Language::chinese);
+  report(true);
+  EXPECT_EQ(report(true, Language::chinese), slow);
+  EXPECT_EQ(report(true, Language::chinese), slow);
 }
 
 TEST_F(ReportCache, more_facts_make_it_stale) {

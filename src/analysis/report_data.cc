@@ -58,6 +58,7 @@ std::vector<RouteUse> routes_of(const RequestColumns& requests) {
     use.attempts += sums.attempts;
     use.answered += sums.answered;
     use.throttled += sums.throttled;
+    use.wrong_model += sums.wrong_model;
     use.unknown += sums.attempts - sums.ended;
     use.failed += sums.ended - sums.answered - sums.throttled;
     use.input_tokens += sums.input_tokens;
@@ -102,10 +103,9 @@ void add_medians(RequestColumns& requests, std::vector<RouteUse>& routes) {
 }
 
 void add_answers(const RequestColumns& requests, std::vector<RouteUse>& routes) {
-  for (const auto& [route, turns] : requests.turns) {
+  for (const auto& [route, answers] : requests.turns) {
     if (RouteUse* use = find_route(routes, requests.routes.text(route))) {
-      use->answers = turns.answers;
-      use->empty_answers = turns.empty;
+      use->answers = answers;
     }
   }
 }
@@ -165,13 +165,12 @@ base::Status read_manifest(ledger::Reader& reader, ReportData& data) {
 }
 
 /// What seemed to be one limit, and the lines that declare it.
-std::string shared_text(const std::string& at, const json::Value& detail) {
+std::string shared_text(const std::string& at, const json::Value& detail, const Phrases& say) {
   const std::string_view subject = json::get_string(detail, "subject").value_or("");
   if (json::get_bool(detail, "over").value_or(false)) {
-    return fmt::format("{} {} share no limit after all", at, subject);
+    return say("event.unshared", fmt::arg("at", at), fmt::arg("subject", subject));
   }
-  std::string text =
-      fmt::format("{} {} seem to share one limit that nobody declared; write:", at, subject);
+  std::string text = say("event.shared", fmt::arg("at", at), fmt::arg("subject", subject));
   if (const json::Array* lines = json::get_array(detail, "declare")) {
     for (const json::Value& line : *lines) {
       text += fmt::format("\n      {}", line.is_string() ? json::view(line.as_string()) : "");
@@ -181,12 +180,12 @@ std::string shared_text(const std::string& at, const json::Value& detail) {
 }
 
 /// A person's change says who, what and why; other events as they stand.
-std::string event_text(std::span<const Cell> row) {
+std::string event_text(std::span<const Cell> row, const Phrases& say) {
   const std::string kind = text_of(row[1]);
   const std::string at = when(int_of(row[0]));
   const auto detail = json::parse(text_of(row[3]));
   if (kind == "pools_shared" && detail.has_value()) {
-    return shared_text(at, *detail);
+    return shared_text(at, *detail, say);
   }
   if (kind != "control" || !detail.has_value()) {
     return fmt::format("{} {} {} {}", at, kind, text_of(row[2]), text_of(row[3]));
@@ -198,12 +197,12 @@ std::string event_text(std::span<const Cell> row) {
     }
   }
   const std::string_view reason = json::get_string(*detail, "reason").value_or("");
-  return fmt::format("{} {} by {}{}{}",
-                     at,
-                     base::join(changes, "; "),
-                     json::get_string(*detail, "author").value_or("unknown"),
-                     reason.empty() ? "" : ": ",
-                     reason);
+  const auto author = json::get_string(*detail, "author");
+  return say("event.by",
+             fmt::arg("at", at),
+             fmt::arg("changes", base::join(changes, "; ")),
+             fmt::arg("author", author.has_value() ? std::string(*author) : say("event.unknown"))) +
+         (reason.empty() ? "" : say("event.reason", fmt::arg("reason", reason)));
 }
 
 base::Status read_history(ledger::Reader& reader, ReportData& data) {
@@ -211,7 +210,7 @@ base::Status read_history(ledger::Reader& reader, ReportData& data) {
       "SELECT at, kind, subject, detail FROM event WHERE kind NOT LIKE 'run_%' ORDER BY id LIMIT "
       "100",
       [&](std::span<const Cell> row) {
-        data.events.push_back(event_text(row));
+        data.events.push_back(event_text(row, phrases_in(data.language)));
         return true;
       });
 }
@@ -261,7 +260,8 @@ base::Status add_review(ledger::Reader& reader, ReportData& data) {
     levels.emplace_back(suite::to_string(level));
   }
   if (!levels.empty()) {
-    data.manifest.emplace_back("levels not reviewed by people", base::join(levels, ", "));
+    data.manifest.emplace_back(phrases_in(data.language)("provenance.not_reviewed"),
+                               base::join(levels, ", "));
   }
   return {};
 }
@@ -277,10 +277,35 @@ base::Status add_tables(ledger::Reader& reader,
   const TableInputs inputs{.rows = &rows,
                            .summary = &data.summary,
                            .declared = &data.declared,
-                           .agents = std::move(agents)};
+                           .agents = std::move(agents),
+                           .language = data.language};
   data.tables = scenario_tables(inputs);
   std::ranges::move(own_scenario_tables(inputs), std::back_inserter(data.tables));
-  TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary));
+  TRY_ASSIGN(data.diagnoses, diagnose_cells(reader, data.summary, phrases_in(data.language)));
+  return {};
+}
+
+/// A baseline that is chosen with the results in view: whatever was declared of the comparisons of
+/// models is not of these.
+base::Status choose_baseline(const std::string& model, ReportData& data) {
+  if (model.empty()) {
+    return {};
+  }
+  std::set<std::string> known;
+  for (const CellSummary& cell : data.summary.cells) {
+    known.insert(cell.factors.model);
+  }
+  if (!known.contains(model)) {
+    const std::vector<std::string> names(known.begin(), known.end());
+    return base::bad_input(fmt::format(
+        "--baseline {}: this run has no such model{}", model, base::suggestion(model, names)));
+  }
+  if (data.declared.all_pairs || data.declared.baseline_model != model) {
+    data.declared.baseline_model = model;
+    data.declared.all_pairs = false;
+    std::erase_if(data.declared.primary,
+                  [](const std::string& family) { return family.starts_with("baseline/"); });
+  }
   return {};
 }
 
@@ -294,12 +319,13 @@ base::Status add_requests(ledger::Reader& reader, RunColumns& columns, ReportDat
   add_medians(requests, data.routes);
   add_answers(requests, data.routes);
   add_span(requests, data);
-  TRY_ASSIGN(data.costs, costs_of(reader, columns.trials, requests));
+  TRY_ASSIGN(data.costs, costs_of(reader, columns.trials, requests, phrases_in(data.language)));
   return {};
 }
 
 base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& options) {
   ReportData data;
+  data.language = options.language;
   TRY_ASSIGN(RunColumns columns,
              options.cache_directory.empty() ? read_columns(reader)
                                              : cached_columns(reader, options.cache_directory));
@@ -307,6 +333,7 @@ base::Result<ReportData> collect(ledger::Reader& reader, const ReportOptions& op
     TRY_ASSIGN(const RunRows rows, rows_of(reader, columns.trials));
     TRY_ASSIGN(data.summary, summarize(reader, rows, {.intervals = options.tables}));
     TRY_ASSIGN(data.declared, read_declared(reader));
+    TRY(choose_baseline(options.baseline_model, data));
     if (options.tables) {
       TRY(add_tables(reader, options, rows, data));
     }
@@ -337,8 +364,14 @@ base::Result<ReportData> collect_or_load(ledger::Reader& reader, ReportOptions o
     return collect(reader, options);
   }
   TRY_ASSIGN(const std::string mark, reader.high_water_mark());
-  const base::Digest stamp = report_stamp(
-      fmt::format("tables {}, agents {}", options.tables, options.scripted_agents), key, mark);
+  const base::Digest stamp =
+      report_stamp(fmt::format("tables {}, agents {}, baseline {}, language {}",
+                               options.tables,
+                               options.scripted_agents,
+                               options.baseline_model,
+                               html_code(options.language)),
+                   key,
+                   mark);
   if (auto known = load_report(options.cache_directory, stamp)) {
     return std::move(*known);
   }

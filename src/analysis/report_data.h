@@ -1,7 +1,9 @@
 #pragma once
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/costs.h"
 #include "sortie/analysis/declared.h"
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/reused.h"
 #include "sortie/analysis/scenario_tables.h"
@@ -30,18 +32,15 @@ struct RouteUse {
   std::uint64_t attempts = 0;
   std::uint64_t answered = 0;
   std::uint64_t throttled = 0;
-  std::uint64_t failed = 0;   // neither answered nor throttled
-  std::uint64_t unknown = 0;  // without an end: perhaps sent, perhaps billed
+  std::uint64_t wrong_model = 0;  // answered by another model: excluded, never a turn
+  std::uint64_t failed = 0;       // neither answered nor throttled, wrong models included
+  std::uint64_t unknown = 0;      // without an end: perhaps sent, perhaps billed
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
   std::int64_t cost = 0;      // micro-dollars of ended attempts
   std::int64_t reserved = 0;  // micro-dollars that unknown attempts reserved
   double latency_median_s = 0;
-  std::uint64_t answers = 0;        // that became turns
-  std::uint64_t empty_answers = 0;  // of zero tokens; without text, where usage is unknown
-
-  /// More than 2 % of the answers are empty: the route is broken, or hides what the model wrote.
-  [[nodiscard]] bool suspect() const { return empty_answers * 50 > answers; }
+  AnswerCount answers;
 };
 
 /// First and last request of a cell, ISO 8601.
@@ -65,6 +64,7 @@ struct ReportData {
   std::vector<std::string> events;  // routes taken out, what people changed, in words
   std::string started;              // first and last attempt, ISO 8601
   std::string ended;
+  Language language = Language::english;  // of all words above, and of the forms that show them
 };
 
 struct ReportOptions {
@@ -72,6 +72,8 @@ struct ReportOptions {
   bool scripted_agents =
       false;  // play them over the same trials, for rows of the scenarios' tables
   std::string cache_directory{};  // RUN/cache: where what was summed is kept; empty: nowhere
+  Language language = Language::english;
+  std::string baseline_model{};               // that 5.1 compares with; empty: as declared
   std::int64_t cached_facts_min = 1'000'000;  // smaller ledgers are read anew
 };
 

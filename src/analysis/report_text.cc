@@ -1,3 +1,4 @@
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/report.h"
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/result_table.h"
@@ -18,6 +19,7 @@ namespace sortie::analysis {
 namespace {
 
 std::string diagnoses_text(const ReportData& data) {
+  const Phrases& say = phrases_in(data.language);
   std::string out;
   for (const CellSummary& cell : data.summary.cells) {
     const CellFactors& f = cell.factors;
@@ -25,17 +27,16 @@ std::string diagnoses_text(const ReportData& data) {
     if (line == data.diagnoses.end()) {
       continue;
     }
-    out += fmt::format("{}{}, {}{}, {}, rate {}, {}: {}\n",
-                       f.model,
-                       f.simulated ? " (simulated)" : "",
+    out += fmt::format("{}, {}{}, {}, {}, {}: {}\n",
+                       named(f.model, f.simulated, say),
                        f.prompt,
                        f.severity.empty() ? "" : ", " + f.severity,
                        f.difficulty,
-                       f.tool_success_rate,
+                       say("rate", fmt::arg("rate", f.tool_success_rate)),
                        f.protocol,
                        base::printable_line(line->second));
   }
-  return out.empty() ? out : "Cells at 0 or 100 %\n" + out + "\n";
+  return out.empty() ? out : say("diagnosis.title") + "\n" + out + "\n";
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ ReportData only_scenario(ReportData data, const std::string& scenario) {
 }
 
 std::string to_text(const ReportData& data) {
-  std::string out = to_text(data.summary) + "\n";
+  std::string out = to_text(data.summary, data.language) + "\n";
   for (const ResultTable& table : data.tables) {
     out += to_text(table) + "\n";
   }
@@ -60,17 +61,33 @@ std::string to_text(const ReportData& data) {
   out += to_text(sent_table(data)) + "\n";
   out += to_text(names_table(data)) + "\n";
   if (!data.reused.empty()) {
-    out += to_text(reused_table(data.reused)) + "\n";
+    out += to_text(reused_table(data.reused, data.language)) + "\n";
   }
-  out += to_text(cost_table("model", "Cost per model", data.costs.models)) + "\n";
+  out += to_text(cost_table("model", data.costs.models, data.language)) + "\n";
   if (!data.speeds.empty()) {
-    out += to_text(speed_table(data.speeds)) + "\n";
+    out += to_text(speed_table(data.speeds, data.language)) + "\n";
   }
   if (is_pilot(data.declared)) {
-    out += std::string(kComparability) + "\n";
+    out += phrases_in(data.language)("comparability") + "\n";
   }
   return out;
 }
+
+namespace {
+
+json::Array suspects_json(const ReportData& data) {
+  json::Array suspects;
+  for (const RouteUse& use : data.routes) {
+    if (use.answers.suspect()) {
+      suspects.push_back(json::Object{{"route", use.route},
+                                      {"answers", use.answers.all},
+                                      {"empty_answers", use.answers.empty}});
+    }
+  }
+  return suspects;
+}
+
+}  // namespace
 
 json::Value tables_json(const ReportData& data) {
   json::Value document = to_json(data.summary);
@@ -80,7 +97,10 @@ json::Value tables_json(const ReportData& data) {
   }
   document.as_object()["scenario_tables"] = std::move(tables);
   if (is_pilot(data.declared)) {
-    document.as_object()["comparability"] = kComparability;
+    document.as_object()["comparability"] = phrases_in(data.language)("comparability");
+  }
+  if (json::Array suspects = suspects_json(data); !suspects.empty()) {
+    document.as_object()["suspect_routes"] = std::move(suspects);
   }
   return document;
 }

@@ -1,5 +1,6 @@
 #include "sortie/analysis/request_columns.h"
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/cells.h"
 
 #include <algorithm>
@@ -23,17 +24,11 @@ using ledger::Cell;
 constexpr std::array<std::string_view, 4> kThrottled = {
     "throttle", "concurrency", "ramp", "daily_cap"};
 
-// Some servers report no usage: then the answer itself says whether it is empty.
 constexpr std::string_view kRequests =
     "SELECT a.id, a.trial, a.route, a.requested_model, a.api_name, a.at, a.reserved_input, "
     "a.reserved_output, a.reserved_cost, a.checksum, e.checksum, e.at, e.cause, e.served_model, "
     "e.input_tokens, e.output_tokens, e.cost, e.billing_known, e.duration_us, t.checksum, t.route, "
-    "CASE WHEN t.attempt IS NULL THEN 0 WHEN e.billing_known THEN t.output_tokens = 0 ELSE "
-    "coalesce(message_text(t.answer) ->> '$.text', '') = '' AND "
-    "coalesce(message_text(t.answer) ->> '$.reasoning', '') = '' AND "
-    "coalesce(message_text(t.answer) ->> '$.refusal', '') = '' AND "
-    "coalesce(json_array_length(message_text(t.answer), '$.tool_calls'), 0) = 0 END, "
-    "r.trial IS NOT NULL "
+    "{}, r.trial IS NOT NULL "
     "FROM attempt AS a LEFT JOIN attempt_end AS e ON e.attempt = a.id LEFT JOIN turn AS t ON "
     "t.attempt = a.id LEFT JOIN reuse AS r ON r.trial = a.trial";
 
@@ -68,7 +63,7 @@ class NewRequests {
 
   /// The first `known` of a request's facts were summed up before.
   base::Status scan(const std::string& which, int known) {
-    return reader_.scan(fmt::format("{} WHERE {}", kRequests, which),
+    return reader_.scan(fmt::format(kRequests, kIsEmpty) + " WHERE " + which,
                         [&](std::span<const Cell> row) {
                           int skip = known;
                           for (const std::size_t checksum : {9U, 10U, 19U}) {
@@ -108,6 +103,7 @@ class NewRequests {
       request.answered = cause == "answered";
       request.throttled =
           !request.answered && std::ranges::find(kThrottled, cause) != kThrottled.end();
+      request.wrong_model = cause == "wrong_model";
       request.served_model = columns_.served_models.of(view_of(row[13]));
       request.input_tokens = int_of(row[14]);
       request.output_tokens = int_of(row[15]);
@@ -152,6 +148,7 @@ void RequestColumns::add(const Request& request) {
   own.last_ended = own.ended == 0 ? request.ended_at : std::max(own.last_ended, request.ended_at);
   ++own.ended;
   own.throttled += request.throttled ? 1U : 0U;
+  own.wrong_model += request.wrong_model ? 1U : 0U;
   own.input_tokens += request.input_tokens;
   own.output_tokens += request.output_tokens;
   own.cost += request.cost;
@@ -161,9 +158,9 @@ void RequestColumns::add(const Request& request) {
     durations[request.kind.route].push_back(request.duration_us);
   }
   if (request.is_turn) {
-    TurnSums& turn = turns[request.turn_route];
-    ++turn.answers;
-    turn.empty += request.empty ? 1U : 0U;
+    AnswerCount& answers = turns[request.turn_route];
+    ++answers.all;
+    answers.empty += request.empty ? 1U : 0U;
   }
 }
 

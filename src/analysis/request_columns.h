@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/trial_columns.h"
 #include "sortie/analysis/words.h"
 #include "sortie/base/error.h"
@@ -40,6 +41,7 @@ struct Request {
   std::int64_t ended_at = 0;
   bool answered = false;
   bool throttled = false;
+  bool wrong_model = false;  // answered by a model that was not asked for
   std::uint32_t served_model = 0;
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
@@ -60,6 +62,7 @@ struct RequestSums {
   std::uint64_t ended = 0;
   std::uint64_t answered = 0;
   std::uint64_t throttled = 0;
+  std::uint64_t wrong_model = 0;
   std::int64_t input_tokens = 0;  // of ended ones, as are output_tokens and cost
   std::int64_t output_tokens = 0;
   std::int64_t cost = 0;
@@ -75,11 +78,6 @@ struct RequestSums {
   std::int64_t last_ended = 0;  // if any ended
 };
 
-struct TurnSums {
-  std::uint64_t answers = 0;
-  std::uint64_t empty = 0;
-};
-
 struct RequestColumns {
   Words routes;
   Words models;
@@ -88,7 +86,7 @@ struct RequestColumns {
   std::map<RequestKind, RequestSums> sums;                       // of settled requests
   std::set<std::pair<std::uint32_t, std::uint32_t>> served;      // route, served model
   std::map<std::uint32_t, std::vector<std::int64_t>> durations;  // of answered ones, by route
-  std::map<std::uint32_t, TurnSums> turns;                       // by the route of the turn
+  std::map<std::uint32_t, AnswerCount> turns;                    // by the route of the turn
   std::vector<Request> open;                                     // not settled
   std::int64_t last_attempt = 0;
 

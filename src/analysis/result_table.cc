@@ -109,6 +109,15 @@ std::string to_text(const Value& value) {
   return "";
 }
 
+std::string marks_text(const Row& row, Language language) {
+  const Phrases& say = phrases_in(language);
+  std::vector<std::string> words;
+  for (const std::string& mark : row.marks) {
+    words.push_back(say.find("mark." + mark).value_or(mark));
+  }
+  return base::join(words, ", ");
+}
+
 std::vector<std::size_t> shown_columns(const ResultTable& table) {
   std::vector<std::size_t> shown;
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
@@ -129,7 +138,7 @@ std::string to_text(const ResultTable& table) {
   }
   const bool marks = has_marks(table);
   if (marks) {
-    header.emplace_back("marks");
+    header.push_back(phrases_in(table.language)("column.marks"));
   }
   std::string out = table.title + "\n";
   if (!table.rows.empty()) {
@@ -140,7 +149,7 @@ std::string to_text(const ResultTable& table) {
         cells.push_back(to_text(row.values[column]));
       }
       if (marks) {
-        cells.push_back(base::join(row.marks, ", "));
+        cells.push_back(marks_text(row, table.language));
       }
       text.add(std::move(cells));
     }

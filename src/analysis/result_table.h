@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/phrases.h"
 #include "sortie/base/json.h"
 #include "sortie/stats/proportion.h"
 
@@ -49,8 +50,10 @@ struct Column {
 };
 
 struct Row {
-  std::vector<Value> values;       // as many as columns
-  std::vector<std::string> marks;  // "simulated", "scripted", "incomplete", "exploratory", …
+  std::vector<Value> values;  // as many as columns
+  // Codes ("simulated", "scripted", "incomplete", "exploratory", …), or words of the table's
+  // language where a mark names something ("shared with baseline").
+  std::vector<std::string> marks;
 };
 
 struct ResultTable {
@@ -59,11 +62,15 @@ struct ResultTable {
   std::string title;
   std::vector<Column> columns;
   std::vector<Row> rows;
-  std::vector<std::string> notes;  // sentences below the table
+  std::vector<std::string> notes;         // sentences below the table
+  Language language = Language::english;  // of all its words, and of those that a form adds
 };
 
 /// "62.0 %", "+3.0", "<0.001": for people. A column's title says the unit of points.
 [[nodiscard]] std::string to_text(const Value& value);
+
+/// A row's marks for people: codes in words.
+[[nodiscard]] std::string marks_text(const Row& row, Language language);
 
 /// Columns that have a value in some row: others are not shown to people.
 [[nodiscard]] std::vector<std::size_t> shown_columns(const ResultTable& table);

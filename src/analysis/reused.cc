@@ -30,22 +30,22 @@ base::Result<std::vector<ReusedLine>> read_reused(ledger::Reader& reader) {
   return lines;
 }
 
-ResultTable reused_table(const std::vector<ReusedLine>& lines) {
-  ResultTable table{
-      .id = "validity/reused",
-      .scenario = {},
-      .title = "Trials reused from other runs",
-      .columns = {{.key = "directory", .title = "run"},
-                  {.key = "trials", .title = "trials"},
-                  {.key = "attempts", .title = "requests there"},
-                  {.key = "input_tokens", .title = "tokens in"},
-                  {.key = "output_tokens", .title = "tokens out"},
-                  {.key = "cost_usd", .title = "cost $ there"},
-                  {.key = "run", .title = "its ledger"},
-                  {.key = "mark", .title = "at"}},
-      .rows = {},
-      .notes = {"Paid for by those runs: in no cost and no token count of this one. Where requests "
-                "are counted by route, those behind reused answers are among them."}};
+ResultTable reused_table(const std::vector<ReusedLine>& lines, Language language) {
+  const Phrases& say = phrases_in(language);
+  ResultTable table{.id = "validity/reused",
+                    .scenario = {},
+                    .title = say("reused.title"),
+                    .columns = {{.key = "directory", .title = say("reused.run")},
+                                {.key = "trials", .title = say("reused.trials")},
+                                {.key = "attempts", .title = say("reused.requests")},
+                                {.key = "input_tokens", .title = say("column.tokens_in")},
+                                {.key = "output_tokens", .title = say("column.tokens_out")},
+                                {.key = "cost_usd", .title = say("reused.cost")},
+                                {.key = "run", .title = say("reused.ledger")},
+                                {.key = "mark", .title = say("reused.at")}},
+                    .rows = {},
+                    .notes = {say("reused.note")},
+                    .language = language};
   for (const ReusedLine& line : lines) {
     table.rows.push_back(
         {.values = {text_value(line.directory),

@@ -29,7 +29,7 @@ struct ReusedLine {
 /// In the order in which they were copied; empty: all trials are this run's own.
 [[nodiscard]] base::Result<std::vector<ReusedLine>> read_reused(ledger::Reader& reader);
 
-[[nodiscard]] ResultTable reused_table(const std::vector<ReusedLine>& lines);
+[[nodiscard]] ResultTable reused_table(const std::vector<ReusedLine>& lines, Language language);
 
 [[nodiscard]] json::Array to_json(const std::vector<ReusedLine>& lines);
 

@@ -4,6 +4,7 @@
 #include "sortie/base/json.h"
 #include "sortie/base/printable.h"
 #include "sortie/base/text.h"
+#include "sortie/base/width.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,12 +38,6 @@ std::string plain(const ledger::Cell& cell) {
     return std::string(*text);
   }
   return {};
-}
-
-/// Code points, which is near enough to what a terminal shows.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 class TextPrinter final : public RowPrinter {
@@ -80,7 +75,7 @@ class TextPrinter final : public RowPrinter {
     widths_.assign(right_.size(), 0);
     for (const auto& row : sample_) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        widths_[i] = std::max(widths_[i], std::min(width_of(row[i]), kColumnWidthMax));
+        widths_[i] = std::max(widths_[i], std::min(base::display_width(row[i]), kColumnWidthMax));
       }
     }
     std::string text;
@@ -105,7 +100,7 @@ class TextPrinter final : public RowPrinter {
   [[nodiscard]] std::string line(const std::vector<std::string>& row) const {
     std::string text;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::size_t width = width_of(row[i]);
+      const std::size_t width = base::display_width(row[i]);
       const std::string space(width < widths_[i] ? widths_[i] - width : 0, ' ');
       text += i == 0 ? "" : "  ";
       text += right_[i] ? space + row[i] : row[i] + (i + 1 < row.size() ? space : "");

@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, 5> kDifficulties = {
     "very_easy", "easy", "medium", "hard", "very_hard"};
 constexpr std::array<std::string_view, 2> kPrompts = {"optimal", "baseline"};
 constexpr std::string_view kComparedWith = "easy";
+constexpr std::string_view kAll = "all";  // difficulties, pooled
 
 std::string family_of(std::string_view prompt) {
   return prompt == "optimal" ? "scale/with_plan" : "scale/without_plan";
@@ -81,10 +82,13 @@ Row cells_row(const TableContext& context,
               const Contest& contest,
               const Line& line,
               const LineLayout& layout) {
+  const Phrases& say = context.phrases();
   Row row = context.row_of(line, layout);
   for (const Side side : kSides) {
     if (contest.is_saturated(side)) {
-      row.marks.push_back(name_of(side) + " saturated");
+      row.marks.push_back(say("marked.of",
+                              fmt::arg("what", title_of(side, say)),
+                              fmt::arg("mark", say("marked.saturated"))));
     }
   }
   const std::optional<double> size = size_of(context, line.model);
@@ -96,26 +100,26 @@ Row cells_row(const TableContext& context,
 }
 
 void note_saturation(const Contest& contest, std::string_view difficulty, ResultTable& table) {
+  const Phrases& say = phrases_in(table.language);
   for (const Side side : kSides) {
     if (contest.is_saturated(side)) {
-      table.notes.push_back(
-          fmt::format("Column “{}” is saturated at {}: half of the models exceed 95 %. It is not "
-                      "ranked there.",
-                      name_of(side),
-                      difficulty));
+      table.notes.push_back(say("scale.saturated",
+                                fmt::arg("column", title_of(side, say)),
+                                fmt::arg("difficulty", difficulty)));
     }
   }
 }
 
 ResultTable cells_table(const TableContext& context) {
+  const Phrases& say = context.phrases();
   const LineLayout layout{.name = "cells",
-                          .title = "5.2 Model scale",
-                          .labels = {{.key = "difficulty", .title = "difficulty"}},
-                          .rates = {name_of(with_plan), name_of(without_plan)}};
+                          .title = say("scale.cells"),
+                          .labels = {{.key = "difficulty", .title = say("column.difficulty")}},
+                          .rates = {rate_name(with_plan, say), rate_name(without_plan, say)}};
   ResultTable table = context.line_table(layout);
-  table.columns.push_back({.key = "rank", .title = "rank without plan"});
+  table.columns.push_back({.key = "rank", .title = say("column.rank")});
   table.columns.push_back({.key = "size_b", .title = "B"});
-  table.columns.push_back({.key = "success_per_sqrt_b", .title = "success/√B†"});
+  table.columns.push_back({.key = "success_per_sqrt_b", .title = say("scale.per_root")});
   std::vector<Line> lines;
   for (const std::string_view difficulty : kDifficulties) {
     const Contest contest = contest_at(context, difficulty);
@@ -126,11 +130,9 @@ ResultTable cells_table(const TableContext& context) {
     }
   }
   if (std::ranges::any_of(lines, &Line::simulated)) {
-    table.notes.emplace_back("Simulated models are not ranked.");
+    table.notes.push_back(say("note.not_ranked"));
   }
-  table.notes.emplace_back(
-      "Describes these checkpoints as served; ranks are within a difficulty. success/√B is of the "
-      "rate with plan, for continuity.");
+  table.notes.push_back(say("scale.note"));
   context.append_agents(table, lines);
   return table;
 }
@@ -174,7 +176,7 @@ SizedCells sized_cells(const TableContext& context,
     }
     std::vector<std::size_t> cells;
     for (const std::string_view own : kDifficulties) {
-      const auto cell = difficulty == "all" || difficulty == own
+      const auto cell = difficulty == kAll || difficulty == own
                             ? cell_of(context, entrant, own, prompt)
                             : std::nullopt;
       if (cell.has_value() && context.rows().cells[*cell].row_count > 0) {
@@ -243,10 +245,11 @@ void add_slope_row(const TableContext& context,
   if (sized.x.empty()) {
     return;
   }
-  const bool pooled = difficulty == "all";
+  const Phrases& say = context.phrases();
+  const bool pooled = difficulty == kAll;
   const SizedFit fit = fit_of(context, sized);
   Row row{.values = {text_value(std::string(prompt)),
-                     text_value(std::string(difficulty)),
+                     text_value(pooled ? say("scale.all") : std::string(difficulty)),
                      count_value(sized.x.size()),
                      count_value(fit.tasks),
                      count_value(fit.trials)},
@@ -262,13 +265,13 @@ void add_slope_row(const TableContext& context,
     if (pooled) {
       FamilyMember& member = members.emplace_back();
       member.family = family_of(prompt);
-      member.first = "slope";
+      member.first = say("scale.slope_of");
       member.simulated = sized.simulated;
       member.result.p = fit.slope->p;
       member.test = kBootstrap;
     }
   } else {
-    row.values.push_back(text_value("not estimable"));
+    row.values.push_back(text_value(say("scale.not_estimable")));
   }
   row.values.resize(table.columns.size());
   table.rows.push_back(std::move(row));
@@ -304,39 +307,31 @@ void add_difficulty(const TableContext& context,
 }  // namespace
 
 std::vector<ResultTable> scale_tables(const TableContext& context) {
+  const Phrases& say = context.phrases();
   std::vector<ResultTable> tables;
   tables.push_back(cells_table(context));
-  ResultTable slopes =
-      context.table_named("slopes", "5.2 Logistic fit of success on log2 of parameters");
-  slopes.columns = {{.key = "prompt", .title = "prompt"},
-                    {.key = "difficulty", .title = "difficulty"},
-                    {.key = "models", .title = "models"},
-                    {.key = "tasks", .title = "tasks"},
+  ResultTable slopes = context.table_named("slopes", say("scale.slopes"));
+  slopes.columns = {{.key = "prompt", .title = say("column.prompt")},
+                    {.key = "difficulty", .title = say("column.difficulty")},
+                    {.key = "models", .title = say("scale.models")},
+                    {.key = "tasks", .title = say("scale.tasks")},
                     {.key = "n", .title = "n"},
-                    {.key = "slope", .title = "slope, log odds per doubling"},
-                    {.key = "slope_interval", .title = "95 % interval"},
-                    {.key = "odds_ratio", .title = "odds ratio"},
+                    {.key = "slope", .title = say("scale.slope")},
+                    {.key = "slope_interval", .title = say("column.interval")},
+                    {.key = "odds_ratio", .title = say("scale.odds_ratio")},
                     {.key = "p", .title = "p"}};
   std::vector<FamilyMember> members;
   for (const std::string_view prompt : kPrompts) {
-    add_slope_row(context, prompt, "all", slopes, members);
+    add_slope_row(context, prompt, kAll, slopes, members);
     for (const std::string_view difficulty : kDifficulties) {
       add_slope_row(context, prompt, difficulty, slopes, members);
       add_difficulty(context, prompt, difficulty, members);
     }
   }
-  slopes.notes.emplace_back(
-      "On the trials that every cell of a fit has scored. Simulated models are fitted only where "
-      "there are no others.");
-  slopes.notes.emplace_back(
-      "Firth's penalised likelihood; intervals and p by a bootstrap over tasks. The slope over all "
-      "difficulties of a prompt and its comparisons of difficulties are one family, adjusted "
-      "below.");
+  slopes.notes.push_back(say("scale.slopes_common"));
+  slopes.notes.push_back(say("scale.slopes_note"));
   tables.push_back(std::move(slopes));
-  context.append_comparisons(tables,
-                             members,
-                             {"Difficulties are compared over all models, simulated ones only "
-                              "where there are no others."});
+  context.append_comparisons(tables, members, {say("scale.comparisons_note")});
   return tables;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/analysis/declared.h"
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/summary.h"
 #include "sortie/analysis/trial_rows.h"
@@ -49,7 +50,7 @@ struct ReferenceRate {
 };
 
 struct ReferenceRates {
-  std::string agent;
+  std::string agent;  // score::to_string; its rows say the phrase "agent.…"
   std::map<Setting, ReferenceRate> by_setting;
 };
 
@@ -58,21 +59,15 @@ struct TableInputs {
   const Summary* summary = nullptr;  // of the same rows
   const Declared* declared = nullptr;
   std::vector<ReferenceRates> agents;  // shown as rows marked "scripted"
+  Language language = Language::english;
 };
 
 /// Those of the presets that the run has cells of, in their order; native cells in tables of their
 /// own.
 [[nodiscard]] std::vector<ResultTable> scenario_tables(const TableInputs& inputs);
 
-/// What every report on a pilot suite says about earlier tables, in one paragraph.
-inline constexpr const char* kComparability =
-    "Not comparable with earlier tables. This suite has the factors and names of the earlier "
-    "benchmark of this shape, and none of its tasks, texts, tool behaviour, turn limit or scoring. "
-    "Earlier published rates counted partial results as success, counted trials two to four times, "
-    "and scored infrastructure failures and unread answers as model failures; they must not be put "
-    "beside the rates here, nor may a difference between the two be called a change of a model. "
-    "Columns that kept their name and changed their meaning are marked †.";
-
+/// Whether every report on this campaign says what is not comparable with it (the phrase
+/// "comparability").
 [[nodiscard]] bool is_pilot(const Declared& declared);
 
 }  // namespace sortie::analysis

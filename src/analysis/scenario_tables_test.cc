@@ -640,7 +640,7 @@ TEST(ScenarioTables, show_scripted_agents_as_rows_of_their_own) {
 TEST(ScenarioTables, show_scripted_agents_by_task_type) {
   Rows rows;
   add_models(rows);
-  ReferenceRates copier{.agent = "plan copier", .by_setting = {}};
+  ReferenceRates copier{.agent = "plan_copier", .by_setting = {}};
   copier.by_setting[setting_of(rows.rows.cells[0].factors)].by_type = {
       {"basic_task", {.n = 20, .successes = 19}}, {"simple_task", {.n = 20, .successes = 20}}};
   copier.by_setting[setting_of(rows.rows.cells[1].factors)].by_type = {

@@ -18,16 +18,18 @@ namespace sortie::analysis {
 
 namespace {
 
-std::string decider(const json::Value& detail) {
+std::string decider(const json::Value& detail, const Phrases& say) {
   const std::string domain(json::get_string(detail, "domain").value_or(""));
   if (domain.empty()) {
-    return "the longest dialogue";
+    return say("speed.longest");
   }
-  std::string text =
-      fmt::format("{} of {}", json::get_string(detail, "limit").value_or(""), domain);
+  std::string text = say("speed.limit",
+                         fmt::arg("limit", json::get_string(detail, "limit").value_or("")),
+                         fmt::arg("domain", domain));
   if (json::get_bool(detail, "estimated").value_or(false)) {
-    text += fmt::format(", learned ({:.0f} % sure)",
-                        100 * json::get_double(detail, "confidence").value_or(0));
+    return say("speed.learned",
+               fmt::arg("limit", text),
+               fmt::arg("sure", 100 * json::get_double(detail, "confidence").value_or(0)));
   }
   return text;
 }
@@ -65,20 +67,23 @@ base::Result<std::vector<StartSpeed>> read_speeds(ledger::Reader& reader) {
   return speeds;
 }
 
-ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
+ResultTable speed_table(const std::vector<StartSpeed>& speeds, Language language) {
+  const Phrases& say = phrases_in(language);
   ResultTable table{.id = "speed",
                     .scenario = {},
-                    .title = "Speed of each start, and seconds lost by reason",
-                    .columns = {{.key = "ended", .title = "ended"},
-                                {.key = "seconds", .title = "seconds"},
-                                {.key = "bound_seconds", .title = "at least"},
-                                {.key = "fraction", .title = "of the bound"},
-                                {.key = "decider", .title = "what decides"}},
+                    .title = say("speed.title"),
+                    .columns = {{.key = "ended", .title = say("speed.ended")},
+                                {.key = "seconds", .title = say("speed.seconds")},
+                                {.key = "bound_seconds", .title = say("speed.at_least")},
+                                {.key = "fraction", .title = say("speed.of_bound")},
+                                {.key = "decider", .title = say("speed.decider")}},
                     .rows = {},
-                    .notes = {}};
+                    .notes = {},
+                    .language = language};
   const std::vector<std::string> reasons = reasons_of(speeds);
   for (const std::string& reason : reasons) {
-    table.columns.push_back({.key = reason, .title = reason});
+    table.columns.push_back(
+        {.key = reason, .title = say.find("speed.lost." + reason).value_or(reason)});
   }
   for (const StartSpeed& speed : speeds) {
     const json::Object* lost = json::get_object(speed.detail, "lost_seconds");
@@ -86,7 +91,7 @@ ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
                        number_value(json::get_double(speed.detail, "seconds").value_or(0)),
                        number_value(json::get_double(speed.detail, "bound_seconds").value_or(0)),
                        share_value(json::get_double(speed.detail, "fraction").value_or(0)),
-                       text_value(decider(speed.detail))},
+                       text_value(decider(speed.detail, say))},
             .marks = {}};
     for (const std::string& reason : reasons) {
       const auto seconds =
@@ -96,9 +101,7 @@ ResultTable speed_table(const std::vector<StartSpeed>& speeds) {
     table.rows.push_back(std::move(row));
   }
   if (!speeds.empty()) {
-    table.notes.emplace_back(
-        "The bound is the shortest time in which the limits allow the answers that the start got; "
-        "where no limit decides it is the longest dialogue. A learned limit makes it an estimate.");
+    table.notes.push_back(say("speed.note"));
   }
   return table;
 }

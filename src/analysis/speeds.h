@@ -20,6 +20,6 @@ struct StartSpeed {
 [[nodiscard]] base::Result<std::vector<StartSpeed>> read_speeds(ledger::Reader& reader);
 
 /// One row per start: its time, the bound, the limit that decides, seconds lost by reason.
-[[nodiscard]] ResultTable speed_table(const std::vector<StartSpeed>& speeds);
+[[nodiscard]] ResultTable speed_table(const std::vector<StartSpeed>& speeds, Language language);
 
 }  // namespace sortie::analysis

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/trial_rows.h"
 #include "sortie/base/error.h"
 #include "sortie/base/json.h"
@@ -136,10 +137,13 @@ struct SummaryOptions {
 /// losses; what they were due to says how a run went, and is not in it.
 [[nodiscard]] json::Value to_json(const Summary& summary);
 
+/// A model with the word that it is simulated, if it is.
+[[nodiscard]] std::string named(const std::string& model, bool simulated, const Phrases& say);
+
 /// A group's model as terminals and figures name it: "m, native (simulated)".
-[[nodiscard]] std::string named(const GroupSummary& group);
+[[nodiscard]] std::string named(const GroupSummary& group, const Phrases& say);
 
 /// The result table for a terminal: one line per scenario and model.
-[[nodiscard]] std::string to_text(const Summary& summary);
+[[nodiscard]] std::string to_text(const Summary& summary, Language language = Language::english);
 
 }  // namespace sortie::analysis

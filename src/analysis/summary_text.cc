@@ -16,22 +16,27 @@ std::string lost_text(const Losses& lost) {
   return kinds.empty() ? "0" : fmt::format("{} ({})", total(lost), kinds);
 }
 
-std::string named(const GroupSummary& group) {
-  return group.model + (group.protocol == "text" ? "" : ", " + group.protocol) +
-         (group.simulated ? " (simulated)" : "");
+std::string named(const std::string& model, bool simulated, const Phrases& say) {
+  return simulated ? say("name.simulated", fmt::arg("name", model)) : model;
 }
 
-std::string to_text(const Summary& summary) {
-  TextTable table({"scenario",
-                   "model",
+std::string named(const GroupSummary& group, const Phrases& say) {
+  return named(
+      group.model + (group.protocol == "text" ? "" : ", " + group.protocol), group.simulated, say);
+}
+
+std::string to_text(const Summary& summary, Language language) {
+  const Phrases& say = phrases_in(language);
+  TextTable table({say("column.scenario"),
+                   say("column.model"),
                    "n",
-                   "success",
-                   "95 % interval",
-                   "progress",
-                   "turns",
-                   "injected",
-                   "rejected",
-                   "lost"});
+                   say("summary.success"),
+                   say("column.interval"),
+                   say("column.progress"),
+                   say("column.turns"),
+                   say("summary.injected"),
+                   say("summary.rejected"),
+                   say("column.lost")});
   bool simulated = false;
   bool incomplete = false;
   std::string losses;
@@ -39,7 +44,7 @@ std::string to_text(const Summary& summary) {
     simulated = simulated || group.simulated;
     incomplete = incomplete || !group.complete();
     table.add({group.scenario,
-               named(group),
+               named(group, say),
                fmt::format("{}{}", group.tally.scored, group.complete() ? "" : "*"),
                fmt::format("{:.1f} %", 100 * group.tally.success_rate()),
                fmt::format("{:.1f}–{:.1f} %{}",
@@ -53,25 +58,22 @@ std::string to_text(const Summary& summary) {
                lost_text(group.lost)});
     if (group.missing() > 0) {
       const stats::Interval bounds = loss_bounds(group.tally, group.missing());
-      losses += fmt::format(
-          "{}, {}: {:.1f} % if all missing trials had failed, {:.1f} % if they had succeeded.\n",
-          group.scenario,
-          named(group),
-          100 * bounds.low,
-          100 * bounds.high);
+      losses += say("summary.bounds",
+                    fmt::arg("scenario", group.scenario),
+                    fmt::arg("model", named(group, say)),
+                    fmt::arg("low", 100 * bounds.low),
+                    fmt::arg("high", 100 * bounds.high)) +
+                "\n";
     }
   }
   std::string out = table.render();
-  out +=
-      "n: scored trials. Score interval within task types, of one type Wilson's; ‡ bootstrap over "
-      "tasks, where trials share tasks.\n"
-      "injected: failures drawn for valid calls. rejected: invalid calls, by the world.\n";
+  out += say("summary.n") + "\n" + say("summary.calls") + "\n";
   if (incomplete) {
-    out += "* incomplete: fewer than 95 % of the planned trials are scored.\n";
+    out += say("summary.incomplete") + "\n";
   }
   out += losses;
   if (simulated) {
-    out += "Simulated models are stand-ins for testing, never contestants.\n";
+    out += say("summary.simulated") + "\n";
   }
   return out;
 }

@@ -24,24 +24,21 @@ constexpr std::size_t kRateColumns = 4;
 constexpr std::size_t kComparisonValues = 10;
 constexpr double kSaturated = 0.95;
 
-std::string named(const std::string& name, std::string_view what, std::string_view separator) {
-  return name.empty() ? std::string(what) : fmt::format("{}{}{}", name, separator, what);
+/// "with plan incomplete": a mark of what its row calls `what`, which may have no name.
+std::string marked(const std::string& what, std::string mark, const Phrases& say) {
+  return what.empty() ? std::move(mark)
+                      : say("marked.of", fmt::arg("what", what), fmt::arg("mark", mark));
 }
 
-std::string key_named(std::string name, std::string_view what) {
-  std::ranges::replace(name, ' ', '_');
-  return named(name, what, "_");
-}
-
-std::string test_of(const FamilyMember& member) {
+std::string test_of(const FamilyMember& member, const Phrases& say) {
   if (!member.test.empty()) {
-    return member.test;
+    return method_text(member.test, say);
   }
-  return member.result.exact ? "McNemar, exact" : kBootstrap;
+  return member.result.exact ? say("method.mcnemar") : method_text(kBootstrap, say);
 }
 
 /// The values of a member after its names.
-std::vector<Value> result_values(const FamilyMember& member) {
+std::vector<Value> result_values(const FamilyMember& member, const Phrases& say) {
   const Comparison& result = member.result;
   std::vector<Value> values(kComparisonValues);
   if (result.pairs > 0) {
@@ -59,7 +56,7 @@ std::vector<Value> result_values(const FamilyMember& member) {
   if (result.pairs > 0 || !member.test.empty()) {
     values[5] = probability_value(result.p);
     values[6] = probability_value(member.p_holm);
-    values[7] = text_value(test_of(member));
+    values[7] = text_value(test_of(member, say));
   }
   return values;
 }
@@ -113,22 +110,24 @@ ResultTable TableContext::table_named(const std::string& name, const std::string
   ResultTable table;
   table.id = fmt::format("{}/{}{}", scenario_, name, text ? "" : "/" + protocol_);
   table.scenario = scenario_;
-  table.title = text ? title : fmt::format("{} (protocol {})", title, protocol_);
+  table.title =
+      text ? title
+           : phrases()(
+                 "table.of_protocol", fmt::arg("title", title), fmt::arg("protocol", protocol_));
+  table.language = inputs_.language;
   return table;
 }
 
 ResultTable TableContext::line_table(const LineLayout& layout) const {
   ResultTable table = table_named(layout.name, layout.title);
-  table.columns.push_back({.key = "model", .title = "model"});
+  const Phrases& say = phrases();
+  table.columns.push_back({.key = "model", .title = say("column.model")});
   table.columns.insert(table.columns.end(), layout.labels.begin(), layout.labels.end());
-  for (const std::string& name : layout.rates) {
-    table.columns.push_back({.key = key_named(name, "n"), .title = named(name, "n", ": ")});
-    table.columns.push_back(
-        {.key = key_named(name, "success"), .title = named(name, "success†", ": ")});
-    table.columns.push_back(
-        {.key = key_named(name, "interval"), .title = named(name, "95 % interval", ": ")});
-    table.columns.push_back({.key = key_named(name, "bounds"),
-                             .title = named(name, "all lost failed – succeeded", ": ")});
+  for (const RateName& rate : layout.rates) {
+    table.columns.push_back(rate_column(rate, "n", "n", say));
+    table.columns.push_back(rate_column(rate, "success", say("column.success"), say));
+    table.columns.push_back(rate_column(rate, "interval", say("column.interval"), say));
+    table.columns.push_back(rate_column(rate, "bounds", say("column.bounds"), say));
   }
   return table;
 }
@@ -160,23 +159,26 @@ void TableContext::add_marks(Row& row,
   if (!index.has_value()) {
     return;
   }
+  const Phrases& say = phrases();
   const CellSummary& summary = cell(*index);
   if (!summary.complete()) {
     const stats::Interval range = loss_bounds(summary.tally, summary.missing());
-    row.marks.push_back(named(name,
-                              bounds == Bounds::column
-                                  ? "incomplete"
-                                  : fmt::format("incomplete (success if all lost failed – "
-                                                "succeeded: {})",
-                                                to_text(interval_value(range))),
-                              " "));
+    if (bounds == Bounds::mark) {
+      row.marks.push_back(marked(
+          name, say("marked.incomplete", fmt::arg("bounds", to_text(interval_value(range)))), say));
+    } else if (name.empty()) {
+      row.marks.emplace_back("incomplete");
+    } else {
+      row.marks.push_back(marked(name, say("mark.incomplete"), say));
+    }
   }
   std::vector<std::string> others;
   std::ranges::copy_if(summary.factors.scenarios,
                        std::back_inserter(others),
                        [&](const std::string& other) { return other != scenario_; });
   if (!others.empty()) {
-    row.marks.push_back(named(name, "shared with " + base::join(others, " and "), " "));
+    const std::string scenarios = base::join(others, say("and"));
+    row.marks.push_back(marked(name, say("marked.shared", fmt::arg("scenarios", scenarios)), say));
   }
 }
 
@@ -190,7 +192,7 @@ Row TableContext::row_of(const Line& line, const LineLayout& layout) const {
     row.marks.emplace_back("simulated");
   }
   for (std::size_t i = 0; i < line.cells.size(); ++i) {
-    add_rate(row, line.cells[i], layout.rates[i]);
+    add_rate(row, line.cells[i], layout.rates[i].title);
   }
   return row;
 }
@@ -222,7 +224,7 @@ std::vector<TableContext::AgentLine> TableContext::agent_lines(
 void TableContext::append_agents(ResultTable& table, const std::vector<Line>& lines) const {
   for (const ReferenceRates& agent : inputs_.agents) {
     for (const AgentLine& line : agent_lines(agent, lines)) {
-      Row row{.values = {text_value(agent.agent)}, .marks = {"scripted"}};
+      Row row{.values = {text_value(name_of(agent))}, .marks = {"scripted"}};
       std::ranges::transform(line.labels, std::back_inserter(row.values), text_value);
       for (const ReferenceCount& rate : line.rates) {
         if (rate.n > 0) {
@@ -242,25 +244,30 @@ std::string TableContext::status_of(const std::string& family) const {
   return declared().primary.contains(family) ? "primary" : "exploratory";
 }
 
+std::string TableContext::name_of(const ReferenceRates& agent) const {
+  return phrases().find("agent." + agent.agent).value_or(agent.agent);
+}
+
 void TableContext::append_comparisons(std::vector<ResultTable>& tables,
                                       std::vector<FamilyMember>& members,
                                       std::vector<std::string> notes) const {
   adjust_families(members);
-  ResultTable table = table_named("comparisons", "Comparisons, paired on common trials");
-  table.columns = {{.key = "family", .title = "family"},
-                   {.key = "model", .title = "model"},
-                   {.key = "first", .title = "first"},
-                   {.key = "second", .title = "second"},
-                   {.key = "pairs", .title = "pairs"},
-                   {.key = "only_first", .title = "only first"},
-                   {.key = "only_second", .title = "only second"},
-                   {.key = "difference", .title = "difference, points"},
-                   {.key = "difference_interval", .title = "95 % interval"},
+  const Phrases& say = phrases();
+  ResultTable table = table_named("comparisons", say("comparisons.paired"));
+  table.columns = {{.key = "family", .title = say("comparisons.family")},
+                   {.key = "model", .title = say("column.model")},
+                   {.key = "first", .title = say("comparisons.first")},
+                   {.key = "second", .title = say("comparisons.second")},
+                   {.key = "pairs", .title = say("comparisons.pairs")},
+                   {.key = "only_first", .title = say("comparisons.only_first")},
+                   {.key = "only_second", .title = say("comparisons.only_second")},
+                   {.key = "difference", .title = say("comparisons.difference")},
+                   {.key = "difference_interval", .title = say("column.interval")},
                    {.key = "p", .title = "p"},
-                   {.key = "p_holm", .title = "p, Holm"},
-                   {.key = "test", .title = "test"},
-                   {.key = "progress_difference", .title = "progress, points"},
-                   {.key = "progress_interval", .title = "95 % interval"}};
+                   {.key = "p_holm", .title = say("comparisons.p_holm")},
+                   {.key = "test", .title = say("comparisons.test")},
+                   {.key = "progress_difference", .title = say("comparisons.progress")},
+                   {.key = "progress_interval", .title = say("column.interval")}};
   for (const FamilyMember& member : members) {
     Row row{.values = {text_value(member.family),
                        member.subject.empty() ? Value{} : text_value(member.subject),
@@ -270,20 +277,37 @@ void TableContext::append_comparisons(std::vector<ResultTable>& tables,
     if (member.simulated) {
       row.marks.emplace_back("simulated");
     }
-    add_values(row, result_values(member));
+    add_values(row, result_values(member, say));
     table.rows.push_back(std::move(row));
   }
   table.notes = std::move(notes);
-  table.notes.emplace_back(
-      "Differences are first minus second, intervals bootstraps over tasks; p is that of equal "
-      "success, Holm's within the family and model.");
+  table.notes.push_back(say("comparisons.note"));
   if (!table.rows.empty()) {
     tables.push_back(std::move(table));
   }
 }
 
-std::string name_of(Side side) {
-  return side == with_plan ? "with plan" : "without plan";
+std::string key_of(Side side) {
+  return side == with_plan ? "with_plan" : "without_plan";
+}
+
+std::string title_of(Side side, const Phrases& say) {
+  return say(side == with_plan ? "side.with_plan" : "side.without_plan");
+}
+
+Column rate_column(const RateName& rate,
+                   std::string_view key,
+                   std::string title,
+                   const Phrases& say) {
+  if (rate.key.empty()) {
+    return {.key = std::string(key), .title = std::move(title)};
+  }
+  return {.key = fmt::format("{}_{}", rate.key, key),
+          .title = say("column.of_side", fmt::arg("side", rate.title), fmt::arg("column", title))};
+}
+
+RateName rate_name(Side side, const Phrases& say) {
+  return {.key = key_of(side), .title = title_of(side, say)};
 }
 
 std::optional<double> Contest::rate_of(const Line& line, Side side) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/analysis/comparisons.h"
+#include "sortie/analysis/phrases.h"
 #include "sortie/analysis/result_table.h"
 #include "sortie/analysis/scenario_tables.h"
 
@@ -27,12 +28,18 @@ struct Line {
   std::vector<std::optional<std::size_t>> cells;
 };
 
+/// What a rate is called: "with_plan" in keys, "with plan" to people; the only one has no name.
+struct RateName {
+  std::string key;
+  std::string title;
+};
+
 /// What a table of lines is made of.
 struct LineLayout {
   std::string name;  // "cells"
   std::string title;
   std::vector<Column> labels;
-  std::vector<std::string> rates;  // what each rate is called: "with plan"; one may have no name
+  std::vector<RateName> rates;
 };
 
 /// A model with its cells in one scenario.
@@ -50,6 +57,9 @@ class TableContext {
   [[nodiscard]] const RunRows& rows() const { return *inputs_.rows; }
 
   [[nodiscard]] const Declared& declared() const { return *inputs_.declared; }
+
+  /// The words of the tables.
+  [[nodiscard]] const Phrases& phrases() const { return phrases_in(inputs_.language); }
 
   [[nodiscard]] const CellSummary& cell(std::size_t index) const {
     return inputs_.summary->cells[index];
@@ -95,8 +105,11 @@ class TableContext {
                           std::vector<FamilyMember>& members,
                           std::vector<std::string> notes) const;
 
-  /// "primary" if the campaign declared the family so, else "exploratory".
+  /// The mark "primary" if the campaign declared the family so, else "exploratory".
   [[nodiscard]] std::string status_of(const std::string& family) const;
+
+  /// The agent as its rows name it.
+  [[nodiscard]] std::string name_of(const ReferenceRates& agent) const;
 
   /// An empty table of this scenario with its id and title completed.
   [[nodiscard]] ResultTable table_named(const std::string& name, const std::string& title) const;
@@ -127,7 +140,15 @@ enum Side : std::uint8_t { with_plan, without_plan };
 
 inline constexpr std::array<Side, 2> kSides = {with_plan, without_plan};
 
-[[nodiscard]] std::string name_of(Side side);
+[[nodiscard]] std::string key_of(Side side);
+[[nodiscard]] std::string title_of(Side side, const Phrases& say);
+[[nodiscard]] RateName rate_name(Side side, const Phrases& say);
+
+/// One column of a rate: "with_plan_n", "with plan: n".
+[[nodiscard]] Column rate_column(const RateName& rate,
+                                 std::string_view key,
+                                 std::string title,
+                                 const Phrases& say);
 
 /// Models that compete with each other: at one difficulty, say.
 class Contest {

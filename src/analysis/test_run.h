@@ -58,7 +58,8 @@ class TestRun {
                     const std::string& severity = {}) {
     ledger::CellRecord record;
     record.severity = severity;
-    record.id = base::digest_of(model + prompt);
+    record.id =
+        base::digest_of(model + prompt + (max_turns == 30 ? "" : std::to_string(max_turns)));
     record.model = model;
     record.simulated = true;
     record.scenarios = scenarios;
@@ -67,7 +68,7 @@ class TestRun {
     record.difficulty = "easy";
     record.protocol = "text";
     record.tool_success_rate = 0.8;
-    record.max_turns = 30;
+    record.max_turns = max_turns;
     record.planned = planned;
     ledger_->append(record);
     return record.id;
@@ -95,7 +96,7 @@ class TestRun {
     ledger_->append(ledger::AttemptEndRecord{.attempt = attempt,
                                              .at = {},
                                              .cause = "answered",
-                                             .status = 200,
+                                             .status = status,
                                              .code = {},
                                              .message = {},
                                              .served_model = served_model,
@@ -187,12 +188,14 @@ class TestRun {
 
   // Of the answers that follow.
   std::string route = "e/k/m";
-  std::int64_t at = 0;  // of the request, microseconds since 1970
+  std::int64_t max_turns = 30;  // of the cells made from here on
+  std::int64_t at = 0;          // of the request, microseconds since 1970
   std::string fingerprint;
   std::string api_name = "m";
   std::string served_model = "m";
   chat::Usage usage{.input = 7, .output = 3};
   bool usage_reported = true;
+  std::int64_t status = 200;
   std::string answer = R"({"text":"a \"quoted\", line
 and ünïcode"})";
 

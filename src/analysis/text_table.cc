@@ -1,6 +1,7 @@
 #include "sortie/analysis/text_table.h"
 
 #include "sortie/base/printable.h"
+#include "sortie/base/width.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -13,12 +14,11 @@ namespace sortie::analysis {
 
 namespace {
 
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
+/// "17", "+3.0", "<0.001".
 bool is_number(std::string_view text) {
+  if (text.size() > 1 && std::string_view("+-<").find(text.front()) != std::string_view::npos) {
+    text.remove_prefix(1);
+  }
   return !text.empty() && text.front() >= '0' && text.front() <= '9';
 }
 
@@ -37,7 +37,7 @@ std::string TextTable::render() const {
   std::vector<bool> right(columns, rows_.size() > 1);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     for (std::size_t c = 0; c < columns; ++c) {
-      widths[c] = std::max(widths[c], width_of(rows_[r][c]));
+      widths[c] = std::max(widths[c], base::display_width(rows_[r][c]));
       right[c] = right[c] && (r == 0 || rows_[r][c].empty() || is_number(rows_[r][c]));
     }
   }
@@ -45,7 +45,7 @@ std::string TextTable::render() const {
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     std::string line;
     for (std::size_t c = 0; c < columns; ++c) {
-      const std::string pad(widths[c] - width_of(rows_[r][c]), ' ');
+      const std::string pad(widths[c] - base::display_width(rows_[r][c]), ' ');
       line += (c == 0 ? "" : "  ") + (right[c] ? pad + rows_[r][c] : rows_[r][c] + pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);

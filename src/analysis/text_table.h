@@ -5,8 +5,9 @@
 
 namespace sortie::analysis {
 
-/// Rows of text in aligned columns for a terminal. Numbers (columns whose cells start with a digit)
-/// are set flush right. Widths count characters, not bytes.
+/// Rows of text in aligned columns for a terminal. Numbers (columns whose cells start with a digit,
+/// after a sign or "<") are set flush right. Widths are those that a terminal shows
+/// (base::display_width).
 class TextTable {
  public:
   explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}

@@ -1,5 +1,7 @@
 #include "sortie/analysis/validity_tables.h"
 
+#include "sortie/analysis/answer_count.h"
+#include "sortie/analysis/phrases.h"
 #include "sortie/base/text.h"
 
 #include <functional>
@@ -32,16 +34,16 @@ std::map<std::string, ModelUse> models_of(const Summary& summary) {
 }
 
 template <typename T>
-Value sent_value(const std::optional<T>& value) {
-  return text_value(value.has_value() ? fmt::to_string(*value) : "not sent");
+Value sent_value(const std::optional<T>& value, const Phrases& say) {
+  return text_value(value.has_value() ? fmt::to_string(*value) : say("validity.not_sent"));
 }
 
-void add_sent(Row& row, const SentParameters& sent) {
-  row.values.push_back(sent_value(sent.temperature));
-  row.values.push_back(sent_value(sent.top_p));
-  row.values.push_back(sent_value(sent.max_tokens));
+void add_sent(Row& row, const SentParameters& sent, const Phrases& say) {
+  row.values.push_back(sent_value(sent.temperature, say));
+  row.values.push_back(sent_value(sent.top_p, say));
+  row.values.push_back(sent_value(sent.max_tokens, say));
   row.values.push_back(text_value(sent.max_tokens.has_value() ? sent.token_limit_parameter : ""));
-  row.values.push_back(text_value(sent.seed ? "from the trial's key" : "not sent"));
+  row.values.push_back(text_value(say(sent.seed ? "validity.trial_key" : "validity.not_sent")));
 }
 
 void mark_simulated(Row& row, bool simulated) {
@@ -53,18 +55,20 @@ void mark_simulated(Row& row, bool simulated) {
 }  // namespace
 
 ResultTable sent_table(const ReportData& data) {
+  const Phrases& say = phrases_in(data.language);
   ResultTable table{.id = "validity/sent",
                     .scenario = {},
-                    .title = "What was sent, per model",
-                    .columns = {{.key = "model", .title = "model"},
-                                {.key = "protocols", .title = "protocols"},
-                                {.key = "temperature", .title = "temperature"},
+                    .title = say("validity.sent"),
+                    .columns = {{.key = "model", .title = say("column.model")},
+                                {.key = "protocols", .title = say("column.protocols")},
+                                {.key = "temperature", .title = say("validity.temperature")},
                                 {.key = "top_p", .title = "top_p"},
-                                {.key = "max_tokens", .title = "max tokens"},
-                                {.key = "token_limit_parameter", .title = "sent as"},
-                                {.key = "seed", .title = "seed"}},
+                                {.key = "max_tokens", .title = say("validity.max_tokens")},
+                                {.key = "token_limit_parameter", .title = say("validity.sent_as")},
+                                {.key = "seed", .title = say("validity.seed")}},
                     .rows = {},
-                    .notes = {}};
+                    .notes = {},
+                    .language = data.language};
   bool refused = false;
   bool unknown = false;
   for (const auto& [model, use] : models_of(data.summary)) {
@@ -72,11 +76,12 @@ ResultTable sent_table(const ReportData& data) {
     Row row{.values = {text_value(model), text_value(base::join(protocols, ", "))}, .marks = {}};
     mark_simulated(row, use.simulated);
     const auto declared = data.declared.models.find(model);
-    if (declared != data.declared.models.end() && declared->second.sent.has_value()) {
-      const SentParameters& sent = *declared->second.sent;
-      add_sent(row, sent);
-      refused = refused || !sent.temperature.has_value() || !sent.top_p.has_value() ||
-                !sent.max_tokens.has_value() || !sent.seed;
+    const std::optional<SentParameters> sent =
+        declared == data.declared.models.end() ? std::nullopt : declared->second.sent;
+    if (sent.has_value()) {
+      add_sent(row, *sent, say);
+      refused = refused || !sent->temperature.has_value() || !sent->top_p.has_value() ||
+                !sent->max_tokens.has_value() || !sent->seed;
     } else {
       unknown = true;
       row.values.resize(table.columns.size());
@@ -84,25 +89,26 @@ ResultTable sent_table(const ReportData& data) {
     table.rows.push_back(std::move(row));
   }
   if (refused) {
-    table.notes.emplace_back("Not sent: the model refuses it, as its endpoints file declares.");
+    table.notes.push_back(say("validity.refused"));
   }
   if (unknown) {
-    table.notes.emplace_back(
-        "Models without parameters are of a run that an earlier version wrote, which kept none.");
+    table.notes.push_back(say("validity.unknown"));
   }
   return table;
 }
 
 ResultTable names_table(const ReportData& data) {
+  const Phrases& say = phrases_in(data.language);
   ResultTable table{.id = "validity/names",
                     .scenario = {},
-                    .title = "Which model was asked for and which answered, per route",
-                    .columns = {{.key = "route", .title = "route"},
-                                {.key = "model", .title = "model"},
-                                {.key = "api_name", .title = "sent as"},
-                                {.key = "served", .title = "served as"}},
+                    .title = say("validity.names"),
+                    .columns = {{.key = "route", .title = say("column.route")},
+                                {.key = "model", .title = say("column.model")},
+                                {.key = "api_name", .title = say("validity.sent_as")},
+                                {.key = "served", .title = say("validity.served_as")}},
                     .rows = {},
-                    .notes = {}};
+                    .notes = {},
+                    .language = data.language};
   for (const RouteUse& use : data.routes) {
     Row row{.values = {text_value(use.route),
                        text_value(use.model),
@@ -111,6 +117,9 @@ ResultTable names_table(const ReportData& data) {
             .marks = {}};
     mark_simulated(row, use.simulated);
     table.rows.push_back(std::move(row));
+    if (use.answers.suspect()) {
+      table.notes.push_back(use.route + ": " + suspicion(use.answers, say));
+    }
   }
   return table;
 }

@@ -11,7 +11,7 @@ namespace sortie::analysis {
 [[nodiscard]] ResultTable sent_table(const ReportData& data);
 
 /// One row per route: the name that the campaign says, the one that was sent, those that the server
-/// stated.
+/// stated. A note for each route that is suspect.
 [[nodiscard]] ResultTable names_table(const ReportData& data);
 
 }  // namespace sortie::analysis

@@ -1,6 +1,8 @@
 #include "sortie/analysis/declared.h"
 #include "sortie/analysis/report.h"
 #include "sortie/analysis/report_data.h"
+#include "sortie/analysis/report_document.h"
+#include "sortie/analysis/report_queries.h"
 #include "sortie/analysis/test_run.h"
 #include "sortie/analysis/validity_tables.h"
 #include "sortie/base/json.h"
@@ -122,13 +124,40 @@ TEST(Validity, counts_empty_answers_by_their_content_where_usage_is_unknown) {
   answered(R"({"text":"words without usage"})", false);
   answered(R"({"text":"","reasoning":"thoughts without usage"})", false);
   answered(R"({"text":"","tool_calls":[{"id":"1","name":"f","arguments":"{}"}]})", false);
-  EXPECT_EQ(report_of(run).routes.at(0).empty_answers, 0U);
+  EXPECT_EQ(report_of(run).routes.at(0).answers.empty, 0U);
   answered(R"({"text":"","finish":"stop"})", false);
-  EXPECT_EQ(report_of(run).routes.at(0).empty_answers, 1U);
+  EXPECT_EQ(report_of(run).routes.at(0).answers.empty, 1U);
   answered(R"({"text":"of zero tokens, says the server"})", true);
   const ReportData data = report_of(run);
-  EXPECT_EQ(data.routes.at(0).answers, 5U);
-  EXPECT_EQ(data.routes.at(0).empty_answers, 2U);
+  EXPECT_EQ(data.routes.at(0).answers, (AnswerCount{.all = 5, .empty = 2}));
+  // One that the provider refused, as too long or by its filter, holds none.
+  run.status = 400;
+  answered(R"({"text":"","finish":"content_filter"})", true);
+  const ReportData all = report_of(run);
+  EXPECT_EQ(all.routes.at(0).answers, (AnswerCount{.all = 6, .empty = 2}));
+  // The table's query gives the same.
+  const ReportDocument document = document_of(all);
+  const std::vector<const ResultTable*> tables = tables_of(document);
+  const auto table =
+      std::ranges::find(tables, "validity/routes", [](const ResultTable* one) { return one->id; });
+  ASSERT_NE(table, tables.end());
+  EXPECT_EQ(run.reader()->count("SELECT empty_answers FROM (" + query_of(**table) + ")").value(),
+            2);
+}
+
+TEST(Validity, suspect_routes_stand_beside_the_scored_tables) {
+  TestRun run;
+  const auto cell = run.cell("m", "optimal", "baseline", 6);
+  run.scored(cell, "simple-1", true);
+  EXPECT_EQ(json::find(tables_json(report_of(run)), "suspect_routes"), nullptr);
+  run.usage = {.input = 7, .output = 0};
+  run.scored(cell, "simple-2", false);
+  const ReportData data = report_of(run);
+  const json::Value document = tables_json(data);
+  const json::Value* suspects = json::find(document, "suspect_routes");
+  ASSERT_NE(suspects, nullptr);
+  EXPECT_EQ(json::to_text(*suspects), R"([{"route":"e/k/m","answers":2,"empty_answers":1}])");
+  EXPECT_NE(to_text(data).find("e/k/m: 1 of 2 answers hold no token"), std::string::npos);
 }
 
 }  // namespace

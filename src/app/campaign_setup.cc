@@ -3,7 +3,10 @@
 #include "sortie/spec/suite_folder.h"
 
 #include <cstddef>
+#include <expected>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -108,20 +111,28 @@ base::Status resolve_secrets(const spec::Topology& topology,
   for (std::size_t i = 0; i < secrets.size(); ++i) {
     secrets[i].resize(topology.endpoints[i].keys.size());
   }
+  std::set<const spec::Key*> tried;
+  std::optional<base::Error> problems;  // a line for each key, so that all can be mended at once
   for (const spec::Route& route : topology.routes) {
-    if (!used.empty() && !used[route.model]) {
-      continue;
-    }
     const spec::Endpoint& endpoint = topology.endpoints[route.endpoint];
-    base::Secret& secret = secrets[route.endpoint][route.key];
     const spec::Key& key = endpoint.keys[route.key];
-    if (!secret.empty() || key.secret.kind == spec::SecretRef::Kind::none) {
+    if ((!used.empty() && !used[route.model]) || key.secret.kind == spec::SecretRef::Kind::none ||
+        !tried.insert(&key).second) {
       continue;
     }
-    TRY_ASSIGN(secret, spec::resolve_secret(key.secret, topology.file));
-    scrubber.add(fmt::format("{}/{}", endpoint.name, key.name), secret);
+    auto secret = spec::resolve_secret(key.secret, topology.file);
+    if (secret.has_value()) {
+      secrets[route.endpoint][route.key] = std::move(*secret);
+      scrubber.add(fmt::format("{}/{}", endpoint.name, key.name),
+                   secrets[route.endpoint][route.key]);
+    } else if (problems.has_value()) {
+      problems->message += "\n" + secret.error().message;
+    } else {
+      problems = std::move(secret.error());
+    }
   }
-  return {};
+  return problems.has_value() ? base::Status(std::unexpected(std::move(*problems)))
+                              : base::Status();
 }
 
 }  // namespace sortie::app

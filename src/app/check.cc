@@ -11,6 +11,7 @@
 #include "sortie/monitor/details.h"
 #include "sortie/monitor/status_json.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/provider/provider_headers.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/load.h"
 #include "sortie/wire/scrub.h"
@@ -117,6 +118,7 @@ class Prober final : public wire::CompletionSink {
     call.messages = &messages;
     call.sampling.max_tokens = kAnswerTokens;
     wire::Request request = dialect_of(i).encode(call);
+    provider::add_provider_headers(topology_.endpoints[route.endpoint].provider, request.headers);
     request.access =
         std::make_shared<const wire::Access>(topology_.endpoints[route.endpoint].access);
     request.timeouts.first_byte = kAnswerTime;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -24,6 +25,7 @@ using Action = std::function<int()>;
 
 void add_bench(CLI::App& root, Action& action);
 void add_init(CLI::App& root, Action& action);
+void add_compare(CLI::App& root, Action& action);
 void add_check(CLI::App& root, Action& action);
 void add_plan(CLI::App& root, Action& action);
 void add_prune(CLI::App& root, Action& action);
@@ -40,6 +42,7 @@ void add_simulate(CLI::App& root, Action& action);
 void add_score(CLI::App& root, Action& action);
 void add_sql(CLI::App& root, Action& action);
 void add_suite(CLI::App& root, Action& action);
+void add_top(CLI::App& root, Action& action);
 
 [[nodiscard]] int exit_code_of(const base::Error& error);
 
@@ -51,6 +54,19 @@ void print_json(const json::Value& value);
 
 /// Prints text to stdout. Characters that would steer a terminal are written out (base::printable).
 void print_text(std::string_view text);
+
+/// Prints text to stderr. Unlike fmt::print it throws nothing where nobody reads or the disk is
+/// full: what is said beside the work must not end it.
+void print_aside(std::string_view text) noexcept;
+
+/// The exit code of a command that would end with `code`: kRefused, and a word about it on stderr,
+/// where what it printed to stdout could not be written. A reader who has left is no failure.
+[[nodiscard]] int after_output(int code);
+
+/// For CLI::Option::check: what is wrong with a word that should be a whole number from 1, or a
+/// finite number above 0; empty if nothing is. CLI11 takes "-1" for a number without sign.
+[[nodiscard]] std::string problem_of_count(const std::string& word);
+[[nodiscard]] std::string problem_of_amount(const std::string& word);
 
 /// "RUN" on a command line: a run directory, or the name of one under runs/.
 [[nodiscard]] base::Result<std::string> run_directory(const std::string& run);

@@ -5,6 +5,7 @@
 #include "sortie/base/json.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
+#include "sortie/wire/stream_scrub.h"
 
 #include <algorithm>
 #include <array>
@@ -19,8 +20,10 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace sortie::app {
 
@@ -56,30 +59,12 @@ json::Value body_json(const std::string& body) {
   return value.has_value() ? std::move(*value) : json::Value(base::valid_utf8(body));
 }
 
-/// Whether a JSON document, or each one in a line of an event stream, is whole. Other texts are not
-/// looked into.
-bool is_whole(std::string_view body) {
-  if (body.starts_with('{')) {
-    return json::parse(body).has_value();
-  }
-  constexpr std::string_view kData = "data:";
-  while (!body.empty()) {
-    const std::size_t end = std::min(body.find('\n'), body.size());
-    std::string_view line = body.substr(0, end);
-    body.remove_prefix(std::min(end + 1, body.size()));
-    if (line.starts_with(kData)) {
-      line.remove_prefix(std::min(line.find('{'), line.size()));
-      if (!line.empty() && !json::parse(line).has_value()) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
+/// Looked for in the ledger together.
+constexpr std::size_t kUnjudgedMax = 64;
 
-bool answered(const wire::Completion& completion) {
+bool has_good_status(const wire::Completion& completion) {
   return completion.outcome.has_value() && completion.outcome->status >= 200 &&
-         completion.outcome->status < 300 && is_whole(completion.outcome->body);
+         completion.outcome->status < 300;
 }
 
 /// The attempt's id: above it stands which of the process's engines sent it.
@@ -151,11 +136,10 @@ void ExchangeRecorder::start(wire::ExchangeId id,
   pending.sink = &sink;
   log_.debug("request_sent",
              {{"request", request_of(id)}, {"url", request.url}, {"bytes", request.body.size()}});
-  pending.held = options_.capture != Capture::none && !full_ &&
-                 pending_bytes_ + request.body.size() <= options_.pending_bytes_max;
+  pending.held = options_.capture != Capture::none && !full_ && may_hold(request.body.size());
   if (pending.held) {
     pending.request = request;
-    pending_bytes_ += request.body.size();
+    hold(pending, request.body.size());
   }
   transport_.start(id, std::move(request), *this);
 }
@@ -169,9 +153,9 @@ wire::Piece ExchangeRecorder::received(wire::ExchangeId id,
                                        std::string_view piece) {
   Pending& pending = pending_.at(id.value);
   pending.received += piece.size();
-  if (pending.held && pending_bytes_ + piece.size() <= options_.pending_bytes_max) {
+  if (pending.held && may_hold(piece.size())) {
     pending.body.append(piece);
-    pending_bytes_ += piece.size();
+    hold(pending, piece.size());
   }
   return pending.sink->received(id, head, piece);
 }
@@ -183,13 +167,67 @@ void ExchangeRecorder::completed(wire::Completion completion) {
   }
   Pending& pending = found.mapped();
   log_ended(completion, pending);
-  if (pending.held) {
-    pending_bytes_ -= pending.request.body.size() + pending.body.size();
-    if (options_.capture == Capture::all || !answered(completion)) {
-      capture(pending, completion);
+  wire::CompletionSink& sink = *pending.sink;
+  // A stream may have been over before its connection failed.
+  const bool may_be_answer =
+      has_good_status(completion) || (!completion.outcome.has_value() && !pending.body.empty());
+  const std::size_t bytes = completion.outcome.has_value() ? completion.outcome->body.size() : 0;
+  if (pending.held && (options_.capture == Capture::all || !may_be_answer)) {
+    capture(pending, completion);
+  } else if (pending.held && may_hold(bytes)) {
+    hold(pending, bytes);
+    unjudged_.emplace(request_of(completion.id),
+                      Unjudged{.pending = std::move(pending), .completion = completion});
+    if (unjudged_.size() >= kUnjudgedMax) {
+      judge();
     }
+    sink.completed(std::move(completion));
+    return;
   }
-  pending.sink->completed(std::move(completion));
+  pending_bytes_ -= pending.held_bytes;
+  sink.completed(std::move(completion));
+}
+
+ExchangeRecorder::~ExchangeRecorder() {
+  judge();
+}
+
+void ExchangeRecorder::judge() {
+  if (unjudged_.empty()) {
+    return;
+  }
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, exchange] : unjudged_) {
+    ids.push_back(id);
+  }
+  std::vector<std::pair<std::uint64_t, bool>> judged;
+  const base::Status status = reader_.scan(
+      fmt::format("SELECT attempt, cause = 'answered' FROM attempt_end WHERE attempt IN ({})",
+                  fmt::join(ids, ",")),
+      [&](std::span<const ledger::Cell> row) {
+        judged.emplace_back(static_cast<std::uint64_t>(analysis::int_of(row[0])),
+                            analysis::int_of(row[1]) != 0);
+        return true;
+      });
+  if (!status.has_value()) {
+    log_.warning("not_captured", {{"message", status.error().message}});
+  }
+  for (const auto& [id, is_answer] : judged) {
+    const auto found = unjudged_.extract(id);
+    if (!is_answer) {
+      capture(found.mapped().pending, found.mapped().completion);
+    }
+    pending_bytes_ -= found.mapped().pending.held_bytes;
+  }
+}
+
+bool ExchangeRecorder::may_hold(std::size_t bytes) const {
+  return pending_bytes_ + bytes <= options_.pending_bytes_max;
+}
+
+void ExchangeRecorder::hold(Pending& pending, std::size_t bytes) {
+  pending.held_bytes += bytes;
+  pending_bytes_ += bytes;
 }
 
 void ExchangeRecorder::log_ended(const wire::Completion& completion, const Pending& pending) {
@@ -229,6 +267,9 @@ void ExchangeRecorder::capture(const Pending& pending, const wire::Completion& c
     return;
   }
   const wire::Request& request = pending.request;
+  const auto answer = [&](const std::string& body) {
+    return body_json(wire::scrubbed_stream(body, scrubber_));
+  };
   std::int64_t turn = 0;
   const auto trial = trial_of(request_of(completion.id), turn);
   json::Object out{{"request_id", request_of(completion.id)},
@@ -244,12 +285,12 @@ void ExchangeRecorder::capture(const Pending& pending, const wire::Completion& c
     out["answer"] = json::Object{
         {"status", completion.outcome->status},
         {"headers", headers_json(completion.outcome->headers)},
-        {"body", body_json(pending.body.empty() ? completion.outcome->body : pending.body)}};
+        {"body", answer(pending.body.empty() ? completion.outcome->body : pending.body)}};
   } else {
     out["failure"] = json::Object{{"kind", to_string(completion.outcome.error().kind)},
                                   {"message", completion.outcome.error().message}};
     if (!pending.body.empty()) {
-      out["received"] = body_json(pending.body);  // until it failed
+      out["received"] = answer(pending.body);  // until it failed
     }
   }
   const std::string text = scrubber_.scrub(json::to_pretty_text(out));

@@ -18,7 +18,7 @@ namespace sortie::app {
 
 enum class Capture : std::uint8_t {
   none,
-  failures,  // exchanges without an answer of status 2xx
+  failures,  // exchanges without an answer of status 2xx, or whose answer is no turn
   all,
 };
 
@@ -35,8 +35,8 @@ struct RecorderOptions {
 /// A transport that writes down what passes: every exchange in the log (level debug), and those
 /// that are captured as one JSON file each, RUN/capture/REQUEST.json with request, answer and the
 /// trial's key, turn and attempt. A request holds its whole dialogue. Secrets are taken out:
-/// headers that carry credentials entirely, all else by the scrubber. What cannot be written is
-/// logged and loses nothing else. On the loop's thread.
+/// headers that carry credentials entirely, all else by the scrubber, from streams also those that
+/// they cut. What cannot be written is logged and loses nothing else. On the loop's thread.
 class ExchangeRecorder final : public wire::Transport, private wire::CompletionSink {
  public:
   /// Everything must outlive the recorder. Errors: io.
@@ -50,11 +50,16 @@ class ExchangeRecorder final : public wire::Transport, private wire::CompletionS
   void start(wire::ExchangeId id, wire::Request request, wire::CompletionSink& sink) override;
   void cancel(wire::ExchangeId id) override;
 
+  /// Captures what the ledger calls a failure among the answers that looked good. Those of the last
+  /// moment are looked at by the destructor, when the ledger is closed.
+  ~ExchangeRecorder() override;
+
  private:
   struct Pending {
     wire::CompletionSink* sink = nullptr;
     wire::Request request;  // empty unless it may be captured
     bool held = false;
+    std::size_t held_bytes = 0;
     std::string body;          // of a streamed answer, if it may be captured
     std::size_t received = 0;  // bytes of a streamed answer
   };
@@ -65,11 +70,20 @@ class ExchangeRecorder final : public wire::Transport, private wire::CompletionS
                    const base::Scrubber& scrubber,
                    const RecorderOptions& options);
 
+  /// Completed with what may be an answer: what its answer came to stands in the ledger soon.
+  struct Unjudged {
+    Pending pending;
+    wire::Completion completion;
+  };
+
   void completed(wire::Completion completion) override;
   wire::Piece received(wire::ExchangeId id,
                        const wire::Response& head,
                        std::string_view piece) override;
   void log_ended(const wire::Completion& completion, const Pending& pending);
+  void judge();
+  [[nodiscard]] bool may_hold(std::size_t bytes) const;
+  void hold(Pending& pending, std::size_t bytes);
   void capture(const Pending& pending, const wire::Completion& completion);
   [[nodiscard]] base::Result<std::string> trial_of(std::uint64_t attempt, std::int64_t& turn);
 
@@ -79,6 +93,7 @@ class ExchangeRecorder final : public wire::Transport, private wire::CompletionS
   const base::Scrubber& scrubber_;
   RecorderOptions options_;
   std::unordered_map<std::uint64_t, Pending> pending_;
+  std::unordered_map<std::uint64_t, Unjudged> unjudged_;  // by attempt
   std::size_t pending_bytes_ = 0;
   std::size_t captured_bytes_ = 0;
   bool full_ = false;

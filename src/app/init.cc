@@ -5,9 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -36,6 +38,14 @@ extern const char sortie_template_gemini_begin[];
 extern const char sortie_template_gemini_end[];
 extern const char sortie_template_gateway_begin[];
 extern const char sortie_template_gateway_end[];
+extern const char sortie_template_own_suite_campaign_begin[];
+extern const char sortie_template_own_suite_campaign_end[];
+extern const char sortie_template_own_suite_endpoints_begin[];
+extern const char sortie_template_own_suite_endpoints_end[];
+extern const char sortie_template_own_suite_provider_begin[];
+extern const char sortie_template_own_suite_provider_end[];
+extern const char sortie_template_own_suite_suite_begin[];
+extern const char sortie_template_own_suite_suite_end[];
 extern const char sortie_template_scale_up_begin[];
 extern const char sortie_template_scale_up_end[];
 extern const char sortie_template_scale_up_campaign_begin[];
@@ -94,7 +104,10 @@ std::vector<std::string> campaign_names() {
   return names;
 }
 
-/// What --template takes: an endpoints file of a provider's family, or of a whole team.
+constexpr std::string_view kOwnSuite = "own-suite";
+
+/// What --template takes: an endpoints file of a provider's family, or of a whole team, or of a
+/// simulated provider for a suite of one's own.
 struct EndpointsTemplate {
   std::string_view name;
   std::string_view endpoints;
@@ -102,7 +115,7 @@ struct EndpointsTemplate {
   std::string_view campaign;  // "" the usual one
 };
 
-std::array<EndpointsTemplate, 6> endpoints_templates() {
+std::array<EndpointsTemplate, 7> endpoints_templates() {
   const auto of = [](const char* begin, const char* end) { return std::string_view(begin, end); };
   return {{
       {"openai", of(sortie_template_openai_begin, sortie_template_openai_end), "gpt-4o-mini", ""},
@@ -119,6 +132,10 @@ std::array<EndpointsTemplate, 6> endpoints_templates() {
        of(sortie_template_gateway_begin, sortie_template_gateway_end),
        "qwen2.5-72b-instruct",
        ""},
+      {kOwnSuite,
+       of(sortie_template_own_suite_endpoints_begin, sortie_template_own_suite_endpoints_end),
+       "",
+       of(sortie_template_own_suite_campaign_begin, sortie_template_own_suite_campaign_end)},
       {"scale-up",
        of(sortie_template_scale_up_begin, sortie_template_scale_up_end),
        "",
@@ -132,6 +149,21 @@ std::vector<std::string> template_names() {
     names.emplace_back(known.name);
   }
   return names;
+}
+
+/// A file to write, its path within the folder of all.
+struct NewFile {
+  std::string path;
+  std::string text;
+};
+
+/// The files that belong to a suite of one's own, beside campaign and endpoints.
+std::vector<NewFile> own_suite_files() {
+  return {
+      {.path = "orders/suite.yaml",
+       .text = {sortie_template_own_suite_suite_begin, sortie_template_own_suite_suite_end}},
+      {.path = "provider.yaml",
+       .text = {sortie_template_own_suite_provider_begin, sortie_template_own_suite_provider_end}}};
 }
 
 struct Files {
@@ -166,39 +198,71 @@ Files files_of(const InitOptions& options) {
                      std::string(chosen->endpoints)};
 }
 
+std::string advice(const InitOptions& options, const std::vector<NewFile>& files) {
+  const std::string& endpoints = files[0].path;
+  const std::string& campaign = files[1].path;
+  std::vector<std::string> paths;
+  std::ranges::transform(files, std::back_inserter(paths), &NewFile::path);
+  const std::string last = paths.back();
+  paths.pop_back();
+  std::string text = fmt::format("Wrote {} and {}.\n", fmt::join(paths, ", "), last);
+  if (options.provider == kOwnSuite) {
+    const std::string suite = std::filesystem::path(files[2].path).parent_path().string();
+    return text +
+           fmt::format(
+               "Try it without a key:\n  sortie suite validate {}\n  sortie simulate {} &\n  "
+               "sortie check {}\n  sortie run {}\n  sortie report orders\n  sortie show "
+               "orders 1\n",
+               suite,
+               last,
+               endpoints,
+               campaign);
+  }
+  return text +
+         fmt::format("Name your keys in {}, then try:\n  sortie check {}\n  sortie plan {}\n",
+                     endpoints,
+                     endpoints,
+                     campaign);
+}
+
+/// Endpoints, campaign, and what the template has more, with the paths where they are written.
+std::vector<NewFile> files_to_write(const InitOptions& options) {
+  Files chosen = files_of(options);
+  std::vector<NewFile> files = {
+      {.path = "endpoints.yaml", .text = std::move(chosen.endpoints)},
+      {.path = std::move(chosen.campaign_name), .text = std::move(chosen.campaign)}};
+  if (options.provider == kOwnSuite) {
+    std::ranges::move(own_suite_files(), std::back_inserter(files));
+  }
+  for (NewFile& file : files) {
+    file.path = (std::filesystem::path(options.directory) / file.path).string();
+  }
+  return files;
+}
+
 int init(const InitOptions& options) {
   namespace fs = std::filesystem;
-  const Files files = files_of(options);
-  const fs::path campaign = fs::path(options.directory) / files.campaign_name;
-  const fs::path endpoints = fs::path(options.directory) / "endpoints.yaml";
+  const std::vector<NewFile> files = files_to_write(options);
   std::error_code error;
-  for (const fs::path& path : {campaign, endpoints}) {
-    if (fs::exists(path, error)) {
-      return fail(
-          {.remedy = base::Remedy::bad_input,
-           .code = base::ErrorCode::invalid,
-           .message = fmt::format("{} exists already and is not overwritten", path.string())},
-          options.json);
+  for (const NewFile& file : files) {
+    if (fs::exists(file.path, error)) {
+      return fail({.remedy = base::Remedy::bad_input,
+                   .code = base::ErrorCode::invalid,
+                   .message = fmt::format("{} exists already and is not overwritten", file.path)},
+                  options.json);
     }
   }
-  fs::create_directories(options.directory, error);
-  for (const auto& [path, text] :
-       {std::pair{endpoints, files.endpoints}, std::pair{campaign, files.campaign}}) {
-    if (const base::Status written = analysis::write_atomically(path.string(), text);
+  for (const NewFile& file : files) {
+    fs::create_directories(fs::path(file.path).parent_path(), error);
+    if (const base::Status written = analysis::write_atomically(file.path, file.text);
         !written.has_value()) {
       return fail(written.error(), options.json);
     }
   }
   if (options.json) {
-    print_json(json::Object{{"campaign", campaign.string()}, {"endpoints", endpoints.string()}});
+    print_json(json::Object{{"campaign", files[1].path}, {"endpoints", files[0].path}});
   } else {
-    print_text(fmt::format(
-        "Wrote {} and {}.\nName your keys in {}, then try:\n  sortie check {}\n  sortie plan {}\n",
-        endpoints.string(),
-        campaign.string(),
-        endpoints.string(),
-        endpoints.string(),
-        campaign.string()));
+    print_text(advice(options, files));
   }
   return kDone;
 }
@@ -216,16 +280,21 @@ void add_init(CLI::App& root, Action& action) {
                    "A campaign of the pilot benchmark instead of one to fill in")
       ->check(CLI::IsMember(campaign_names()));
   command
-      ->add_option("--template",
-                   options->provider,
-                   "An endpoints file for one family of providers, or for several accounts and "
-                   "deployments (scale-up), with comments")
+      ->add_option(
+          "--template",
+          options->provider,
+          "An endpoints file for one family of providers, or for several accounts and "
+          "deployments (scale-up), or a suite of your own with three tasks and a simulated "
+          "provider (own-suite), with comments")
       ->check(CLI::IsMember(template_names()))
       ->excludes("--campaign");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer(
       "Example:  sortie init mybench\n"
       "          sortie init mybench --template anthropic\n"
+      "          sortie init mybench --template own-suite     tools and tasks of your own, to run "
+      "at "
+      "once\n"
       "          sortie init mybench --campaign pilot-all     the reference campaign: 8 open "
       "models, "
       "12,400 trials");

@@ -99,20 +99,16 @@ double open_max(const spec::Topology& topology, std::size_t model) {
   return static_cast<double>(undeclared ? sched::kOpenMaxUndeclared : kOpenDialoguesMax);
 }
 
+/// Of a model that the campaign uses.
+ModelPlan& plan_of(Plan& plan, const CampaignSetup& setup, std::size_t cell) {
+  const std::string& name = setup.topology.models[setup.campaign.cells[cell].model].name;
+  const auto found = std::ranges::find(plan.models, name, &ModelPlan::model);
+  CHECK(found != plan.models.end());
+  return *found;
+}
+
 /// Replaces the expectations by what the run has measured so far.
 base::Status measure(ledger::Reader& reader, Plan& plan) {
-  TRY(reader.scan(
-      "SELECT c.model, count(*) FROM trial AS t JOIN cell AS c ON c.id = t.cell WHERE EXISTS "
-      "(SELECT 1 FROM outcome AS o WHERE o.trial = t.id AND o.outcome = 'scored') GROUP BY c.model",
-      [&](std::span<const ledger::Cell> row) {
-        for (ModelPlan& model : plan.models) {
-          if (model.model == analysis::text_of(row[0])) {
-            model.done =
-                std::min(model.trials, static_cast<std::uint64_t>(analysis::int_of(row[1])));
-          }
-        }
-        return true;
-      }));
   return reader.scan(
       "SELECT a.requested_model, avg(e.input_tokens), avg(e.output_tokens), avg(e.duration_us) / "
       "1e6, "
@@ -219,24 +215,18 @@ base::Status estimate(const CampaignSetup& setup, Plan& plan) {
 }
 
 /// What the runs after --reuse would give to this campaign as it stands.
-base::Status find_reuse(const PlanOptions& options, const CampaignSetup& setup, Plan& plan) {
+base::Status find_reuse(const PlanOptions& options,
+                        const CampaignSetup& setup,
+                        const engine::RunHistory& history,
+                        Plan& plan) {
   if (options.reuse.empty()) {
     return {};
   }
   const std::array own = {plan.run_directory};
   TRY_ASSIGN(const auto sources, open_reuse(options.reuse, own));
-  engine::RunHistory history;
-  history.cells.resize(setup.campaign.cells.size());
-  if (const auto reader = ledger::Reader::open(plan.run_directory)) {
-    TRY_ASSIGN(history, engine::read_history(setup.context(), **reader, false));
-  }
   TRY_ASSIGN(plan.reuse, engine::plan_reuse(setup.context(), history, sources));
   for (const engine::ReusableTrial& trial : plan.reuse.trials) {
-    const std::size_t index = setup.campaign.cells[trial.cell].model;
-    const auto model =
-        std::ranges::find(plan.models, setup.topology.models[index].name, &ModelPlan::model);
-    CHECK(model != plan.models.end());
-    ++model->reused;
+    ++plan_of(plan, setup, trial.cell).reused;
   }
   return {};
 }
@@ -248,10 +238,16 @@ base::Result<Plan> make_plan(const PlanOptions& options) {
   plan.run_directory = options.selection.directory_for(setup->campaign);
   plan.models = models_of(*setup);
   plan.detectable = detectable(*setup);
+  engine::RunHistory history;
+  history.cells.resize(setup->campaign.cells.size());
   if (const auto reader = ledger::Reader::open(plan.run_directory)) {
+    TRY_ASSIGN(history, engine::read_history(setup->context(), **reader, false));
     TRY(measure(**reader, plan));
   }
-  TRY(find_reuse(options, *setup, plan));
+  for (std::size_t cell = 0; cell < history.cells.size(); ++cell) {
+    plan_of(plan, *setup, cell).done += history.cells[cell].scored;
+  }
+  TRY(find_reuse(options, *setup, history, plan));
   TRY(estimate(*setup, plan));
   return plan;
 }

@@ -133,8 +133,10 @@ class LeftoverFinder {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
          entry.increment(error)) {
+      const std::string path = entry->path().string();
       if (!entry->is_symlink(error) && entry->is_directory(error) &&
-          analysis::read_export_manifest(entry->path().string()).has_value()) {
+          analysis::read_export_manifest(path).has_value() &&
+          analysis::check_only_export(path).has_value()) {
         consider(entry->path(), "export");
       }
     }
@@ -211,10 +213,13 @@ std::string to_text(const std::vector<PrunedRun>& runs, const PruneOptions& opti
           fmt::format("{}  {:<8}  {}\n", size_text(leftover.bytes), leftover.kind, leftover.path);
     }
   }
+  if (bytes == 0) {
+    return text + fmt::format("Nothing to remove that is older than {} days.\n", options.days);
+  }
   return text + fmt::format("{}  {}{}\n",
                             size_text(bytes),
                             options.yes ? "removed" : "would be removed",
-                            options.yes || bytes == 0 ? "" : "; to do it: add --yes");
+                            options.yes ? "" : "; to do it: add --yes");
 }
 
 json::Value to_json(const std::vector<PrunedRun>& runs, const PruneOptions& options) {

@@ -408,9 +408,11 @@ void add_rehearse(CLI::App& root, Action& action) {
       ->expected(2, kFilesMax);
   add_selection(*command, options->selection);
   command->remove_option(command->get_option("--dir"));  // nothing is kept
-  command->add_option(
-      "--in-flight", options->in_flight_max, "Most requests in flight over all routes");
-  command->add_option("--open", options->open_max, "Most dialogues open at once");
+  command
+      ->add_option("--in-flight", options->in_flight_max, "Most requests in flight over all routes")
+      ->check(&problem_of_count);
+  command->add_option("--open", options->open_max, "Most dialogues open at once")
+      ->check(&problem_of_count);
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer(
       "Example:  sortie rehearse examples/quickstart/quickstart.yaml "

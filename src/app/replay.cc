@@ -19,8 +19,9 @@ namespace sortie::app {
 
 base::Result<Replayer> Replayer::open(ledger::Reader& reader,
                                       const suite::Suite& suite,
-                                      const dialogue::Rules& rules) {
-  Replayer replayer(reader, suite, rules);
+                                      const dialogue::Rules& rules,
+                                      ReplayFor purpose) {
+  Replayer replayer(reader, suite, rules, purpose);
   TRY(replayer.check_versions());
   TRY(replayer.read_models());
   TRY(replayer.read_cells());
@@ -108,8 +109,9 @@ base::Result<ReplayedTrial> Replayer::replay(const ledger::TrialState& state) {
   suite::TrialParams params = cell->second.params;
   params.repeat = static_cast<int>(state.repeat);
   TRY_ASSIGN(auto turns, reader_->turns(state.id));
-  const dialogue::DialogueOptions options{.commands_from_reasoning =
-                                              from_reasoning_.contains(cell->second.model)};
+  const dialogue::DialogueOptions options{
+      .commands_from_reasoning = from_reasoning_.contains(cell->second.model),
+      .prompts = purpose_ == ReplayFor::reading};
   ReplayedTrial replayed{.state = state,
                          .model = cell->second.model,
                          .simulated = cell->second.simulated,

@@ -8,6 +8,7 @@
 #include "sortie/suite/suite.h"
 #include "sortie/suite/trial.h"
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -26,12 +27,19 @@ struct ReplayedTrial {
   dialogue::Dialogue dialogue;
 };
 
+/// What a played back dialogue is for.
+enum class ReplayFor : std::uint8_t {
+  reading,  // by people: with its prompts
+  scoring,  // the first two messages of its history are empty
+};
+
 /// Replays trials of one run. `suite` and `rules` must outlive it.
 class Replayer {
  public:
   [[nodiscard]] static base::Result<Replayer> open(ledger::Reader& reader,
                                                    const suite::Suite& suite,
-                                                   const dialogue::Rules& rules);
+                                                   const dialogue::Rules& rules,
+                                                   ReplayFor purpose);
 
   [[nodiscard]] base::Result<ReplayedTrial> replay(const ledger::TrialState& state);
 
@@ -42,8 +50,11 @@ class Replayer {
     suite::TrialParams params;
   };
 
-  Replayer(ledger::Reader& reader, const suite::Suite& suite, const dialogue::Rules& rules)
-      : reader_(&reader), suite_(&suite), rules_(&rules) {}
+  Replayer(ledger::Reader& reader,
+           const suite::Suite& suite,
+           const dialogue::Rules& rules,
+           ReplayFor purpose)
+      : reader_(&reader), suite_(&suite), rules_(&rules), purpose_(purpose) {}
 
   [[nodiscard]] base::Status check_versions() const;
   base::Status read_models();
@@ -52,6 +63,7 @@ class Replayer {
   ledger::Reader* reader_;
   const suite::Suite* suite_;
   const dialogue::Rules* rules_;
+  ReplayFor purpose_;
   std::unordered_map<base::Digest, CellParams> cells_;
   std::set<std::string> from_reasoning_;  // models whose reasoning may hold the command
 };

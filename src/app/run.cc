@@ -3,6 +3,7 @@
 #include "sortie/app/budget_options.h"
 #include "sortie/app/campaign_setup.h"
 #include "sortie/app/command.h"
+#include "sortie/app/detach.h"
 #include "sortie/app/key_memory.h"
 #include "sortie/app/reuse_options.h"
 #include "sortie/app/run_ending.h"
@@ -26,7 +27,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -48,6 +51,7 @@ struct RunOptions {
   bool share_key = false;
   bool serve = false;
   PageOptions page;
+  bool detach = false;
   bool quiet = false;
   bool json = false;
   std::string log_level = "info";
@@ -202,7 +206,7 @@ class RunGroup {
         }
       });
     }
-    if (!options_.quiet) {
+    if (!options_.quiet && !options_.detach) {
       terminal.start();
     }
     if (running > 0) {
@@ -217,12 +221,22 @@ class RunGroup {
     work.release();
   }
 
+  [[nodiscard]] std::vector<std::string> directories() const {
+    std::vector<std::string> directories;
+    for (const auto& session : sessions_) {
+      directories.push_back(session->directory());
+    }
+    return directories;
+  }
+
   [[nodiscard]] base::Result<std::vector<RunOutcome>> outcomes() {
     std::vector<RunOutcome> outcomes;
-    for (const auto& session : sessions_) {
+    for (std::size_t i = 0; i < sessions_.size(); ++i) {
+      const auto& session = sessions_[i];
       TRY_ASSIGN(analysis::Summary summary, session->summary());
       TRY_ASSIGN(auto reused, session->reused());
       outcomes.push_back({.directory = session->directory(),
+                          .again = command_again(i),
                           .result = session->result(),
                           .status = session->status(),
                           .summary = std::move(summary),
@@ -232,14 +246,23 @@ class RunGroup {
   }
 
  private:
+  /// What goes on with a campaign's run, as one types it: with --new that is its directory alone.
+  [[nodiscard]] std::string command_again(std::size_t campaign) const {
+    const std::string& directory = sessions_[campaign]->directory();
+    const std::string usual = SelectionOptions().directory_for(set_->campaigns[campaign]->campaign);
+    return fmt::format(
+        "sortie run {}{}{}",
+        options_.fresh ? options_.campaigns[campaign] : base::join(options_.campaigns, " "),
+        options_.selection.words(),
+        directory == usual ? "" : " --dir " + directory);
+  }
+
   void tell_reuse() const {
     for (const auto& session : sessions_) {
       if (!options_.quiet && !session->reuse_text().empty()) {
-        fmt::print(
-            stderr,
-            "{}",
-            base::printable(sessions_.size() > 1 ? session->name() + ": " + session->reuse_text()
-                                                 : session->reuse_text()));
+        print_aside(base::printable(sessions_.size() > 1
+                                        ? session->name() + ": " + session->reuse_text()
+                                        : session->reuse_text()));
       }
     }
   }
@@ -277,7 +300,7 @@ class RunGroup {
     for (std::size_t i = 0; i < std::min(places.size(), sessions_.size()); ++i) {
       page_->server().add_live(places[i].name, sessions_[i]->live_source());
     }
-    fmt::print(stderr, "Page  {}\n", page_->server().link());
+    print_aside(fmt::format("Page  {}\n", page_->server().link()));
     return {};
   }
 
@@ -306,7 +329,13 @@ class RunGroup {
   std::unique_ptr<WebPage> page_;
 };
 
-int run(const RunOptions& options) {
+/// Of a detached run, what it would have written to the terminal.
+std::string output_of(const std::string& directory) {
+  return directory + "/log/output.txt";
+}
+
+/// With `detachment` it leaves the terminal once nothing stands in its way any more.
+int run_here(const RunOptions& options, Detachment* detachment) {
   auto set = load_set(options.campaigns, options.selection.overrides());
   if (!set.has_value()) {
     return fail(set.error(), options.json);
@@ -314,6 +343,14 @@ int run(const RunOptions& options) {
   RunGroup group(options, std::move(*set));
   if (const base::Status opened = group.open(); !opened.has_value()) {
     return fail(opened.error(), options.json);
+  }
+  if (detachment != nullptr) {
+    const std::vector<std::string> directories = group.directories();
+    const base::Status left =
+        detachment->leave(output_of(directories.front()), base::join(directories, "\n"));
+    if (!left.has_value()) {
+      return fail(left.error(), options.json);
+    }
   }
   group.run();
   const auto outcomes = group.outcomes();
@@ -323,9 +360,44 @@ int run(const RunOptions& options) {
   if (options.json) {
     print_json(to_json(*outcomes));
   } else {
-    print_text(to_text(*outcomes, base::join(options.campaigns, " ")));
+    print_text(to_text(*outcomes));
   }
   return exit_code_of(*outcomes);
+}
+
+/// What the terminal is told of a run that left it.
+int tell_detached(const Detachment::Child& child, bool json) {
+  const std::vector<std::string_view> directories = base::split(child.word, '\n');
+  const std::string output = output_of(std::string(directories.front()));
+  if (json) {
+    print_json(json::Object{{"process", child.process},
+                            {"runs", json::Array(directories.begin(), directories.end())},
+                            {"output", output}});
+    return kDone;
+  }
+  std::string text =
+      fmt::format("goes on as process {}; its last words will be in {}\n", child.process, output);
+  for (const std::string_view directory : directories) {
+    text += fmt::format("  sortie status {0}    sortie control {0} drain    sortie top {0}\n",
+                        directory);
+  }
+  print_text(text);
+  return kDone;
+}
+
+int run(const RunOptions& options) {
+  if (!options.detach) {
+    return run_here(options, nullptr);
+  }
+  const auto parted = Detachment::part();
+  if (!parted.has_value()) {
+    return fail(parted.error(), options.json);
+  }
+  if (const auto* here = std::get_if<std::unique_ptr<Detachment>>(&*parted)) {
+    return run_here(options, here->get());
+  }
+  const auto& child = std::get<Detachment::Child>(*parted);
+  return child.exit_code.has_value() ? *child.exit_code : tell_detached(child, options.json);
 }
 
 }  // namespace
@@ -342,15 +414,20 @@ void add_run(CLI::App& root, Action& action) {
   add_selection(*command, options->selection);
   add_budget(*command, options->budget);
   add_reuse(*command, options->reuse);
-  command->add_option(
-      "--in-flight", options->in_flight_max, "At most this many requests at once over all routes");
+  command
+      ->add_option("--in-flight",
+                   options->in_flight_max,
+                   "At most this many requests at once over all routes")
+      ->check(&problem_of_count);
   command->add_option("--open", options->open_max, "At most this many dialogues open at once")
+      ->check(&problem_of_count)
       ->capture_default_str();
   command
       ->add_option("--patience",
                    options->patience_minutes,
                    "Minutes without a sign of life from any route before the run gives up; failed "
                    "connections and server errors are none")
+      ->check(&problem_of_amount)
       ->capture_default_str();
   command->add_flag("--new", options->fresh, "Start a new run directory beside an existing one");
   command->add_flag(
@@ -372,7 +449,11 @@ void add_run(CLI::App& root, Action& action) {
       ->check(CLI::IsMember({"none", "failures", "all"}))
       ->capture_default_str();
   command->add_flag("--serve", options->serve, "Show the run on a web page of this machine alone");
-  add_page_options(*command, options->page, "--serve-port");
+  add_page_options(*command, options->page, "serve-");
+  command->add_flag("--detach",
+                    options->detach,
+                    "Go on without the terminal once the run has begun; what it would print at its "
+                    "end goes to RUN/log/output.txt");
   command->add_flag("--quiet", options->quiet, "No live view");
   command->add_flag("--json", options->json, "Print one JSON document at the end");
   command->footer(

@@ -60,38 +60,36 @@ std::string_view to_string(engine::RunEnd end) {
 
 std::string ending(const engine::RunResult& result,
                    const std::string& directory,
-                   const std::string& campaign) {
+                   const std::string& again) {
   switch (result.end) {
     case engine::RunEnd::complete:
       return fmt::format(
-          "Complete. Ledger {0}/ledger.db\nNext: sortie report {0}   sortie status {0}   sortie "
+          "Complete. Ledger {0}/ledger.db\nNext: sortie report {0}   sortie show {0} 1   sortie "
           "verify {0}\n",
           directory);
     case engine::RunEnd::with_losses:
       return fmt::format(
-          "Finished with losses: {}.\nSee: sortie status {}\nWhen the cause is mended: sortie run "
-          "{} --retry-losses\n",
+          "Finished with losses: {}.\nSee: sortie status {}\nWhen the cause is mended: {} "
+          "--retry-losses\n",
           result.message,
           directory,
-          campaign);
+          again);
     case engine::RunEnd::budget_used:
-      return fmt::format("Stopped: {}.\nGo on with a higher budget: sortie run {} --max-cost …\n",
-                         result.message,
-                         campaign);
+      return fmt::format(
+          "Stopped: {}.\nGo on with a higher budget, --max-cost … or --max-tokens …: {}\n",
+          result.message,
+          again);
     case engine::RunEnd::deadline:
     case engine::RunEnd::drained:
-      return fmt::format("Stopped: {}. What was begun is saved.\nGo on with: sortie run {}\n",
-                         result.message,
-                         campaign);
+      return fmt::format(
+          "Stopped: {}. What was begun is saved.\nGo on with: {}\n", result.message, again);
     case engine::RunEnd::interrupted:
-      return fmt::format(
-          "Interrupted; everything that was answered is saved. Go on with: sortie run {}\n",
-          campaign);
+      return fmt::format("Interrupted; everything that was answered is saved. Go on with: {}\n",
+                         again);
     case engine::RunEnd::failed:
-      return fmt::format(
-          "Stopped: {}. Finished work is safe; once mended, go on with: sortie run {}\n",
-          result.message,
-          campaign);
+      return fmt::format("Stopped: {}. Finished work is safe; once mended, go on with: {}\n",
+                         result.message,
+                         again);
   }
   return {};
 }
@@ -137,16 +135,18 @@ json::Value to_json(std::span<const RunOutcome> outcomes) {
   return json::Object{{"campaigns", std::move(campaigns)}};
 }
 
-std::string to_text(std::span<const RunOutcome> outcomes, const std::string& campaigns) {
+std::string to_text(std::span<const RunOutcome> outcomes) {
   std::string text;
   for (const RunOutcome& outcome : outcomes) {
     text += fmt::format(
         "\n{}{}\n{}{}{}",
         outcomes.size() > 1 ? fmt::format("== {} ==\n\n", outcome.status.run) : "",
         analysis::to_text(outcome.summary),
-        outcome.reused.empty() ? "" : to_text(analysis::reused_table(outcome.reused)) + "\n",
+        outcome.reused.empty()
+            ? ""
+            : to_text(analysis::reused_table(outcome.reused, analysis::Language::english)) + "\n",
         monitor::speed_text(outcome.status.speed),
-        ending(outcome.result, outcome.directory, campaigns));
+        ending(outcome.result, outcome.directory, outcome.again));
   }
   if (!outcomes.empty()) {  // campaigns of one process have their limits in common
     text += monitor::shared_text(outcomes.back().status.shared_limits);

@@ -14,6 +14,7 @@ namespace sortie::app {
 /// What is known of a campaign when its run has ended.
 struct RunOutcome {
   std::string directory;
+  std::string again;  // "sortie run …", which goes on with it
   engine::RunResult result;
   engine::RunStatus status;
   analysis::Summary summary;
@@ -26,8 +27,7 @@ struct RunOutcome {
 /// One document; of several campaigns with the list "campaigns".
 [[nodiscard]] json::Value to_json(std::span<const RunOutcome> outcomes);
 
-/// Tables and what to do next. `campaigns`: their files as they stand on the command line.
-[[nodiscard]] std::string to_text(std::span<const RunOutcome> outcomes,
-                                  const std::string& campaigns);
+/// Tables and what to do next.
+[[nodiscard]] std::string to_text(std::span<const RunOutcome> outcomes);
 
 }  // namespace sortie::app

@@ -24,6 +24,9 @@ struct SelectionOptions {
 
   [[nodiscard]] spec::CampaignOverrides overrides() const;
   [[nodiscard]] std::string directory_for(const spec::Campaign& campaign) const;
+
+  /// " --only a,b --limit 3": the part again, as one types it; without --dir.
+  [[nodiscard]] std::string words() const;
 };
 
 void add_selection(CLI::App& command, SelectionOptions& options);

@@ -2,8 +2,11 @@
 
 #include "sortie/analysis/cells.h"
 #include "sortie/analysis/declared.h"
+#include "sortie/analysis/report_data.h"
+#include "sortie/app/command.h"
 #include "sortie/engine/history.h"
 #include "sortie/monitor/status_json.h"
+#include "sortie/monitor/web_index.h"
 #include "sortie/suite/suite_text.h"
 
 #include <cstdint>
@@ -42,9 +45,14 @@ void append_manifest(ledger::Ledger& ledger,
     // The folder may change or go: the run keeps what it was.
     entries.emplace_back("suite_text", suite::suite_text(setup.suite));
   }
+  // All or none: a hash without its text would look like damage.
+  std::vector<ledger::Record> records;
+  records.reserve(entries.size());
   for (const auto& [name, value] : entries) {
-    ledger.append(ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
+    records.emplace_back(
+        ledger::ManifestRecord{.generation = generation, .name = name, .value = value});
   }
+  ledger.append_together(std::move(records));
 }
 
 }  // namespace
@@ -71,6 +79,8 @@ base::Status RunSession::open(const engine::EngineOptions& options) {
   // back.
   append_manifest(*ledger_, setup(), floor_.set->topology);
   TRY(reuse(history, options.retry_losses));
+  // While there is no engine, nobody hears of a commit that failed.
+  TRY(ledger_->flush());
   TRY(open_log(start));
   TRY_ASSIGN(recorder_,
              ExchangeRecorder::over(
@@ -105,6 +115,22 @@ base::Status RunSession::reuse(engine::RunHistory& history, bool retry_losses) {
   TRY(engine::copy_reused(context, plan, *floor_.reuse, floor_.loop->clock().wall(), *ledger_));
   TRY_ASSIGN(history, engine::read_history(context, *reader_, retry_losses));
   return {};
+}
+
+base::Result<analysis::Summary> RunSession::summary() {
+  const analysis::ReportOptions report{
+      .scripted_agents = true,
+      .cache_directory = (std::filesystem::path(directory_) / "cache").string()};
+  const engine::RunEnd end = result().end;
+  const bool ended = end == engine::RunEnd::complete || end == engine::RunEnd::with_losses;
+  TRY_ASSIGN(const std::int64_t facts, reader_->count("SELECT facts FROM run"));
+  // A small one is read in the time that its cache would take, and who stops a run wants it to end.
+  if (!ended || facts < report.cached_facts_min) {
+    return analysis::summarize(*reader_);
+  }
+  TRY_ASSIGN(analysis::ReportData data, analysis::collect_report(*reader_, report));
+  TRY(monitor::TrialIndex::keep(directory_));
+  return std::move(data.summary);
 }
 
 /// Every line names the run and which start of it this is.
@@ -162,7 +188,7 @@ void RunSession::listen() {
     return;
   }
   log_->warning("no_control_socket", {{"message", control.error().message}});
-  fmt::print(stderr, "sortie: this run cannot be controlled: {}\n", control.error().message);
+  print_aside(fmt::format("sortie: this run cannot be controlled: {}\n", control.error().message));
 }
 
 }  // namespace sortie::app

@@ -69,7 +69,9 @@ class RunSession {
 
   [[nodiscard]] engine::RunStatus status() const { return engine_->status(); }
 
-  [[nodiscard]] base::Result<analysis::Summary> summary() { return analysis::summarize(*reader_); }
+  /// After the run's end. Of a large run that came to its end, what `sortie report` and the page
+  /// need is made and kept in RUN/cache.
+  [[nodiscard]] base::Result<analysis::Summary> summary();
 
   [[nodiscard]] base::Result<std::vector<analysis::ReusedLine>> reused() {
     return analysis::read_reused(*reader_);

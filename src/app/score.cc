@@ -61,7 +61,7 @@ base::Result<Scored> score_run(const std::string& directory) {
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(*reader));
   const dialogue::Rules rules(suite);
-  TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
+  TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules, ReplayFor::scoring));
   TRY_ASSIGN(const auto states, scored_trials(*reader));
   TRY_ASSIGN(const auto known, with_current_score(*reader));
   Scored scored{.trials = states.size(), .unchanged = 0, .added = 0};
@@ -74,7 +74,7 @@ base::Result<Scored> score_run(const std::string& directory) {
     TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));
     scores.emplace_back(engine::to_record(
         state.id,
-        score::score(trial.dialogue.transcript(), *trial.task, trial.params, suite.catalog())));
+        score::score(trial.dialogue.transcript(), *trial.task, trial.params, rules.plans())));
   }
   scored.added = scores.size();
   // The writer is opened only when there is something to write: a finished run may be read-only.

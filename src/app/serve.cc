@@ -38,11 +38,9 @@ int serve(const ServeOptions& options) {
   // The link holds the token: it is printed for the one at this terminal and stands nowhere else.
   print_text(fmt::format("{}\n", (*page)->server().link()));
   std::fflush(stdout);
-  fmt::print(stderr,
-             "Serving {} run{} of {}. Ctrl-C ends it.\n",
-             monitor::find_runs(root).size(),
-             monitor::find_runs(root).size() == 1 ? "" : "s",
-             root);
+  const std::size_t runs = monitor::find_runs(root).size();
+  print_aside(
+      fmt::format("Serving {} run{} of {}. Ctrl-C ends it.\n", runs, runs == 1 ? "" : "s", root));
   const aio::Loop::Work work(*loop);
   const aio::SignalWatch signals(*loop, [&loop](int) { loop->stop(); });
   loop->run();
@@ -54,10 +52,11 @@ int serve(const ServeOptions& options) {
 void add_serve(CLI::App& root, Action& action) {
   const auto options = std::make_shared<ServeOptions>();  // owned by the callbacks below
   CLI::App* command = root.add_subcommand(
-      "serve", "The web page of finished and running runs, on this machine alone");
+      "serve",
+      "The web page of finished and running runs, for this machine alone unless told otherwise");
   command->add_option("DIR", options->directory, "A run directory, or one that holds some")
       ->capture_default_str();
-  add_page_options(*command, options->page, "--port");
+  add_page_options(*command, options->page, "");
   command->footer(
       "Example:  sortie serve runs\n"
       "Open the link that it prints: the token in it lets you in, and nobody else.\n"

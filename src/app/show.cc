@@ -3,14 +3,17 @@
 #include "sortie/analysis/run_suite.h"
 #include "sortie/app/command.h"
 #include "sortie/app/replay.h"
+#include "sortie/app/styled_text.h"
 #include "sortie/base/hash.h"
 #include "sortie/base/printable.h"
 #include "sortie/dialogue/transcript.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/score/score.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +29,7 @@ namespace {
 struct ShowOptions {
   std::string run;
   std::string trial;
+  std::string colour = "auto";
   bool json = false;
 };
 
@@ -34,8 +38,8 @@ base::Result<std::vector<ledger::TrialState>> trials_where(ledger::Reader& reade
                                                            const std::string& condition) {
   std::vector<ledger::TrialState> found;
   TRY(reader.scan(
-      fmt::format("SELECT s.trial, s.key, s.cell, s.task, s.repeat, coalesce(s.outcome, ''), "
-                  "s.turns FROM trial_state AS s WHERE s.trial IN (SELECT id FROM trial WHERE {} "
+      fmt::format("SELECT s.trial, s.key, s.cell, s.task, s.repeat, coalesce(s.outcome, '') "
+                  "FROM trial_state AS s WHERE s.trial IN (SELECT id FROM trial WHERE {} "
                   "LIMIT 2)",
                   condition),
       [&](std::span<const ledger::Cell> row) {
@@ -45,8 +49,7 @@ base::Result<std::vector<ledger::TrialState>> trials_where(ledger::Reader& reade
              .cell = base::Digest::from_hex(analysis::view_of(row[2])).value_or(base::Digest{}),
              .task = analysis::text_of(row[3]),
              .repeat = analysis::int_of(row[4]),
-             .outcome = analysis::text_of(row[5]),
-             .turns = analysis::int_of(row[6])});
+             .outcome = analysis::text_of(row[5])});
         return true;
       }));
   return found;
@@ -134,52 +137,64 @@ json::Value to_json(const ReplayedTrial& trial, const score::Score& score) {
                       {"turns", std::move(turns)}};
 }
 
-std::string to_text(const ReplayedTrial& trial, const score::Score& score) {
+std::vector<Span> turn_spans(const dialogue::Turn& turn,
+                             const ledger::TurnRecord& record,
+                             std::size_t number) {
+  std::vector<Span> spans{{.style = Style::heading,
+                           .text = fmt::format("\n── turn {} ── {} served {} ",
+                                               number,
+                                               record.route,
+                                               base::printable_line(record.served_model))}};
+  for (const std::string& repair : turn.repairs) {
+    spans.push_back({.style = Style::caution, .text = fmt::format("[repaired: {}] ", repair)});
+  }
+  return spans;
+}
+
+std::vector<Span> spans_of(const ReplayedTrial& trial, const score::Score& score) {
   const dialogue::Transcript& transcript = trial.dialogue.transcript();
-  std::string out = fmt::format(
-      "trial {} {}\nmodel {}{}  task {}  prompt {}  difficulty {}  rate {}  repeat {}\n",
-      trial.state.id,
-      trial.state.key.hex(),
-      trial.model,
-      trial.simulated ? " (simulated)" : "",
-      trial.state.task,
-      suite::to_string(trial.params.prompt),
-      suite::to_string(trial.params.difficulty),
-      trial.params.tool_success_rate,
-      trial.params.repeat);
+  std::vector<Span> spans{{.style = Style::plain,
+                           .text = fmt::format("trial {} {}\nmodel {}{}  task {}  prompt {}  "
+                                               "difficulty {}  rate {}  repeat {}\n",
+                                               trial.state.id,
+                                               trial.state.key.hex(),
+                                               trial.model,
+                                               trial.simulated ? " (simulated)" : "",
+                                               trial.state.task,
+                                               suite::to_string(trial.params.prompt),
+                                               suite::to_string(trial.params.difficulty),
+                                               trial.params.tool_success_rate,
+                                               trial.params.repeat)}};
   std::size_t turn = 0;
   for (const chat::Message& message : trial.dialogue.history()) {
     if (message.role == chat::Role::assistant && turn < trial.turns.size()) {
-      const ledger::TurnRecord& record = trial.turns[turn].record;
-      out += fmt::format("\n── turn {} ── {} served {} ",
-                         turn,
-                         record.route,
-                         base::printable_line(record.served_model));
-      for (const std::string& repair : transcript.turns[turn].repairs) {
-        out += fmt::format("[repaired: {}] ", repair);
-      }
-      out += fmt::format("\n{}\n", message.text);
+      std::ranges::move(turn_spans(transcript.turns[turn], trial.turns[turn].record, turn),
+                        std::back_inserter(spans));
       ++turn;
-      continue;
+    } else {
+      spans.push_back({.style = Style::heading,
+                       .text = fmt::format("\n── {} ──", chat::to_string(message.role))});
     }
-    out += fmt::format("\n── {} ──\n{}\n", chat::to_string(message.role), message.text);
+    spans.push_back({.style = Style::plain, .text = fmt::format("\n{}\n", message.text)});
   }
-  out += fmt::format("\n── end: {} ── outcome {}  success {}  progress {:.2f}  label {}\n",
-                     dialogue::to_string(transcript.end),
-                     trial.state.outcome.empty() ? "open" : trial.state.outcome,
-                     score.success ? "yes" : "no",
-                     score.progress,
-                     score::to_string(score.label));
-  return out;
+  spans.push_back(
+      {.style = score.success ? Style::good : Style::bad,
+       .text = fmt::format("\n── end: {} ── outcome {}  success {}  progress {:.2f}  label {}\n",
+                           dialogue::to_string(transcript.end),
+                           trial.state.outcome.empty() ? "open" : trial.state.outcome,
+                           score.success ? "yes" : "no",
+                           score.progress,
+                           score::to_string(score.label))});
+  return spans;
 }
 
-base::Result<std::string> show_trial(const ShowOptions& options) {
+base::Status show_trial(const ShowOptions& options) {
   TRY_ASSIGN(const std::string directory, run_directory(options.run));
   TRY_ASSIGN(const auto reader, ledger::Reader::open(directory));
   TRY_ASSIGN(const auto state, find_trial(*reader, options.trial));
   TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(*reader));
   const dialogue::Rules rules(suite);
-  TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
+  TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules, ReplayFor::reading));
   TRY_ASSIGN(const ReplayedTrial trial, replayer.replay(state));
   const score::Score score =
       score::score(trial.dialogue.transcript(), *trial.task, trial.params, suite.catalog());
@@ -188,19 +203,21 @@ base::Result<std::string> show_trial(const ShowOptions& options) {
     json::Value document = to_json(trial, score);
     document.as_object()["reused_from"] =
         origin.has_value() ? json::Value(*origin) : json::Value(nullptr);
-    return json::to_pretty_text(document);
+    print_json(document);
+    return {};
   }
-  return (origin.has_value() ? fmt::format("reused from {}\n", *origin) : std::string()) +
-         to_text(trial, score);
+  std::vector<Span> spans;
+  if (origin.has_value()) {
+    spans.push_back({.style = Style::plain, .text = fmt::format("reused from {}\n", *origin)});
+  }
+  std::ranges::move(spans_of(trial, score), std::back_inserter(spans));
+  print_spans(spans, wants_colour(options.colour));
+  return {};
 }
 
 int show(const ShowOptions& options) {
-  const auto printed = show_trial(options);
-  if (!printed.has_value()) {
-    return fail(printed.error(), options.json);
-  }
-  print_text(*printed);
-  return kDone;
+  const auto shown = show_trial(options);
+  return shown.has_value() ? kDone : fail(shown.error(), options.json);
 }
 
 }  // namespace
@@ -212,6 +229,7 @@ void add_show(CLI::App& root, Action& action) {
   command->add_option("RUN", options->run, "Run directory, or its name under runs/")->required();
   command->add_option("TRIAL", options->trial, "The trial's number, or the first digits of its key")
       ->required();
+  add_colour_option(*command, options->colour);
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer("Example:  sortie show quickstart 17");
   command->callback([&action, options] { action = [options] { return show(*options); }; });

@@ -36,6 +36,12 @@ base::Status simulate_until_stopped(const SimulateOptions& options) {
       print_text(fmt::format("listening on {}\n", url));
     }
   }
+  if (!options.json) {
+    print_text(
+        fmt::format("the models know the tasks of {}; for others write  suite: FOLDER  in {}\n",
+                    suite.name(),
+                    options.profile));
+  }
   if (options.json) {
     print_json(json::Object{{"base_urls", std::move(urls)}});
   }
@@ -63,7 +69,9 @@ void add_simulate(CLI::App& root, Action& action) {
   command->add_option(
       "--audit", options->audit, "Append a JSON line for every request to this file");
   command->add_flag("--json", options->json, "Print the addresses as one JSON document");
-  command->footer("Example:  sortie simulate examples/quickstart/providers.yaml");
+  command->footer(
+      "Example:  sortie simulate examples/quickstart/providers.yaml\n"
+      "The file: docs/reference/simulator.md");
   command->callback([&action, options] { action = [options] { return simulate(*options); }; });
 }
 

@@ -1,3 +1,4 @@
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/costs.h"
 #include "sortie/analysis/report_data.h"
 #include "sortie/analysis/result_table.h"
@@ -7,8 +8,11 @@
 #include "sortie/analysis/validity_tables.h"
 #include "sortie/app/command.h"
 #include "sortie/app/live_run.h"
+#include "sortie/base/printable.h"
 #include "sortie/base/text.h"
 #include "sortie/ledger/reader.h"
+#include "sortie/monitor/status_levels.h"
+#include "sortie/monitor/status_read.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -83,21 +87,25 @@ json::Value to_json(const analysis::ReportData& data) {
                                   {"throttled", use.throttled},
                                   {"failed", use.failed},
                                   {"unknown", use.unknown},
+                                  {"answers", use.answers.all},
+                                  {"empty_answers", use.answers.empty},
+                                  {"suspect", use.answers.suspect()},
                                   {"input_tokens", use.input_tokens},
                                   {"output_tokens", use.output_tokens},
                                   {"cost_micro_usd", use.cost},
                                   {"reserved_micro_usd", use.reserved}});
   }
-  return json::Object{{"run", data.summary.run},
-                      {"first_attempt", data.started},
-                      {"last_answer", data.ended},
-                      {"models", std::move(models)},
-                      {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
-                      {"routes", std::move(routes)},
-                      {"costs", analysis::to_json(data.costs)},
-                      {"reused", analysis::to_json(data.reused)},
-                      {"speeds", analysis::to_json(analysis::speed_table(data.speeds)).at("rows")},
-                      {"events", json::Array(data.events.begin(), data.events.end())}};
+  return json::Object{
+      {"run", data.summary.run},
+      {"first_attempt", data.started},
+      {"last_answer", data.ended},
+      {"models", std::move(models)},
+      {"sent", analysis::to_json(analysis::sent_table(data)).at("rows")},
+      {"routes", std::move(routes)},
+      {"costs", analysis::to_json(data.costs)},
+      {"reused", analysis::to_json(data.reused)},
+      {"speeds", analysis::to_json(speed_table(data.speeds, data.language)).at("rows")},
+      {"events", json::Array(data.events.begin(), data.events.end())}};
 }
 
 std::string to_text(const analysis::ReportData& data, bool cells) {
@@ -110,7 +118,8 @@ std::string to_text(const analysis::ReportData& data, bool cells) {
                 fmt::to_string(model.open)});
   }
   analysis::TextTable routes(
-      {"route", "attempts", "answered", "throttled", "failed", "unknown", "cost $"});
+      {"route", "attempts", "answered", "throttled", "failed", "unknown", "empty", "cost $"});
+  std::string suspects;
   for (const analysis::RouteUse& use : data.routes) {
     routes.add({use.route,
                 fmt::to_string(use.attempts),
@@ -118,24 +127,36 @@ std::string to_text(const analysis::ReportData& data, bool cells) {
                 fmt::to_string(use.throttled),
                 fmt::to_string(use.failed),
                 fmt::to_string(use.unknown),
+                fmt::format("{}{}", use.answers.empty, use.answers.suspect() ? " suspect" : ""),
                 fmt::format("{:.4f}", static_cast<double>(use.cost) / 1e6)});
+    if (use.answers.suspect()) {
+      suspects += fmt::format("suspect  {}: {}\n",
+                              base::printable_line(use.route),
+                              suspicion(use.answers, analysis::phrases_in(data.language)));
+    }
   }
-  std::string text = fmt::format("{}: first attempt {}, last answer {}\n\n{}\n{}\n{}\n{}",
-                                 data.summary.run,
-                                 data.started,
-                                 data.ended,
-                                 models.render(),
-                                 routes.render(),
-                                 to_text(cost_table("model", "Cost per model", data.costs.models)),
-                                 to_text(cost_table("key", "Cost per key", data.costs.keys)));
+  const std::string lived =
+      data.started.empty() ? "no attempt yet"
+                           : fmt::format("first attempt {}, last answer {}",
+                                         data.started,
+                                         data.ended.empty() ? std::string("none yet") : data.ended);
+  std::string text =
+      fmt::format("{}: {}\n\n{}\n{}{}\n{}\n{}",
+                  data.summary.run.empty() ? "a run without a name" : data.summary.run,
+                  lived,
+                  models.render(),
+                  routes.render(),
+                  suspects,
+                  to_text(cost_table("model", data.costs.models, data.language)),
+                  to_text(cost_table("key", data.costs.keys, data.language)));
   if (cells) {
-    text += "\n" + to_text(cost_table("cell", "Cost per cell", data.costs.cells));
+    text += "\n" + to_text(cost_table("cell", data.costs.cells, data.language));
   }
   if (!data.reused.empty()) {
-    text += "\n" + to_text(reused_table(data.reused));
+    text += "\n" + to_text(reused_table(data.reused, data.language));
   }
   if (!data.speeds.empty()) {
-    text += "\n" + to_text(speed_table(data.speeds));
+    text += "\n" + to_text(speed_table(data.speeds, data.language));
   }
   if (!data.events.empty()) {
     text += "\nEvents\n" + base::join(data.events, "\n") + "\n";
@@ -151,6 +172,21 @@ std::optional<std::string> live(const std::string& directory, bool as_json) {
     return std::nullopt;
   }
   return response->body;
+}
+
+/// "live": the run's own status, and "levels": the same by provider, instance, cell range and what
+/// is in flight. Both null when no run goes on.
+void add_live(json::Object& document, const std::optional<std::string>& running) {
+  document["live"] = nullptr;
+  document["levels"] = nullptr;
+  if (!running.has_value()) {
+    return;
+  }
+  const json::Value live = json::parse(*running).value_or(nullptr);
+  if (const auto status = monitor::status_from_json(live)) {
+    document["levels"] = monitor::levels_json(*status);
+  }
+  document["live"] = live;
 }
 
 int status(const StatusOptions& options) {
@@ -171,8 +207,7 @@ int status(const StatusOptions& options) {
   const auto running = live(*directory, options.json);
   if (options.json) {
     json::Value document = to_json(*data);
-    document.as_object()["live"] =
-        running.has_value() ? json::parse(*running).value_or(nullptr) : json::Value(nullptr);
+    add_live(document.as_object(), running);
     print_json(document);
   } else {
     print_text(to_text(*data, options.cells) + (running.has_value() ? "\n" + *running : ""));

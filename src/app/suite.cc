@@ -269,6 +269,9 @@ base::Result<Validation> validate(const SuiteOptions& options) {
                                  suite.tasks().size(),
                                  broken,
                                  advice == 0 ? "" : fmt::format(", {} pieces of advice", advice));
+  if (broken > 0) {
+    validation.text += "What each rule asks for: docs/reference/suites.md\n";
+  }
   return validation;
 }
 

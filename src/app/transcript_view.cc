@@ -260,7 +260,7 @@ base::Result<ledger::TrialState> state_of(ledger::Reader& reader, ledger::TrialI
   std::optional<ledger::TrialState> state;
   const std::array parameters = {fmt::to_string(trial)};
   TRY(reader.scan(
-      "SELECT key, cell, task, repeat, outcome, turns FROM trial_state WHERE trial = "
+      "SELECT key, cell, task, repeat, outcome FROM trial_state WHERE trial = "
       "CAST(?1 AS INTEGER)",
       parameters,
       [&](std::span<const ledger::Cell> row) {
@@ -269,8 +269,7 @@ base::Result<ledger::TrialState> state_of(ledger::Reader& reader, ledger::TrialI
                  .cell = base::Digest::from_hex(analysis::text_of(row[1])).value_or(base::Digest()),
                  .task = analysis::text_of(row[2]),
                  .repeat = analysis::int_of(row[3]),
-                 .outcome = analysis::text_of(row[4]),
-                 .turns = analysis::int_of(row[5])};
+                 .outcome = analysis::text_of(row[4])};
         return true;
       }));
   if (!state.has_value()) {
@@ -292,7 +291,7 @@ struct TranscriptViews::Run {
 
   [[nodiscard]] base::Result<ReplayedTrial> replay(ledger::TrialId trial) {
     TRY_ASSIGN(const ledger::TrialState state, state_of(*reader, trial));
-    TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules));
+    TRY_ASSIGN(Replayer replayer, Replayer::open(*reader, suite, rules, ReplayFor::reading));
     return replayer.replay(state);
   }
 
@@ -306,7 +305,7 @@ TranscriptViews::TranscriptViews() = default;
 TranscriptViews::~TranscriptViews() = default;
 
 base::Result<TranscriptViews::Run*> TranscriptViews::run_of(const monitor::RunPlace& place) {
-  if (run_ == nullptr || run_->directory != place.directory) {
+  if (run_ == nullptr || run_->directory != place.directory || run_->reader->has_moved()) {
     TRY_ASSIGN(auto reader, ledger::Reader::open(place.directory));
     TRY_ASSIGN(suite::Suite suite, analysis::suite_of(*reader));
     run_ = std::make_unique<Run>(place.directory, std::move(reader), std::move(suite));

@@ -6,6 +6,7 @@
 #include "sortie/base/hash.h"
 #include "sortie/base/printable.h"
 #include "sortie/engine/records.h"
+#include "sortie/engine/reuse.h"
 #include "sortie/ledger/parallel.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
@@ -15,9 +16,10 @@
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,8 +49,13 @@ constexpr std::string_view kComparedColumns =
     "s.retry_tool, s.retry_none, s.calls_per_answer";
 
 constexpr std::string_view kScoresFollow = "scores_follow_from_answers";
+constexpr std::string_view kTypes = "trials_have_the_types_of_their_tasks";
 constexpr std::string_view kSuite = "suite_matches_its_hash";
 constexpr std::string_view kServedModels = "served_models_are_declared";
+
+/// Room for the index of two million messages, which are looked up in no order; and what a run that
+/// was killed left behind stays there for the next who asks.
+constexpr ledger::ReadOptions kReading{.cache_bytes = 96UL * 1024 * 1024, .leaves_index = true};
 
 /// Trials that one job plays back.
 constexpr ledger::TrialId kTrialsAtOnce = 4096;
@@ -103,11 +110,35 @@ bool same_score(std::span<const ledger::Cell> row, const ledger::ScoreRecord& sc
   return next(score.calls_per_answer) && equal;
 }
 
+/// Trials that something is wrong with.
+struct Offenders {
+  std::uint64_t trials = 0;
+  ledger::TrialId example = 0;
+
+  void add(ledger::TrialId trial) {
+    ++trials;
+    example = trial;
+  }
+
+  void add(const Offenders& more) {
+    trials += more.trials;
+    example = more.trials > 0 ? more.example : example;
+  }
+
+  [[nodiscard]] ledger::Check check(std::string_view name, std::uint64_t of) const {
+    return {.name = std::string(name),
+            .ok = trials == 0,
+            .detail = trials == 0
+                          ? std::string()
+                          : fmt::format("{} of {} trials, e.g. trial {}", trials, of, example)};
+  }
+};
+
 /// What came of some of the trials.
 struct Replays {
   std::uint64_t trials = 0;
-  std::uint64_t wrong = 0;
-  ledger::TrialId example = 0;
+  Offenders scored_otherwise;
+  Offenders mistyped;  // another task type than the suite's
   base::Status status;
 };
 
@@ -125,29 +156,33 @@ class ScoreChecker {
 
  private:
   base::Status check(ledger::Reader& reader, ledger::TrialId first, Replays& replays) const {
-    TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite_, rules_));
+    TRY_ASSIGN(Replayer replayer, Replayer::open(reader, suite_, rules_, ReplayFor::scoring));
     const std::vector<std::string> parameters{std::string(score::kScorerVersion)};
     return reader.scan(
-        fmt::format("SELECT t.id, t.key, t.cell, t.task, t.repeat, {} FROM trial AS t JOIN score "
+        fmt::format("SELECT t.id, t.key, t.cell, t.task, t.repeat, t.task_type, {} FROM trial AS t "
+                    "JOIN score "
                     "AS s ON s.trial = t.id AND s.scorer = ?1 WHERE t.id BETWEEN {} AND {}",
                     kComparedColumns,
                     first,
                     first + kTrialsAtOnce - 1),
         parameters,
         [&](std::span<const ledger::Cell> row) {
-          constexpr std::size_t kStateColumns = 5;
+          constexpr std::size_t kType = 5;
+          constexpr std::size_t kStateColumns = 6;
           const ledger::TrialState state{
               .id = analysis::int_of(row[0]),
               .key = base::Digest::from_hex(analysis::view_of(row[1])).value_or(base::Digest{}),
               .cell = base::Digest::from_hex(analysis::view_of(row[2])).value_or(base::Digest{}),
               .task = analysis::text_of(row[3]),
               .repeat = analysis::int_of(row[4]),
-              .outcome = {},
-              .turns = 0};
+              .outcome = {}};
           ++replays.trials;
           if (!follows(replayer, state, row.subspan(kStateColumns))) {
-            ++replays.wrong;
-            replays.example = state.id;
+            replays.scored_otherwise.add(state.id);
+          }
+          const suite::Task* const task = suite_.find(state.task);
+          if (task != nullptr && !same(row[kType], suite::to_string(task->type))) {
+            replays.mistyped.add(state.id);
           }
           return true;
         });
@@ -158,49 +193,63 @@ class ScoreChecker {
                              std::span<const ledger::Cell> stored) const {
     const auto trial = replayer.replay(state);
     return trial.has_value() &&
-           same_score(stored,
-                      engine::to_record(state.id,
-                                        score::score(trial->dialogue.transcript(),
-                                                     *trial->task,
-                                                     trial->params,
-                                                     suite_.catalog())));
+           same_score(
+               stored,
+               engine::to_record(
+                   state.id,
+                   score::score(
+                       trial->dialogue.transcript(), *trial->task, trial->params, rules_.plans())));
   }
 
   const suite::Suite& suite_;
   const dialogue::Rules& rules_;
 };
 
-/// The stored scores must follow from the stored answers.
-base::Result<ledger::Check> check_scores(ledger::Reader& reader) {
-  ledger::Check check{.name = std::string(kScoresFollow), .ok = true, .detail = {}};
-  TRY_ASSIGN(const suite::Suite suite, analysis::suite_of(reader));
-  const dialogue::Rules rules(suite);
-  // Under other rules nothing can be said of any trial.
-  TRY(Replayer::open(reader, suite, rules));
-  TRY_ASSIGN(const std::int64_t last, reader.count("SELECT max(id) FROM trial"));
-  const ScoreChecker checker(suite, rules);
-  std::vector<Replays> parts(static_cast<std::size_t>(last / kTrialsAtOnce + 1));
-  std::vector<ledger::ReadingJob> jobs;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    jobs.emplace_back([&, i](ledger::Reader& own) {
-      parts[i] = checker.check(own, 1 + static_cast<ledger::TrialId>(i) * kTrialsAtOnce);
-    });
+/// The stored scores must follow from the stored answers: jobs that play them back, and what came
+/// of all.
+class ScoreCheck {
+ public:
+  static base::Result<std::unique_ptr<ScoreCheck>> open(ledger::Reader& reader) {
+    TRY_ASSIGN(suite::Suite suite, analysis::suite_of(reader));
+    TRY_ASSIGN(const std::int64_t last, reader.count("SELECT max(id) FROM trial"));
+    const auto jobs = static_cast<std::size_t>(last / kTrialsAtOnce + 1);
+    std::unique_ptr<ScoreCheck> check(new ScoreCheck(std::move(suite), jobs));
+    // Under other rules nothing can be said of any trial.
+    TRY(Replayer::open(reader, check->suite_, check->rules_, ReplayFor::scoring));
+    return check;
   }
-  TRY(ledger::read_in_parallel(reader, jobs));
-  Replays all;
-  for (const Replays& part : parts) {
-    TRY(part.status);
-    all.trials += part.trials;
-    all.wrong += part.wrong;
-    all.example = part.wrong > 0 ? part.example : all.example;
+
+  /// Refer to this object.
+  void add_jobs(std::vector<ledger::ReadingJob>& jobs) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      jobs.emplace_back([this, i](ledger::Reader& own) {
+        parts_[i] = ScoreChecker(suite_, rules_)
+                        .check(own, 1 + static_cast<ledger::TrialId>(i) * kTrialsAtOnce);
+      });
+    }
   }
-  if (all.wrong > 0) {
-    check.ok = false;
-    check.detail =
-        fmt::format("{} of {} trials, e.g. trial {}", all.wrong, all.trials, all.example);
+
+  /// After the jobs: of both names.
+  [[nodiscard]] base::Result<std::vector<ledger::Check>> close() const {
+    Replays all;
+    for (const Replays& part : parts_) {
+      TRY(part.status);
+      all.trials += part.trials;
+      all.scored_otherwise.add(part.scored_otherwise);
+      all.mistyped.add(part.mistyped);
+    }
+    return std::vector{all.scored_otherwise.check(kScoresFollow, all.trials),
+                       all.mistyped.check(kTypes, all.trials)};
   }
-  return check;
-}
+
+ private:
+  ScoreCheck(suite::Suite suite, std::size_t jobs)
+      : suite_(std::move(suite)), rules_(suite_), parts_(jobs) {}
+
+  suite::Suite suite_;
+  dialogue::Rules rules_;
+  std::vector<Replays> parts_;
+};
 
 /// The suite as it is played back is the one that the run was made with.
 base::Result<ledger::Check> check_suite(ledger::Reader& reader) {
@@ -226,37 +275,78 @@ base::Result<ledger::Check> check_suite(ledger::Reader& reader) {
   return check;
 }
 
+/// What the starts of the run declared, the latest first. A text of an earlier one that this Sortie
+/// cannot read declares nothing.
+base::Result<std::vector<spec::Topology>> declarations(ledger::Reader& reader) {
+  std::vector<std::string> texts;
+  TRY(reader.scan(
+      "SELECT value FROM manifest WHERE name = 'endpoints_text' GROUP BY value ORDER BY "
+      "max(generation) DESC",
+      [&](std::span<const ledger::Cell> row) {
+        texts.push_back(analysis::text_of(row[0]));
+        return true;
+      }));
+  std::vector<spec::Topology> declared;
+  for (const std::string& text : texts) {
+    auto topology = spec::parse_endpoints(text, "the run's endpoints");
+    if (topology.has_value()) {
+      declared.push_back(std::move(*topology));
+    } else if (&text == texts.data()) {
+      return std::unexpected(std::move(topology).error());
+    }
+  }
+  return declared;
+}
+
+struct ServedAnswers {
+  std::string model;
+  std::string route;
+  std::string api_name;
+  std::string served;
+};
+
+/// By the latest start that had the route. Where none had it, the trial is another run's and any
+/// start may have taken it over, or its start recorded no text: then the default rule decides.
+bool is_declared(const std::vector<spec::Topology>& declared, const ServedAnswers& answers) {
+  const auto accepts = [&](const spec::Topology& topology) {
+    return engine::is_declared(
+        topology, answers.model, answers.route, answers.api_name, answers.served);
+  };
+  const auto latest = std::ranges::find_if(declared, [&](const spec::Topology& topology) {
+    return std::ranges::find(topology.routes, answers.route, &spec::Route::name) !=
+           topology.routes.end();
+  });
+  if (latest != declared.end()) {
+    return accepts(*latest);
+  }
+  return std::ranges::any_of(declared, accepts) ||
+         provider::accepts_served_model(answers.api_name, {}, answers.served);
+}
+
 /// Every answer that counts came from a model that its route's declaration accepts, as the run's
-/// own endpoints file has it.
+/// own endpoints files have it.
 base::Result<ledger::Check> check_served_models(ledger::Reader& reader) {
   ledger::Check check{.name = std::string(kServedModels), .ok = true, .detail = {}};
-  TRY_ASSIGN(const auto text, reader.manifest("endpoints_text"));
-  if (!text.has_value()) {
+  TRY_ASSIGN(const std::vector<spec::Topology> declared, declarations(reader));
+  if (declared.empty()) {
     return check;  // declared nowhere
   }
-  TRY_ASSIGN(const spec::Topology topology, spec::parse_endpoints(*text, "the run's endpoints"));
-  std::map<std::string, const spec::Route*> routes;
-  for (const spec::Route& route : topology.routes) {
-    routes.emplace(route.name, &route);
-  }
   TRY(reader.scan(
-      "SELECT t.route, a.api_name, t.served_model, count(*) FROM turn AS t JOIN attempt AS a ON "
-      "a.id = t.attempt GROUP BY 1, 2, 3",
+      "SELECT a.requested_model, t.route, a.api_name, t.served_model, count(*) FROM turn AS t JOIN "
+      "attempt AS a ON a.id = t.attempt GROUP BY 1, 2, 3, 4",
       [&](std::span<const ledger::Cell> row) {
-        // A route that an earlier start had and the latest file lacks declares what is the default.
-        const auto route = routes.find(analysis::text_of(row[0]));
-        const std::vector<std::string> declared =
-            route == routes.end() ? std::vector<std::string>() : route->second->served_as;
-        const std::string served = analysis::text_of(row[2]);
-        if (check.ok &&
-            !provider::accepts_served_model(analysis::text_of(row[1]), declared, served)) {
+        const ServedAnswers answers{.model = analysis::text_of(row[0]),
+                                    .route = analysis::text_of(row[1]),
+                                    .api_name = analysis::text_of(row[2]),
+                                    .served = analysis::text_of(row[3])};
+        if (!is_declared(declared, answers)) {
           check.ok = false;
           check.detail = fmt::format("{} turns of {} were served by '{}'",
-                                     analysis::int_of(row[3]),
-                                     analysis::text_of(row[0]),
-                                     served);
+                                     analysis::int_of(row[4]),
+                                     answers.route,
+                                     answers.served);
         }
-        return true;
+        return check.ok;
       }));
   return check;
 }
@@ -267,6 +357,35 @@ ledger::Check finding(std::string_view name, base::Result<ledger::Check> check) 
     return std::move(*check);
   }
   return {.name = std::string(name), .ok = false, .detail = check.error().message};
+}
+
+/// What is checked beyond the ledger's own invariants.
+struct Audit {
+  std::vector<ledger::Check> checks;
+  base::Result<analysis::Identity> identity;
+};
+
+base::Result<Audit> audit(ledger::Reader& reader) {
+  auto scores = ScoreCheck::open(reader);
+  base::Result<ledger::Check> served = std::unexpected(base::Error());
+  Audit audit{.checks = {}, .identity = std::unexpected(base::Error())};
+  // The long ones first, so that no core is left with one at the end.
+  std::vector<ledger::ReadingJob> jobs;
+  jobs.emplace_back([&](ledger::Reader& own) { audit.identity = analysis::read_identity(own); });
+  jobs.emplace_back([&](ledger::Reader& own) { served = check_served_models(own); });
+  if (scores.has_value()) {
+    (*scores)->add_jobs(jobs);
+  }
+  TRY(ledger::read_in_parallel(reader, jobs));
+  audit.checks.push_back(finding(kSuite, check_suite(reader)));
+  audit.checks.push_back(finding(kServedModels, std::move(served)));
+  auto replayed = scores.has_value() ? (*scores)->close() : std::unexpected(scores.error());
+  if (replayed.has_value()) {
+    std::ranges::move(*replayed, std::back_inserter(audit.checks));
+  } else {
+    audit.checks.push_back(finding(kScoresFollow, std::unexpected(replayed.error())));
+  }
+  return audit;
 }
 
 /// `identity` is an error where the ledger is too damaged to be asked; a check says so then.
@@ -335,7 +454,7 @@ int verify(const VerifyOptions& options) {
   if (options.repair) {
     return repair(options, *directory);
   }
-  const auto reader = ledger::Reader::open(*directory);
+  const auto reader = ledger::Reader::open(*directory, kReading);
   if (!reader.has_value() && reader.error().code == base::ErrorCode::integrity) {
     return show(*directory,
                 ledger::verify_unreadable(*directory, reader.error()),
@@ -349,10 +468,12 @@ int verify(const VerifyOptions& options) {
   if (!checks.has_value()) {
     return fail(checks.error(), options.json);
   }
-  checks->push_back(finding(kSuite, check_suite(**reader)));
-  checks->push_back(finding(kServedModels, check_served_models(**reader)));
-  checks->push_back(finding(kScoresFollow, check_scores(**reader)));
-  return show(*directory, *checks, analysis::read_identity(**reader), options.json);
+  auto beyond = audit(**reader);
+  if (!beyond.has_value()) {
+    return fail(beyond.error(), options.json);
+  }
+  std::ranges::move(beyond->checks, std::back_inserter(*checks));
+  return show(*directory, *checks, beyond->identity, options.json);
 }
 
 }  // namespace

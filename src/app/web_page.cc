@@ -95,8 +95,14 @@ std::size_t connections_max() {
 
 }  // namespace
 
-void add_page_options(CLI::App& command, PageOptions& options, const std::string& port_flag) {
-  command.add_option(port_flag, options.port, "Port of the page on 127.0.0.1; 0: one that is free")
+void add_page_options(CLI::App& command, PageOptions& options, const std::string& prefix) {
+  command.add_option("--" + prefix + "port", options.port, "Port of the page; 0: one that is free")
+      ->capture_default_str();
+  command
+      .add_option("--" + prefix + "listen",
+                  options.address,
+                  "IPv4 address of this machine where others reach the page, 0.0.0.0: all that it "
+                  "has; what is sent there is not encrypted")
       ->capture_default_str();
   command.add_option("--token-file",
                      options.token_file,
@@ -109,13 +115,20 @@ base::Result<std::unique_ptr<WebPage>> WebPage::open(aio::Loop& loop,
                                                      monitor::WebServer::Places places) {
   TRY_ASSIGN(base::Secret token, token_of(options));
   std::unique_ptr<WebPage> page(new WebPage());
-  TRY_ASSIGN(
-      page->server_,
-      monitor::WebServer::listen(
-          loop,
-          {.port = options.port, .token = std::move(token), .connections_max = connections_max()},
-          std::move(places),
-          page->transcripts_));
+  TRY_ASSIGN(page->server_,
+             monitor::WebServer::listen(loop,
+                                        {.address = options.address,
+                                         .port = options.port,
+                                         .token = std::move(token),
+                                         .connections_max = connections_max()},
+                                        std::move(places),
+                                        page->transcripts_));
+  if (!options.address.starts_with("127.")) {
+    fmt::print(stderr,
+               "The page listens on {}: what it sends is not encrypted, and whoever has the link "
+               "can see and steer runs.\n",
+               options.address);
+  }
   return page;
 }
 

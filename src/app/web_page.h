@@ -16,12 +16,13 @@ namespace sortie::app {
 
 /// The flags of whoever serves the page.
 struct PageOptions {
+  std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::string token_file;
 };
 
-/// --port (of run: --serve-port) and --token-file.
-void add_page_options(CLI::App& command, PageOptions& options, const std::string& port_flag);
+/// --port, --listen (of run: --serve-port, --serve-listen) and --token-file.
+void add_page_options(CLI::App& command, PageOptions& options, const std::string& prefix);
 
 /// The page's server with what it needs. Lives on the loop's thread.
 class WebPage {

@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
+/// Looked up once: OpenSSL's own short forms do so for every digest.
+const EVP_MD* sha256() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
 Digest cut(const std::array<std::uint8_t, SHA256_DIGEST_LENGTH>& full) {
   Digest digest;
   std::memcpy(digest.bytes.data(), full.data(), digest.bytes.size());
@@ -67,7 +74,7 @@ std::uint64_t Digest::low64() const {
 
 Digest digest_of(std::string_view bytes) {
   std::array<std::uint8_t, SHA256_DIGEST_LENGTH> full{};
-  SHA256(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), full.data());
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), full.data(), nullptr, sha256(), nullptr) == 1);
   return cut(full);
 }
 
@@ -78,7 +85,7 @@ struct FieldHasher::State {
 
 FieldHasher::FieldHasher(std::string_view domain) : state_(std::make_unique<State>()) {
   CHECK(state_->context != nullptr);
-  CHECK(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1);
+  CHECK(EVP_DigestInit_ex(state_->context.get(), sha256(), nullptr) == 1);
   feed(domain);
 }
 

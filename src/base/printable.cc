@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view kReplacement = "\uFFFD";
 
 struct Range {
-  std::uint32_t first;
-  std::uint32_t last;
+  char32_t first;
+  char32_t last;
 };
 
 constexpr Range kControls[] = {{0x00, 0x1F},
@@ -27,26 +27,13 @@ constexpr Range kControls[] = {{0x00, 0x1F},
                                {0x2028, 0x202E},   // separators; embeddings and overrides
                                {0x2066, 0x2069}};  // isolates
 
-bool is_control(std::uint32_t point) {
+bool is_control(char32_t point) {
   for (const Range& range : kControls) {
     if (point >= range.first && point <= range.last) {
       return true;
     }
   }
   return false;
-}
-
-/// Of a valid sequence.
-std::uint32_t code_point(std::string_view sequence) {
-  const auto lead = static_cast<unsigned char>(sequence.front());
-  if (sequence.size() == 1) {
-    return lead;
-  }
-  std::uint32_t point = lead & (0x7FU >> sequence.size());
-  for (const char c : sequence.substr(1)) {
-    point = (point << 6U) | (static_cast<unsigned char>(c) & 0x3FU);
-  }
-  return point;
 }
 
 std::string escaped(std::string_view text, std::string_view kept) {
@@ -60,9 +47,9 @@ std::string escaped(std::string_view text, std::string_view kept) {
       continue;
     }
     const std::string_view sequence = text.substr(0, length);
-    const std::uint32_t point = code_point(sequence);
+    const char32_t point = code_point(sequence);
     if (is_control(point) && !kept.contains(sequence.front())) {
-      out += fmt::format("\\u{:04x}", point);
+      out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(point));
     } else {
       out += sequence;
     }

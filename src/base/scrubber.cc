@@ -33,6 +33,15 @@ std::string json_escaped(std::string_view text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
+/// As JSON of servers whose encoder escapes slashes (PHP's does).
+std::string with_escaped_slashes(std::string_view json) {
+  std::string out;
+  for (const char c : json) {
+    out += c == '/' ? "\\/" : std::string(1, c);
+  }
+  return out;
+}
+
 std::string base64(std::string_view text) {
   std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
@@ -50,7 +59,9 @@ void Scrubber::add(std::string_view label, const Secret& secret) {
     return;
   }
   const std::string replacement = fmt::format("[secret:{}]", label);
-  for (std::string form : {value, percent_encoded(value), json_escaped(value), base64(value)}) {
+  const std::string escaped = json_escaped(value);
+  for (std::string form :
+       {value, percent_encoded(value), escaped, with_escaped_slashes(escaped), base64(value)}) {
     const bool known =
         std::ranges::any_of(needles_, [&](const Needle& n) { return n.form.reveal() == form; });
     if (!known) {

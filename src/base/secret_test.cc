@@ -33,6 +33,7 @@ TEST(Scrubber, finds_a_secret_in_every_form_a_server_may_echo) {
   EXPECT_EQ(scrubber.scrub("bad key sk/ca\"nary+1!"), "bad key [secret:key-1]!");
   EXPECT_EQ(scrubber.scrub("?k=sk%2Fca%22nary%2B1"), "?k=[secret:key-1]");
   EXPECT_EQ(scrubber.scrub(R"({"k":"sk/ca\"nary+1"})"), R"({"k":"[secret:key-1]"})");
+  EXPECT_EQ(scrubber.scrub(R"({"k":"sk\/ca\"nary+1"})"), R"({"k":"[secret:key-1]"})");
   EXPECT_EQ(scrubber.scrub("c2svY2EibmFyeSsx"), "[secret:key-1]");
   EXPECT_EQ(scrubber.scrub("nothing here"), "nothing here");
 }

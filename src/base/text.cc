@@ -1,6 +1,10 @@
 #include "sortie/base/text.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -44,6 +48,18 @@ std::size_t utf8_sequence_length(std::string_view text) {
     return !overlong && !too_large && continuation(text, 2) && continuation(text, 3) ? 4 : 0;
   }
   return 0;
+}
+
+std::uint32_t code_point(std::string_view sequence) {
+  const auto lead = static_cast<unsigned char>(sequence.front());
+  if (sequence.size() == 1) {
+    return lead;
+  }
+  std::uint32_t point = lead & (0x7FU >> sequence.size());
+  for (const char c : sequence.substr(1)) {
+    point = (point << 6U) | (static_cast<unsigned char>(c) & 0x3FU);
+  }
+  return point;
 }
 
 std::string valid_utf8(std::string_view text) {

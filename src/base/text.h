@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,9 @@ namespace sortie::base {
 
 /// Length of the valid UTF-8 sequence that `text` starts with (1–4), 0 if it starts with none.
 [[nodiscard]] std::size_t utf8_sequence_length(std::string_view text);
+
+/// The character that a valid UTF-8 sequence is.
+[[nodiscard]] std::uint32_t code_point(std::string_view sequence);
 
 /// `text` with every invalid byte replaced by U+FFFD.
 [[nodiscard]] std::string valid_utf8(std::string_view text);

@@ -79,8 +79,12 @@ struct Dialogue::State {
             rules_in.catalog(),
             task,
             suite::Luck(params_in.seed, task.hash, params_in.repeat, params_in.tool_success_rate)) {
-    history.push_back({.role = chat::Role::system, .text = rules->system_prompt(protocol)});
-    history.push_back({.role = chat::Role::user, .text = rules->first_prompt(task, params_in)});
+    history.push_back({.role = chat::Role::system});
+    history.push_back({.role = chat::Role::user});
+    if (options.prompts) {
+      history[0].text = rules->system_prompt(protocol);
+      history[1].text = rules->first_prompt(task, params_in);
+    }
   }
 
   [[nodiscard]] bool native() const { return protocol == suite::Protocol::native; }
@@ -305,7 +309,7 @@ void Dialogue::State::end(End how) {
   transcript.progress = world->progress();
   transcript.clean = world->clean();
   transcript.required_done = world->required_done();
-  transcript.calls = world->calls();
+  transcript.calls = world->take_calls();
   world.reset();
 }
 

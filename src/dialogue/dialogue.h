@@ -45,6 +45,8 @@ using Event = std::variant<Answered, ContextFull>;
 
 struct DialogueOptions {
   bool commands_from_reasoning = false;  // capability of the model: see the parser
+  /// False where nobody asks a model: the first two messages of history() are left empty.
+  bool prompts = true;
 };
 
 class Dialogue {

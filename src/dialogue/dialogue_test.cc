@@ -656,6 +656,23 @@ TEST(Dialogue, replaying_the_answers_gives_the_same_dialogue) {
   }));
 }
 
+TEST(Dialogue, without_prompts_it_is_the_same_but_for_them) {
+  const World world;
+  Dialogue asked = world.start();
+  Dialogue played = world.start({.prompts = false});
+  EXPECT_EQ(follow_plan(asked, world.task), End::finish);
+  EXPECT_EQ(follow_plan(played, world.task), End::finish);
+  EXPECT_EQ(played.transcript().progress, asked.transcript().progress);
+  EXPECT_EQ(played.transcript().calls.size(), asked.transcript().calls.size());
+  ASSERT_EQ(played.history().size(), asked.history().size());
+  EXPECT_TRUE(played.history()[0].text.empty());
+  EXPECT_TRUE(played.history()[1].text.empty());
+  EXPECT_FALSE(asked.history()[1].text.empty());
+  for (std::size_t i = 2; i < asked.history().size(); ++i) {
+    EXPECT_EQ(played.history()[i].text, asked.history()[i].text);
+  }
+}
+
 TEST(Dialogue, every_turn_has_a_reply_and_every_structured_call_its_own) {
   World world;
   EXPECT_TRUE(rc::check([&] {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include <fmt/args.h>
@@ -37,7 +38,14 @@ base::Digest version_of(const suite::ToolCatalog& catalog) {
 }  // namespace
 
 Rules::Rules(const suite::ToolCatalog& catalog)
+    : Rules(catalog, std::make_unique<suite::ShownPlans>(catalog)) {}
+
+Rules::Rules(const suite::Suite& suite)
+    : Rules(suite.catalog(), std::make_unique<suite::ShownPlans>(suite)) {}
+
+Rules::Rules(const suite::ToolCatalog& catalog, std::unique_ptr<const suite::ShownPlans> plans)
     : catalog_(&catalog),
+      plans_(std::move(plans)),
       index_(catalog),
       system_text_(dialogue::system_prompt(catalog, suite::Protocol::text)),
       system_native_(dialogue::system_prompt(catalog, suite::Protocol::native)),
@@ -89,6 +97,10 @@ const std::string* Rules::show_tool(std::string_view name) const {
 
 std::optional<std::string> Rules::plan_text(const suite::Task& task,
                                             const suite::TrialParams& params) const {
+  if (params.prompt.style == suite::PromptStyle::flawed) {
+    const auto flawed = plans_->flawed(task, params.prompt.flaw, params.severity);
+    return flawed != nullptr ? std::optional(plan_block(flawed->steps)) : std::nullopt;
+  }
   const auto plan = suite::shown_plan(*catalog_, task, params.prompt, params.severity);
   return plan ? std::optional(plan_block(*plan)) : std::nullopt;
 }

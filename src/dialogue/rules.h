@@ -4,17 +4,20 @@
 #include "sortie/chat/message.h"
 #include "sortie/dialogue/search.h"
 #include "sortie/suite/catalog.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/suite.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 // What all dialogues over one catalog share: prompts, the search index and the rendered catalog.
-// Immutable and built once, so any number of dialogues may use one object, from any thread.
+// Built once and never changed in what it says, so any number of dialogues may use one object, from
+// any thread.
 
 namespace sortie::dialogue {
 
@@ -23,9 +26,12 @@ class Rules {
   /// `catalog` must outlive the rules and every dialogue that uses them.
   explicit Rules(const suite::ToolCatalog& catalog);
 
-  explicit Rules(const suite::Suite& suite) : Rules(suite.catalog()) {}
+  /// `suite` must outlive them too: its flawed plans are made once.
+  explicit Rules(const suite::Suite& suite);
 
   [[nodiscard]] const suite::ToolCatalog& catalog() const { return *catalog_; }
+
+  [[nodiscard]] const suite::ShownPlans& plans() const { return *plans_; }
 
   [[nodiscard]] const std::string& system_prompt(suite::Protocol protocol) const;
 
@@ -56,7 +62,10 @@ class Rules {
                                          const suite::TrialParams& params) const;
 
  private:
+  Rules(const suite::ToolCatalog& catalog, std::unique_ptr<const suite::ShownPlans> plans);
+
   const suite::ToolCatalog* catalog_;
+  std::unique_ptr<const suite::ShownPlans> plans_;
   SearchIndex index_;
   std::string system_text_;
   std::string system_native_;

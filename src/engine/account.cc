@@ -161,6 +161,14 @@ base::Result<std::optional<SpeedReport>> Dispatcher::Core::speed() const {
   return report;
 }
 
+spec::Topology Dispatcher::Core::limits_in_force() const {
+  const base::Instant now = loop_.now();
+  return with_limits_in_force(pools_,
+                              scheduler_.domain_status(now),
+                              scheduler_.shared_pools(),
+                              scheduler_.route_status(now));
+}
+
 /// What was not noted yet.
 void Engine::Core::note_shared_limits(const std::vector<SharedLimit>& shared) {
   for (const SharedLimit& limit : shared) {

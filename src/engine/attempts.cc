@@ -3,6 +3,8 @@
 #include "sortie/base/text.h"
 #include "sortie/engine/core.h"
 #include "sortie/engine/records.h"
+#include "sortie/provider/provider_headers.h"
+#include "sortie/provider/signals.h"
 #include "sortie/wire/scrub.h"
 
 #include <algorithm>
@@ -77,6 +79,7 @@ wire::Request Engine::Core::encode(const OpenTrial& open, std::size_t route_inde
     call.sampling.seed = spec::provider_seed(open.key);
   }
   wire::Request request = state.dialect->encode(call);
+  provider::add_provider_headers(topology.endpoints[route.endpoint].provider, request.headers);
   if (state.simulated) {
     request.headers.add(
         "X-Sortie-Attempt",
@@ -137,6 +140,7 @@ void Engine::Core::send(sched::Ticket ticket) {
   ++open.attempts;
   const wire::ExchangeId exchange = exchange_of(open.attempt);
   in_flight_.emplace(exchange.value, ticket);
+  ++counts_[open.cell].in_flight;
   wire::Request request = std::move(*open.request);
   open.request.reset();
   if (request.streamed) {
@@ -168,6 +172,11 @@ void Engine::Core::withdraw(sched::Ticket ticket) {
                                   .duration_us = 0});
 }
 
+bool Engine::Core::is_right_model(std::size_t route, std::string_view served) const {
+  const spec::Route& asked = context_.topology->routes[route];
+  return provider::accepts_served_model(asked.api_name, asked.served_as, served);
+}
+
 /// From inside the transport: nothing but the answer's own state may change.
 wire::Piece Engine::Core::received(wire::ExchangeId id,
                                    const wire::Response& head,
@@ -180,6 +189,13 @@ wire::Piece Engine::Core::received(wire::ExchangeId id,
     return wire::Piece::stop;  // the run has failed, and forgot its requests
   }
   const wire::Piece what = streamed->take(head, piece, now());
+  const std::size_t route = open->assignment.route;
+  if (what == wire::Piece::progress && !streamed->is_told && scheduler().awaits_tokens(route) &&
+      is_right_model(route, streamed->served_model())) {
+    streamed->is_told = true;
+    begun_.push_back(open->assignment);
+    wake();
+  }
   if (streamed->is_over() && !streamed->ending.has_value()) {
     streamed->ending = parts_.loop->at(now() + kEndGrace, [this, id] {
       if (in_flight_.contains(id.value)) {
@@ -210,6 +226,7 @@ void Engine::Core::take_completion(wire::Completion completion) {
   const sched::Ticket ticket = found->second;
   in_flight_.erase(found);
   OpenTrial& open = trial(ticket);
+  --counts_[open.cell].in_flight;
   floor_.landed(open.model);
   const base::Duration duration = completion.ended_at - completion.sent_at;
   open.request_time += duration;
@@ -257,7 +274,6 @@ void Engine::Core::take_answer(sched::Ticket ticket,
                                const sched::AnswerTiming& timing,
                                ledger::AttemptEndRecord end) {
   OpenTrial& open = trial(ticket);
-  const spec::Route& route = context_.topology->routes[open.assignment.route];
   const chat::Answer& answer = decoded.answer;
   end.served_model = answer.served_model;
   end.usage = answer.usage;
@@ -273,7 +289,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   counters_.cost_micro_usd += end.cost;
   counters_.input_tokens += answer.usage.input;
   counters_.output_tokens += answer.usage.output;
-  if (!provider::accepts_served_model(route.api_name, route.served_as, answer.served_model)) {
+  if (!is_right_model(open.assignment.route, answer.served_model)) {
     floor_.losses().failed(
         open.assignment.route, open.size, now() - open.sent_at, Loss::fault, now());
     take_wrong_model(ticket, answer, std::move(end));
@@ -284,6 +300,7 @@ void Engine::Core::take_answer(sched::Ticket ticket,
   const auto output =
       answer.usage_reported ? static_cast<double>(answer.usage.output) : open.size.output;
   scheduler().answered(open.assignment, input, output, decoded.hints, now(), timing);
+  floor_.took(open.assignment.route, now() - open.sent_at);
   count_answer(open, input, output);
   if (answer.usage_reported) {
     models_[open.model].estimator.observe(open.shape, input, output);
@@ -365,9 +382,9 @@ std::optional<chat::Answer> Engine::Core::model_outcome(const quota::Signal& sig
     return std::nullopt;
   }
   chat::Answer answer;
-  if (signal.code == "context_length_exceeded") {
+  if (signal.code == provider::kContextLengthExceeded) {
     answer.finish = chat::FinishReason::other;
-  } else if (signal.code == "content_filter") {
+  } else if (signal.code == provider::kContentFilter) {
     answer.finish = chat::FinishReason::content_filter;
   } else {
     return std::nullopt;

@@ -339,7 +339,7 @@ base::Result<std::vector<std::string>> Engine::Core::set_key_enabled(const Contr
       continue;
     }
     is_known = true;
-    if (scheduler().route_status(now())[i].usable == enabled) {
+    if (enabled ? !scheduler().route_status(now())[i].disabled : floor_.taken_out()[i]) {
       continue;
     }
     changes.push_back(fmt::format("route {} {}", route.name, enabled ? "enabled" : "disabled"));

@@ -44,8 +44,7 @@ inline constexpr double kPriorTurns = 8;
 inline constexpr std::size_t kTurnsMax = 64;
 
 /// The trials of a cell that are of one task type: they are about as long as each other. Their
-/// ordinals in the cell are first + row·step; rows run over repeats
-/// slowest.
+/// ordinals in the cell are first + row·step; rows run over repeats slowest.
 struct Stratum {
   std::size_t cell = 0;
   suite::TaskType type{};
@@ -119,6 +118,7 @@ class Engine::Core final : public wire::CompletionSink {
                        std::string_view piece) override;
   [[nodiscard]] RunStatus status() const;
   [[nodiscard]] std::optional<TimeLeft> time_left() const;
+  [[nodiscard]] std::optional<base::Duration> bound_left(const TimeLeft& time_left) const;
 
   // --- For the dispatcher: an engine's part of a turn of the loop, in this order.
   [[nodiscard]] bool is_running() const { return running_; }
@@ -166,6 +166,7 @@ class Engine::Core final : public wire::CompletionSink {
   void wake() { floor_.wake(); }
 
   void take_commits();
+  void take_begun();
   void check_patience();
   [[nodiscard]] bool is_under_way() const;
   /// Turns that wait in the scheduler.
@@ -178,6 +179,10 @@ class Engine::Core final : public wire::CompletionSink {
   [[nodiscard]] bool may_begin_later() const;
   [[nodiscard]] bool is_paused() const;
   [[nodiscard]] bool is_shown(const LimitUse& limit) const;
+  // --- progress.cc
+  [[nodiscard]] std::vector<ScenarioProgress> scenarios() const;
+  [[nodiscard]] std::vector<RouteProgress> routes() const;
+  static void add_domains(RunStatus& status);
   [[nodiscard]] bool is_taken_out(std::size_t model) const;
   [[nodiscard]] std::string routes_out() const;
   ledger::Sequence append(ledger::Record record);
@@ -234,6 +239,9 @@ class Engine::Core final : public wire::CompletionSink {
 
   void report_speed();
 
+  // --- time_left.cc
+  [[nodiscard]] std::vector<sched::WorkClass> work_left() const;
+
   // --- trials.cc
   void reopen_begun_trials();
   [[nodiscard]] spec::Trial next_trial(std::size_t cell);
@@ -265,6 +273,7 @@ class Engine::Core final : public wire::CompletionSink {
   void depart(sched::Ticket ticket, std::optional<base::Instant> granted);
   void send(sched::Ticket ticket);
   void take_completion(wire::Completion completion);
+  [[nodiscard]] bool is_right_model(std::size_t route, std::string_view served) const;
   [[nodiscard]] std::expected<provider::Decoded, quota::Signal> read(
       OpenTrial& open, const wire::Completion& completion, StreamedAnswer* streamed) const;
   void hear(const OpenTrial& open, std::optional<quota::SignalClass> failure);
@@ -303,6 +312,7 @@ class Engine::Core final : public wire::CompletionSink {
 
   std::vector<RouteState> routes_;
   std::vector<ModelState> models_;
+  std::vector<TrialCounts> counts_;  // by cell
   std::vector<Stratum> strata_;
   std::vector<std::size_t> first_stratum_;        // by cell
   std::vector<std::unique_ptr<OpenTrial>> open_;  // by ticket; null: free
@@ -320,6 +330,7 @@ class Engine::Core final : public wire::CompletionSink {
   bool commit_scheduled_ = false;  // inline ledger only
 
   std::vector<wire::Completion> inbox_;
+  std::vector<sched::Assignment> begun_;  // the first answer of its route has
   ledger::TrialId next_trial_id_ = 1;
   ledger::AttemptId next_attempt_id_ = 1;
 

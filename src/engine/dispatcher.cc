@@ -23,6 +23,7 @@ Dispatcher::Core::Core(const spec::Topology& topology,
       options_(options),
       scheduler_(topology, options.scheduling),
       traffic_(topology.models.size()),
+      latencies_(topology.routes.size(), LatencyHistogram(kLatencyRecent)),
       taken_out_(topology.routes.size()),
       fund_{.budget = Budget(options.funds, {}), .expected = {}} {}
 

@@ -2,6 +2,7 @@
 
 #include "sortie/engine/dispatcher.h"
 #include "sortie/engine/engine.h"
+#include "sortie/engine/latency.h"
 #include "sortie/engine/learned_limits.h"
 #include "sortie/engine/loss_meter.h"
 #include "sortie/engine/speed.h"
@@ -77,6 +78,15 @@ class Dispatcher::Core {
     traffic_[model].last_life = std::max(traffic_[model].last_life, at);
   }
 
+  /// How long an answer of the route took.
+  void took(std::size_t route, base::Duration answer) { latencies_[route].add(answer); }
+
+  [[nodiscard]] const LatencyHistogram& latency(std::size_t route) const {
+    return latencies_[route];
+  }
+
+  [[nodiscard]] const DispatcherOptions& options() const { return options_; }
+
   [[nodiscard]] bool is_under_way(std::size_t model) const { return traffic_[model].under_way > 0; }
 
   [[nodiscard]] base::Instant last_life(std::size_t model) const {
@@ -89,6 +99,9 @@ class Dispatcher::Core {
   [[nodiscard]] base::Result<std::optional<SpeedReport>> speed() const;
 
   [[nodiscard]] std::vector<LimitUse> limits() const;
+
+  /// The topology as the bound on what is left sees it.
+  [[nodiscard]] spec::Topology limits_in_force() const;
 
   /// Routes that seem to share a limit which nobody declared.
   [[nodiscard]] std::vector<SharedLimit> shared_limits() const;
@@ -150,9 +163,10 @@ class Dispatcher::Core {
   std::vector<Member> members_;
   std::vector<std::size_t> owners_;  // by ticket: place of its engine
   std::vector<sched::Ticket> free_;
-  std::vector<Traffic> traffic_;  // by model
-  std::vector<bool> taken_out_;   // by route
-  Fund fund_;                     // of all campaigns
+  std::vector<Traffic> traffic_;             // by model
+  std::vector<LatencyHistogram> latencies_;  // by route
+  std::vector<bool> taken_out_;              // by route
+  Fund fund_;                                // of all campaigns
 
   std::optional<base::Instant> started_;
   std::unique_ptr<LossMeter> losses_;  // from start()

@@ -33,16 +33,6 @@ std::optional<wire::Timeouts> timeouts_of(const spec::Endpoint& endpoint) {
 
 }  // namespace
 
-base::Digest key_of(const RunContext& context, const spec::Trial& trial) {
-  const suite::Task& task = context.suite->tasks()[trial.task];
-  const spec::KeyContext keys{.suite = context.suite, .dialogue_version = context.rules->version()};
-  return spec::trial_key(keys,
-                         *context.topology,
-                         *context.campaign,
-                         trial,
-                         context.rules->plan_digest(task, trial.params));
-}
-
 Engine::Core::Core(const RunContext& context,
                    const EngineParts& parts,
                    const EngineOptions& options,
@@ -97,6 +87,10 @@ Engine::Core::Core(const RunContext& context,
     ModelState& model = models_[cell.model];
     apply_share(i);
     add_strata(i);
+    counts_.push_back({.planned = cell.size(),
+                       .scored = history_.cells[i].scored,
+                       .succeeded = history_.cells[i].succeeded,
+                       .lost = history_.cells[i].lost});
     model.progress.planned += cell.size();
     model.progress.scored += history_.cells[i].scored;
     model.progress.succeeded += history_.cells[i].succeeded;
@@ -195,7 +189,9 @@ void Engine::Core::committed(base::Result<ledger::Sequence> outcome) {
   committed_.store(*outcome, std::memory_order_release);
   if (!commit_posted_.exchange(true, std::memory_order_acq_rel)) {
     parts_.loop->post_from_thread([this] {
-      commit_posted_.store(false, std::memory_order_release);
+      // An exchange, not a store: whoever found it set just before has its number seen by pump(),
+      // which a load after a mere store might not.
+      static_cast<void>(commit_posted_.exchange(false, std::memory_order_acq_rel));
       floor_.pump();
     });
   }
@@ -208,12 +204,24 @@ void Engine::Core::completed(wire::Completion completion) {
 
 void Engine::Core::take_arrivals() {
   take_commits();
+  take_begun();
   std::vector<wire::Completion> completions;
   completions.swap(inbox_);
   for (wire::Completion& completion : completions) {
     take_completion(std::move(completion));
   }
   check_deadline();
+}
+
+/// Unless it has ended meanwhile.
+void Engine::Core::take_begun() {
+  for (const sched::Assignment& assignment : std::exchange(begun_, {})) {
+    const auto& open = open_[assignment.ticket.value];
+    if (open != nullptr && open->stage == Stage::in_flight &&
+        open->assignment.reservation == assignment.reservation) {
+      scheduler().began(assignment, now());
+    }
+  }
 }
 
 void Engine::Core::end_turn() {
@@ -482,24 +490,6 @@ void Engine::Core::note_event(std::string_view kind,
   parts_.log->info(kind, {{"subject", subject}, {"detail", detail}});
 }
 
-/// nullopt too where somebody holds the run up.
-std::optional<TimeLeft> Engine::Core::time_left() const {
-  if (!running_ || counters_.paused || counters_.draining || stopping_) {
-    return std::nullopt;
-  }
-  std::vector<WorkLeft> work;
-  work.reserve(models_.size());
-  for (const ModelState& model : models_) {
-    if (model.progress.paused) {
-      return std::nullopt;
-    }
-    work.push_back(
-        {.unopened = static_cast<double>(model.unopened),
-         .seconds_a_turn = model.done.service_seconds / std::max(1.0, model.done.requests)});
-  }
-  return forecast_.time_left(now(), work);
-}
-
 RunStatus Engine::Core::status() const {
   RunStatus status = counters_;
   status.run = context_.campaign->name;
@@ -507,7 +497,13 @@ RunStatus Engine::Core::status() const {
   status.at = wall();
   status.elapsed = ended_at_.value_or(now()) - started_;
   status.time_left = time_left();
+  if (status.time_left.has_value()) {
+    status.bound_left = bound_left(*status.time_left);
+  }
   status.in_flight = in_flight_.size();
+  status.in_flight_max = floor_.options().scheduling.in_flight_max;
+  status.open = open_count_;
+  status.open_max = floor_.options().open_max;
   status.waiting = waiting();
   status.unfunded = parked_.size();
   status.budget = {.limits = fund_.budget.limits(),
@@ -519,26 +515,8 @@ RunStatus Engine::Core::status() const {
       status.models.push_back(model.progress);
     }
   }
-  const std::vector<sched::RouteStatus> routes = scheduler().route_status(now());
-  for (std::size_t i = 0; i < routes.size(); ++i) {
-    const spec::Route& route = context_.topology->routes[i];
-    if (models_[route.model].progress.planned == 0) {
-      continue;
-    }
-    RouteProgress progress{.route = route.name,
-                           .model = context_.topology->models[route.model].name,
-                           .usable = routes[i].usable,
-                           .reason = routes[i].reason,
-                           .in_flight = routes[i].in_flight,
-                           .answered = routes[i].answered,
-                           .failed = routes[i].failed,
-                           .throttled = routes[i].throttled,
-                           .closed_for = std::nullopt};
-    if (const auto until = routes[i].closed_until; until.has_value() && *until > now()) {
-      progress.closed_for = *until - now();
-    }
-    status.routes.push_back(std::move(progress));
-  }
+  status.scenarios = scenarios();
+  status.routes = routes();
   status.shared_limits = floor_.shared_limits();
   status.limits = floor_.limits();
   std::erase_if(status.limits, [&](const LimitUse& limit) {
@@ -546,6 +524,7 @@ RunStatus Engine::Core::status() const {
     return !is_shown(limit) &&
            std::ranges::find(shared, limit.domain, &SharedLimit::name) == shared.end();
   });
+  add_domains(status);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include "sortie/base/error.h"
 #include "sortie/engine/cells.h"
 #include "sortie/engine/records.h"
+#include "sortie/engine/trial_keys.h"
 #include "sortie/suite/trial.h"
 
 #include <cstddef>
@@ -37,7 +38,7 @@ std::string label_of(const ledger::CellRecord& cell) {
 class HistoryReader {
  public:
   HistoryReader(const RunContext& context, ledger::Reader& reader, bool retry_losses)
-      : context_(context), reader_(reader), retry_losses_(retry_losses) {}
+      : context_(context), keys_(context), reader_(reader), retry_losses_(retry_losses) {}
 
   base::Result<RunHistory> read() {
     history_.cells.resize(context_.campaign->cells.size());
@@ -129,7 +130,7 @@ class HistoryReader {
       ++history_.other_trials;
       return true;
     }
-    if (key_of(context_, context_.campaign->trial(cell->second, *ordinal)) != state.key) {
+    if (keys_.of(context_.campaign->trial(cell->second, *ordinal)) != state.key) {
       return false;
     }
     CellHistory& history = history_.cells[cell->second];
@@ -194,8 +195,10 @@ class HistoryReader {
       return {};
     }
     return reader_.scan(
-        "SELECT trial, max(number) + 1 FROM attempt AS a "
-        "WHERE turn = (SELECT count(*) FROM turn AS t WHERE t.trial = a.trial) GROUP BY trial",
+        "SELECT a.trial, max(a.number) + 1 FROM trial AS r CROSS JOIN attempt AS a ON a.trial = "
+        "r.id AND a.turn = (SELECT count(*) FROM turn AS t WHERE t.trial = r.id) WHERE NOT EXISTS "
+        "(SELECT 1 FROM outcome AS o WHERE o.trial = r.id AND o.outcome = 'scored') GROUP BY "
+        "a.trial",
         [&](std::span<const Cell> row) {
           const auto open = open_by_id_.find(int_of(row[0]));
           if (open != open_by_id_.end()) {
@@ -206,6 +209,7 @@ class HistoryReader {
   }
 
   const RunContext& context_;
+  TrialKeys keys_;
   ledger::Reader& reader_;
   bool retry_losses_;
   RunHistory history_;

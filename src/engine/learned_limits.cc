@@ -1,6 +1,7 @@
 #include "sortie/engine/learned_limits.h"
 
 #include "sortie/engine/loss_meter.h"
+#include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
 #include "sortie/sched/scheduler.h"
@@ -9,7 +10,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sortie::engine {
@@ -82,6 +85,34 @@ spec::Topology with_learned(const spec::Topology& pools,
       domain->limits.push_back(limit);
     }
   }
+  return result;
+}
+
+spec::Topology with_limits_in_force(const spec::Topology& pools,
+                                    const std::vector<quota::DomainStatus>& domains,
+                                    const std::vector<sched::SharedPool>& shared,
+                                    const std::vector<sched::RouteStatus>& routes) {
+  spec::Topology result = pools;
+  for (const sched::SharedPool& one : shared) {
+    if (!one.is_over) {
+      add_shared(one, result);
+    }
+  }
+  for (quota::LimitDomain& domain : result.domains) {
+    domain.limits.clear();
+    const auto status = std::ranges::find(domains, domain.name, &quota::DomainStatus::name);
+    if (status != domains.end()) {
+      std::ranges::transform(
+          status->limits, std::back_inserter(domain.limits), &quota::LimitStatus::limit);
+    }
+  }
+  std::vector<spec::Route> usable;
+  for (std::size_t i = 0; i < result.routes.size(); ++i) {
+    if (routes[i].usable) {
+      usable.push_back(std::move(result.routes[i]));
+    }
+  }
+  result.routes = std::move(usable);
   return result;
 }
 

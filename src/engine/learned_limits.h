@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/engine/loss_meter.h"
+#include "sortie/quota/domain_limiter.h"
 #include "sortie/quota/learner.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/spec/model.h"
@@ -32,6 +33,14 @@ struct KnownLimits {
                                           const KnownLimits& known,
                                           const LossMeter& meter,
                                           double seconds);
+
+/// `pools` (of with_pools()) under the limits that are in force at this moment: declared, set by a
+/// person, or learned as far as they are known. `domains`: sched::Scheduler::domain_status().
+/// Routes that are not usable are left out.
+[[nodiscard]] spec::Topology with_limits_in_force(const spec::Topology& pools,
+                                                  const std::vector<quota::DomainStatus>& domains,
+                                                  const std::vector<sched::SharedPool>& shared,
+                                                  const std::vector<sched::RouteStatus>& routes);
 
 /// The domains of `pools` that a limit of this domain of with_learned() bounds together.
 [[nodiscard]] std::vector<std::size_t> accounts_of(const spec::Topology& learned,

@@ -3,6 +3,7 @@
 #include "sortie/base/json.h"
 #include "sortie/base/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -152,10 +153,12 @@ std::string_view outcome_of(quota::SignalClass kind) {
 
 std::int64_t cost_of(const spec::Price& price, const chat::Usage& usage) {
   // Dollars per million tokens are micro-dollars per token.
-  const std::int64_t fresh = usage.input - usage.cached_input;
-  const double cached_price = price.cached_input > 0 ? price.cached_input : price.input;
+  // A server that counts cached input beside the rest must not earn us money.
+  const std::int64_t cached = std::min(usage.cached_input, usage.input);
+  const std::int64_t fresh = usage.input - cached;
+  const double cached_price = price.cached_input.value_or(price.input);
   return std::llround(static_cast<double>(fresh) * price.input +
-                      static_cast<double>(usage.cached_input) * cached_price +
+                      static_cast<double>(cached) * cached_price +
                       static_cast<double>(usage.output) * price.output);
 }
 

@@ -15,6 +15,17 @@ TEST(Records, costs_are_micro_dollars) {
   EXPECT_EQ(cost_of({.input = 2, .output = 0}, {.input = 10, .cached_input = 10}), 20);
 }
 
+TEST(Records, cached_input_may_be_free) {
+  EXPECT_EQ(cost_of({.input = 2, .output = 0, .cached_input = 0}, {.input = 10, .cached_input = 9}),
+            2);
+}
+
+TEST(Records, more_cached_input_than_input_makes_no_negative_cost) {
+  const spec::Price price{.input = 2, .output = 8, .cached_input = 0.2};
+  EXPECT_EQ(cost_of(price, {.input = 100, .output = 1, .cached_input = 1000}), 28);
+  EXPECT_EQ(cost_of(price, {.input = 0, .output = 0, .cached_input = 1000}), 0);
+}
+
 TEST(Records, every_signal_has_an_outcome_of_the_closed_set) {
   using quota::SignalClass;
   EXPECT_EQ(outcome_of(SignalClass::throttle), "throttled");

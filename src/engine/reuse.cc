@@ -6,6 +6,7 @@
 #include "sortie/engine/cells.h"
 #include "sortie/engine/records.h"
 #include "sortie/engine/replay.h"
+#include "sortie/engine/trial_keys.h"
 #include "sortie/provider/dialect.h"
 #include "sortie/score/score.h"
 
@@ -31,28 +32,6 @@ base::Digest digest_of_cell(const Cell& cell) {
 
 base::WallTime time_of(const Cell& cell) {
   return base::WallTime(std::chrono::microseconds(int_of(cell)));
-}
-
-/// Does today's declaration of the model accept an answer that came over this route?
-bool is_declared(const spec::Topology& topology,
-                 const std::string& model,
-                 const std::string& route,
-                 const std::string& api_name,
-                 const std::string& served) {
-  const std::optional<std::size_t> known = topology.find_model(model);
-  if (!known.has_value()) {
-    return false;
-  }
-  const std::vector<std::size_t> routes = topology.routes_of(*known);
-  const auto same = std::ranges::find_if(
-      routes, [&](std::size_t index) { return topology.routes[index].name == route; });
-  if (same != routes.end()) {
-    return provider::accepts_served_model(api_name, topology.routes[*same].served_as, served);
-  }
-  return std::ranges::any_of(routes, [&](std::size_t index) {
-    const spec::Route& other = topology.routes[index];
-    return provider::accepts_served_model(other.api_name, other.served_as, served);
-  });
 }
 
 /// Trials of a source with an answer that no declaration of today accepts.
@@ -91,7 +70,7 @@ base::Result<std::unordered_set<ledger::TrialId>> served_otherwise(const spec::T
 class ReuseFinder {
  public:
   ReuseFinder(const RunContext& context, const RunHistory& history)
-      : context_(context), history_(history) {
+      : context_(context), keys_(context), history_(history) {
     for (std::size_t i = 0; i < context_.campaign->cells.size(); ++i) {
       cell_by_id_.emplace(context_.campaign->cells[i].id, i);
     }
@@ -125,7 +104,7 @@ class ReuseFinder {
     const auto ordinal =
         context_.campaign->ordinal_of(cell->second, position, static_cast<int>(state.repeat));
     if (!ordinal.has_value() ||
-        key_of(context_, context_.campaign->trial(cell->second, *ordinal)) != state.key) {
+        keys_.of(context_.campaign->trial(cell->second, *ordinal)) != state.key) {
       return;
     }
     if (history_.cells[cell->second].is_begun(*ordinal) || taken_.contains(state.key)) {
@@ -194,6 +173,7 @@ class ReuseFinder {
   }
 
   const RunContext& context_;
+  TrialKeys keys_;
   const RunHistory& history_;
   std::unordered_map<base::Digest, std::size_t> cell_by_id_;
   std::unordered_set<base::Digest> taken_;
@@ -284,7 +264,7 @@ class ReuseCopier {
     outcome.trial = id;
     facts.emplace_back(std::move(outcome));
     facts.emplace_back(to_record(
-        id, score::score(dialogue.transcript(), task, planned.params, context_.suite->catalog())));
+        id, score::score(dialogue.transcript(), task, planned.params, context_.rules->plans())));
     for (ledger::CallRecord& call : calls_of(id, dialogue.transcript())) {
       facts.emplace_back(std::move(call));
     }
@@ -361,6 +341,27 @@ class ReuseCopier {
 };
 
 }  // namespace
+
+bool is_declared(const spec::Topology& topology,
+                 const std::string& model,
+                 const std::string& route,
+                 const std::string& api_name,
+                 const std::string& served) {
+  const std::optional<std::size_t> known = topology.find_model(model);
+  if (!known.has_value()) {
+    return false;
+  }
+  const std::vector<std::size_t> routes = topology.routes_of(*known);
+  const auto same = std::ranges::find_if(
+      routes, [&](std::size_t index) { return topology.routes[index].name == route; });
+  if (same != routes.end()) {
+    return provider::accepts_served_model(api_name, topology.routes[*same].served_as, served);
+  }
+  return std::ranges::any_of(routes, [&](std::size_t index) {
+    const spec::Route& other = topology.routes[index];
+    return provider::accepts_served_model(other.api_name, other.served_as, served);
+  });
+}
 
 base::Result<ReuseSource> ReuseSource::open(const std::string& directory) {
   ReuseSource source;

@@ -21,6 +21,14 @@
 
 namespace sortie::engine {
 
+/// Does a declaration of the model accept an answer that came over this route? The route's own
+/// decides; where there is no such route, as for a trial of another run, any of the model's.
+[[nodiscard]] bool is_declared(const spec::Topology& topology,
+                               const std::string& model,
+                               const std::string& route,
+                               const std::string& api_name,
+                               const std::string& served);
+
 /// Another run's ledger, held at one snapshot from opening to destruction.
 class ReuseSource {
  public:

@@ -16,6 +16,16 @@ std::uint64_t sum(const std::vector<ModelProgress>& models, std::uint64_t ModelP
 
 }  // namespace
 
+TrialCounts& TrialCounts::operator+=(const TrialCounts& other) {
+  planned += other.planned;
+  scored += other.scored;
+  succeeded += other.succeeded;
+  lost += other.lost;
+  running += other.running;
+  in_flight += other.in_flight;
+  return *this;
+}
+
 std::uint64_t RunStatus::planned() const {
   return sum(models, &ModelProgress::planned);
 }

@@ -27,6 +27,8 @@ class StreamedAnswer {
 
   [[nodiscard]] bool has_begun() const { return reader_.has_begun(); }
 
+  [[nodiscard]] std::string_view served_model() const { return reader_.served_model(); }
+
   /// It is complete or has failed, whatever becomes of its connection.
   [[nodiscard]] bool is_over() const { return reader_.is_over(); }
 
@@ -40,6 +42,7 @@ class StreamedAnswer {
   [[nodiscard]] sched::AnswerTiming timing(const wire::Completion& completion) const;
 
   std::optional<aio::TimerId> ending;  // set once it is over
+  bool is_told = false;                // the scheduler knows that it has begun
 
  private:
   provider::AnswerReader reader_;

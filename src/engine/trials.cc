@@ -99,6 +99,7 @@ void Engine::Core::reopen_begun_trials() {
       return;
     }
     ++models_[trial->model].progress.running;
+    ++counts_[trial->cell].running;
     const bool ended = std::holds_alternative<dialogue::Ended>(trial->dialogue.need());
     const sched::Ticket ticket = place(std::move(trial));
     if (ended) {
@@ -119,8 +120,11 @@ base::Status Engine::Core::replay(OpenTrial& trial, const std::vector<ledger::St
           fmt::format("trial {} has turn {} after its end", trial.id, turn.record.turn));
     }
     TRY_ASSIGN(dialogue::Event event, event_of(turn));
-    if (const auto* answered = std::get_if<dialogue::Answered>(&event)) {
-      trial.bytes_counted = bytes_of(trial.dialogue.history()) + answered->answer.text.size();
+    // As take_answer() had it: what no server counted is estimated from its bytes.
+    const auto* answered = std::get_if<dialogue::Answered>(&event);
+    if (answered != nullptr && answered->answer.usage_reported) {
+      trial.bytes_counted = bytes_of(trial.dialogue.history()) +
+                            bytes_of(trial.dialogue.functions()) + answered->answer.text.size();
       trial.shape.previous_input = static_cast<double>(turn.record.usage.input);
       trial.shape.previous_output =
           static_cast<double>(turn.record.usage.output - turn.record.usage.reasoning);
@@ -146,6 +150,7 @@ void Engine::Core::open_next(std::size_t cell) {
                              .task_type = std::string(suite::to_string(trial->task->type)),
                              .repeat = planned.params.repeat});
   ++models_[trial->model].progress.running;
+  ++counts_[trial->cell].running;
   make_ready(place(std::move(trial)));
 }
 
@@ -322,7 +327,7 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   const OpenTrial& open = trial(ticket);
   const dialogue::Transcript& transcript = open.dialogue.transcript();
   const score::Score score =
-      score::score(transcript, *open.task, open.params, context_.suite->catalog());
+      score::score(transcript, *open.task, open.params, context_.rules->plans());
   std::vector<ledger::Record> facts;
   facts.emplace_back(
       ledger::OutcomeRecord{.trial = open.id,
@@ -343,6 +348,10 @@ void Engine::Core::close_scored(sched::Ticket ticket) {
   ++model.progress.scored;
   model.progress.succeeded += score.success ? 1U : 0U;
   --model.progress.running;
+  TrialCounts& counts = counts_[open.cell];
+  ++counts.scored;
+  counts.succeeded += score.success ? 1U : 0U;
+  --counts.running;
   release(ticket, /*ended=*/true);
 }
 
@@ -361,6 +370,8 @@ void Engine::Core::close_lost(sched::Ticket ticket, std::string_view outcome, st
   ModelProgress& progress = models_[open.model].progress;
   ++progress.lost;
   --progress.running;
+  ++counts_[open.cell].lost;
+  --counts_[open.cell].running;
   release(ticket, /*ended=*/false);
 }
 

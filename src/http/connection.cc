@@ -537,7 +537,11 @@ void Connection::go_on() {
     case Then::stall:
       return;
     case Then::next_request:
-      read_request();
+      if (is_last_) {
+        finish(Ending::close);
+      } else {
+        read_request();
+      }
       return;
     case Then::close:
       finish(Ending::close);

@@ -287,6 +287,12 @@ void Exchange::set_method() {
   set(easy(), CURLOPT_CUSTOMREQUEST, implied ? static_cast<const char*>(nullptr) : name.c_str());
 }
 
+std::optional<std::size_t> Exchange::connections_max() const {
+  return access_set_ != nullptr && access_set_->connections_max > 0
+             ? std::optional(access_set_->connections_max)
+             : std::nullopt;
+}
+
 void Exchange::begin() {
   patience_.connecting(loop_.now());
 }
@@ -454,10 +460,12 @@ wire::Completion Exchange::finish(wire::Failure failure) {
 }
 
 wire::Completion Exchange::completion(std::expected<wire::Response, wire::Failure> outcome) {
-  wire::Completion done{id_, std::move(outcome), sent_at_, first_byte_at_, loop_.now()};
+  return {id_, std::move(outcome), sent_at_, first_byte_at_, loop_.now()};
+}
+
+void Exchange::release() {
   request_ = {};
   response_ = {};
-  return done;
 }
 
 wire::Failure Exchange::failure_of(CURLcode code) const {

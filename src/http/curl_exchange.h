@@ -60,6 +60,7 @@ struct Origin {
   std::size_t sockets = 0;     // open
   std::size_t usable = 0;      // of these, connections that take streams
   std::size_t silent = 0;      // and those that will soon
+  std::size_t connections_max = 0;
   std::list<Exchange*> waiting;
 };
 
@@ -92,6 +93,8 @@ class Exchange {
   /// Its reader hears of nothing more; from inside libcurl, where it cannot be ended yet.
   void silence() { stopped_ = true; }
 
+  [[nodiscard]] bool is_silenced() const { return stopped_; }
+
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
 
   [[nodiscard]] wire::ExchangeId id() const { return id_; }
@@ -111,9 +114,15 @@ class Exchange {
     return patience_.passed(now, origin_);
   }
 
-  /// The completion after libcurl is done, and after we are; either frees what the request held.
+  /// The completion after libcurl is done, and after we are.
   [[nodiscard]] wire::Completion finish(CURLcode code);
   [[nodiscard]] wire::Completion finish(wire::Failure failure);
+
+  /// Frees what the request held, once libcurl has let go of it.
+  void release();
+
+  /// As its request wants it; nullopt: as the transport does.
+  [[nodiscard]] std::optional<std::size_t> connections_max() const;
 
   /// HTTP/1.1, or HTTP/2 for certain or perhaps.
   [[nodiscard]] Sharing sharing() const { return sharing_; }
@@ -123,6 +132,7 @@ class Exchange {
 
   // Owned by the transport.
   Origin* place = nullptr;
+  std::uint64_t arrival = 0;              // numbers them in the order of start()
   bool launched = false;                  // libcurl has it
   bool connecting = false;                // counted in its place
   std::vector<OpenedSocket> sockets_new;  // for it

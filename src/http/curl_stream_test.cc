@@ -169,6 +169,47 @@ TEST_F(CurlStream, a_reader_may_cancel_from_inside_and_hears_nothing_more) {
   EXPECT_EQ(pair_.client->stats().open_connections, 0U);
 }
 
+TEST_F(CurlStream, cancelling_what_ends_at_once_spares_the_next_exchange_under_its_id) {
+  /// Asks again, once, when it hears of the end.
+  class Again final : public wire::CompletionSink {
+   public:
+    explicit Again(Pair& pair) : pair_(pair) {}
+
+    void ask() {
+      wire::Request request = pair_.request();
+      request.streamed = true;
+      pair_.client->start(wire::ExchangeId{1}, std::move(request), *this);
+    }
+
+    void completed(wire::Completion completion) override {
+      good += completion.outcome.has_value() ? 1 : 0;
+      if (++ended == 1) {
+        ask();
+      }
+    }
+
+    Piece received(wire::ExchangeId id, const wire::Response&, std::string_view) override {
+      if (ended == 0) {
+        pair_.client->cancel(id);
+      }
+      return Piece::progress;
+    }
+
+    int ended = 0;
+    int good = 0;
+
+   private:
+    Pair& pair_;
+  };
+
+  // Head, body and end in one piece: all of it is there when the reader hears of it.
+  pair_.handler.on_request = [](ServerRequest, ResponseSlot slot) { slot.respond(answer("x")); };
+  Again again(pair_);
+  again.ask();
+  ASSERT_TRUE(until([&] { return again.ended == 2; }));
+  EXPECT_EQ(again.good, 2);
+}
+
 TEST_F(CurlStream, a_reader_may_start_the_next_exchange_from_inside) {
   serve_stream();
   reader_.judge = [this](wire::ExchangeId id, std::string_view) {

@@ -5,6 +5,7 @@
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
 #include "sortie/http/curl_exchange.h"
+#include "sortie/http/curl_sockets.h"
 #include "sortie/http/poll_set.h"
 #include "sortie/http/socket_path.h"
 #include "sortie/wire/message.h"
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
@@ -25,6 +27,7 @@
 
 #include <curl/curl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,11 +47,12 @@ void initialise_curl() {
   CHECK(code == CURLE_OK);
 }
 
-/// Never given twice by the system; 0 of what is no socket.
-std::uint64_t cookie_of(int descriptor) {
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  return ::getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+/// Half of the files that this process may open: beyond, a connection would seem to be refused by
+/// its peer. The other half is for what else is open.
+std::size_t files_for_connections() {
+  rlimit files{};
+  return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? std::max<std::size_t>(1, files.rlim_cur / 2)
+                                                 : std::numeric_limits<std::size_t>::max();
 }
 
 struct MultiDeleter {
@@ -73,19 +77,6 @@ class CurlTransport::Impl {
   [[nodiscard]] Stats stats() const;
 
  private:
-  struct Socket {
-    bool ours =
-        false;  // a connection, opened through open_socket; others are libcurl's inner affairs
-    bool busy = false;
-    bool dead = false;    // shut down while idle; libcurl will find out and close it
-    bool usable = false;  // counted in its origin
-    bool silent = false;  // connected, and no byte came yet
-    base::Instant idle_since;
-    Origin* origin = nullptr;
-    std::uint64_t number = 0;  // of all that were opened
-    std::uint64_t cookie = 0;  // the system's, of what the descriptor was
-  };
-
   struct Delivery {
     wire::Completion completion;
     wire::CompletionSink* sink;
@@ -101,15 +92,12 @@ class CurlTransport::Impl {
   void replace_dead_pool();
 
   void connected(Exchange& exchange);
-  void heard_of(Socket& socket);
-  static void set_usable(Socket& socket, bool usable);
-  static bool end_silence(Socket& socket);
+  void heard_of(CurlSocket& socket);
   void watch_socket(int descriptor, int what);
   void socket_ready(int descriptor, std::uint32_t events);
   void idle_socket_ready(int descriptor, std::uint32_t events);
   void retire(int descriptor);
   void retire_aged();
-  Socket& socket(int descriptor);
   void forget(int descriptor);
   void forget_closed(const std::vector<OpenedSocket>& opened);
 
@@ -125,8 +113,10 @@ class CurlTransport::Impl {
   void hold(Origin& origin);
   void launch(Exchange& exchange);
   void launch_waiting();
+  [[nodiscard]] Origin* next_in_line();
   void limit_reached(wire::ExchangeId id);
   void arm_limit(Exchange& exchange);
+  void end_silenced(wire::ExchangeId id);
   void abort(Exchange& exchange, wire::Failure failure);
   void settle(Exchange& exchange, wire::Completion completion);
   void drain();
@@ -140,7 +130,7 @@ class CurlTransport::Impl {
   Options options_;
   SocketPath unix_path_;
   std::unique_ptr<CURLSH, ShareDeleter> share_;
-  std::vector<Socket> sockets_;  // by descriptor: dense and small
+  CurlSockets sockets_;
   PollSet poll_;
   std::unordered_map<wire::ExchangeId, std::unique_ptr<Exchange>> exchanges_;
   std::vector<std::unique_ptr<Exchange>> spare_;
@@ -148,8 +138,8 @@ class CurlTransport::Impl {
   std::map<std::string, Origin> origins_;
   std::size_t busy_ = 0;  // exchanges that libcurl has
   std::size_t waiting_ = 0;
-  Stats counters_;
-  std::size_t dead_sockets_ = 0;
+  std::uint64_t arrivals_ = 0;
+  std::uint64_t completed_ = 0;
   bool alarm_set_ = false;
   // libcurl is at work: from inside its callbacks, readers' included, exchanges neither begin nor
   // end.
@@ -185,6 +175,7 @@ CurlTransport::Impl::Impl(aio::Loop& loop, Options options)
              [this] { retire_aged(); },
              [this] { drain(); }}) {
   initialise_curl();
+  options_.connections_max = std::min(options_.connections_max, files_for_connections());
   if (auto path = SocketPath::of(options_.unix_path)) {
     unix_path_ = std::move(*path);
   }
@@ -230,7 +221,8 @@ void CurlTransport::Impl::create_multi() {
 /// libcurl closes dead pooled connections only when it opens the next one. At rest there is no next
 /// one, so the whole pool goes once nothing in it lives.
 void CurlTransport::Impl::replace_dead_pool() {
-  if (busy_ > 0 || dead_sockets_ == 0 || dead_sockets_ < counters_.open_connections) {
+  const CurlSockets::Counts& counts = sockets_.counts();
+  if (busy_ > 0 || counts.dead == 0 || counts.dead < counts.open) {
     return;
   }
   multi_.reset();
@@ -239,14 +231,6 @@ void CurlTransport::Impl::replace_dead_pool() {
 }
 
 // --- Sockets ---
-
-CurlTransport::Impl::Socket& CurlTransport::Impl::socket(int descriptor) {
-  const auto index = static_cast<std::size_t>(descriptor);
-  if (index >= sockets_.size()) {
-    sockets_.resize(index + 1);
-  }
-  return sockets_[index];
-}
 
 curl_socket_t CurlTransport::Impl::open_socket(void* self,
                                                Exchange& exchange,
@@ -258,15 +242,7 @@ curl_socket_t CurlTransport::Impl::open_socket(void* self,
     return CURL_SOCKET_BAD;
   }
   impl.forget(descriptor);
-  Socket& socket = impl.socket(descriptor);
-  socket.ours = true;
-  socket.busy = true;
-  socket.cookie = cookie_of(descriptor);
-  socket.origin = exchange.place;
-  ++impl.counters_.open_connections;
-  socket.number = ++impl.counters_.connections_opened;
-  ++socket.origin->sockets;
-  exchange.sockets_new.push_back({.descriptor = descriptor, .number = socket.number});
+  exchange.sockets_new.push_back(impl.sockets_.opened(descriptor, *exchange.place));
   return descriptor;
 }
 
@@ -276,47 +252,17 @@ int CurlTransport::Impl::close_socket(void* self, curl_socket_t descriptor) {
 }
 
 void CurlTransport::Impl::forget(int descriptor) {
-  Socket& entry = socket(descriptor);
   poll_.watch(descriptor, 0);
-  if (entry.ours) {
-    --counters_.open_connections;
-    counters_.idle_connections -= !entry.busy && !entry.dead ? 1 : 0;
-    dead_sockets_ -= entry.dead ? 1 : 0;
-    end_silence(entry);
-    set_usable(entry, false);
-    --entry.origin->sockets;
-  }
-  entry = {};
+  sockets_.forget(descriptor);
 }
 
-/// A socket that did not get connected libcurl may close without a word (7.88 does). Its descriptor
-/// may be another file's by now.
+/// A socket that did not get connected libcurl may close without a word (7.88 does).
 void CurlTransport::Impl::forget_closed(const std::vector<OpenedSocket>& opened) {
-  for (const auto& [descriptor, number] : opened) {
-    const Socket& entry = socket(descriptor);
-    if (entry.number == number && entry.cookie != cookie_of(descriptor)) {
-      forget(descriptor);
+  for (const OpenedSocket& one : opened) {
+    if (sockets_.is_gone(one)) {
+      forget(one.descriptor);
     }
   }
-}
-
-void CurlTransport::Impl::set_usable(Socket& socket, bool usable) {
-  if (std::exchange(socket.usable, usable) == usable) {
-    return;
-  }
-  if (usable) {
-    ++socket.origin->usable;
-  } else {
-    --socket.origin->usable;
-  }
-}
-
-bool CurlTransport::Impl::end_silence(Socket& socket) {
-  if (!std::exchange(socket.silent, false)) {
-    return false;
-  }
-  --socket.origin->silent;
-  return true;
 }
 
 /// A connection of HTTP/2 takes further streams once the peer has said how many, which are its
@@ -333,13 +279,12 @@ void CurlTransport::Impl::connected(Exchange& exchange) {
   }
   forget_closed(exchange.sockets_new);
   for (const auto& [descriptor, opened] : std::exchange(exchange.sockets_new, {})) {
-    Socket& entry = socket(descriptor);
+    CurlSocket& entry = sockets_.at(descriptor);
     if (entry.number == opened && !entry.silent && origin.sharing == Sharing::streams) {
-      entry.silent = true;
-      ++origin.silent;
+      CurlSockets::begin_silence(entry);
       loop_.at(loop_.now() + kSettingsPatience, guarded([this, descriptor, number = entry.number] {
-                 if (socket(descriptor).number == number) {
-                   heard_of(socket(descriptor));
+                 if (sockets_.at(descriptor).number == number) {
+                   heard_of(sockets_.at(descriptor));
                  }
                }));
     }
@@ -349,11 +294,11 @@ void CurlTransport::Impl::connected(Exchange& exchange) {
   }
 }
 
-void CurlTransport::Impl::heard_of(Socket& socket) {
-  if (!end_silence(socket)) {
+void CurlTransport::Impl::heard_of(CurlSocket& socket) {
+  if (!CurlSockets::end_silence(socket)) {
     return;
   }
-  set_usable(socket, true);
+  CurlSockets::set_usable(socket, true);
   if (!socket.origin->waiting.empty()) {
     deliver_soon();
   }
@@ -366,18 +311,16 @@ int CurlTransport::Impl::on_socket(
 }
 
 void CurlTransport::Impl::watch_socket(int descriptor, int what) {
-  Socket& entry = socket(descriptor);
+  CurlSocket& entry = sockets_.at(descriptor);
   if (what == CURL_POLL_REMOVE) {
     if (!entry.ours) {
       poll_.watch(descriptor, 0);
     } else if (entry.busy) {
       // Back in the pool, or about to be closed: libcurl does not look at it, so we do.
-      entry.busy = false;
+      sockets_.rest(entry, loop_.now());
       if (entry.dead) {
         return;
       }
-      entry.idle_since = loop_.now();
-      ++counters_.idle_connections;
       poll_.watch(descriptor, kIdleEvents);
       if (!std::exchange(alarm_set_, true)) {
         poll_.set_alarm(options_.idle_max);
@@ -386,10 +329,7 @@ void CurlTransport::Impl::watch_socket(int descriptor, int what) {
     return;
   }
   if (entry.ours && !entry.busy) {
-    entry.busy = true;
-    if (!entry.dead) {
-      --counters_.idle_connections;
-    }
+    sockets_.work(entry);
   }
   std::uint32_t events = 0;
   events |= (what & CURL_POLL_IN) != 0 ? kIdleEvents : 0U;
@@ -398,7 +338,7 @@ void CurlTransport::Impl::watch_socket(int descriptor, int what) {
 }
 
 void CurlTransport::Impl::socket_ready(int descriptor, std::uint32_t events) {
-  Socket& entry = socket(descriptor);
+  CurlSocket& entry = sockets_.at(descriptor);
   if (entry.ours && !entry.busy) {
     idle_socket_ready(descriptor, events);
     return;
@@ -410,8 +350,8 @@ void CurlTransport::Impl::socket_ready(int descriptor, std::uint32_t events) {
   mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
   mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
   act(descriptor, mask);
-  if (heard && socket(descriptor).number == number) {
-    heard_of(socket(descriptor));
+  if (heard && sockets_.at(descriptor).number == number) {
+    heard_of(sockets_.at(descriptor));
   }
 }
 
@@ -428,28 +368,24 @@ void CurlTransport::Impl::idle_socket_ready(int descriptor, std::uint32_t events
 /// shutdown the kernel is in no CLOSE_WAIT, and libcurl's own check before it uses a connection
 /// again finds it dead.
 void CurlTransport::Impl::retire(int descriptor) {
-  Socket& entry = socket(descriptor);
+  CurlSocket& entry = sockets_.at(descriptor);
   poll_.watch(descriptor, 0);
   ::shutdown(descriptor, SHUT_RDWR);
-  entry.dead = true;
-  end_silence(entry);
-  set_usable(entry, false);
-  ++dead_sockets_;
-  --counters_.idle_connections;
+  sockets_.die(entry);
 }
 
 void CurlTransport::Impl::retire_aged() {
   alarm_set_ = false;
   const base::Instant now = loop_.now();
   std::optional<base::Instant> next;
-  for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    const Socket& entry = sockets_[i];
+  for (int descriptor = 0; descriptor < sockets_.end(); ++descriptor) {
+    const CurlSocket& entry = sockets_.at(descriptor);
     if (!entry.ours || entry.busy || entry.dead) {
       continue;
     }
     const base::Instant due = entry.idle_since + options_.idle_max;
     if (due <= now) {
-      retire(static_cast<int>(i));
+      retire(descriptor);
     } else if (!next || due < *next) {
       next = due;
     }
@@ -530,7 +466,8 @@ std::unique_ptr<Exchange> CurlTransport::Impl::take_exchange() {
   defaults.share = share_.get();
   defaults.ca_file = options_.ca_file;
   defaults.user_agent = options_.user_agent;
-  defaults.unix_path = unix_path_.text();
+  // A path that cannot be shortened fails as it is: nothing may go anywhere else instead.
+  defaults.unix_path = unix_path_.text().empty() ? options_.unix_path : unix_path_.text();
   defaults.idle_max = options_.idle_max;
   defaults.header_bytes_max = options_.header_bytes_max;
   defaults.owner = this;
@@ -555,8 +492,14 @@ void CurlTransport::Impl::start(wire::ExchangeId id,
   if (origin.sharing == Sharing::none && origin.sockets == 0) {
     origin.sharing = started.sharing();
   }
+  // Of several endpoints at one address the one that allows most decides.
+  origin.connections_max =
+      std::max(origin.connections_max,
+               std::min(options_.connections_per_host_max,
+                        started.connections_max().value_or(options_.connections_per_host_max)));
   started.place = &origin;
   started.launched = false;
+  started.arrival = ++arrivals_;
   started.queue_position = origin.waiting.insert(origin.waiting.end(), &started);
   ++waiting_;
   if (!ready) {
@@ -577,23 +520,37 @@ void CurlTransport::Impl::launch_waiting() {
     deliver_soon();
     return;
   }
-  for (auto& [name, origin] : origins_) {
-    while (!origin.waiting.empty() && has_slot(origin, 0)) {
-      if (holds(origin)) {
-        hold(origin);
-        break;
-      }
-      Exchange& next = *origin.waiting.front();
-      origin.waiting.pop_front();
-      --waiting_;
-      launch(next);
-    }
+  while (Origin* origin = next_in_line()) {
+    Exchange& next = *origin->waiting.front();
+    origin->waiting.pop_front();
+    --waiting_;
+    launch(next);
   }
 }
 
+/// Where the next exchange may be launched: of several origins, where one has waited for longest.
+Origin* CurlTransport::Impl::next_in_line() {
+  Origin* first = nullptr;
+  for (auto& [name, origin] : origins_) {
+    if (origin.waiting.empty() || !has_slot(origin, 0)) {
+      continue;
+    }
+    if (holds(origin)) {
+      hold(origin);
+    } else if (first == nullptr ||
+               origin.waiting.front()->arrival < first->waiting.front()->arrival) {
+      first = &origin;
+    }
+  }
+  return first;
+}
+
 bool CurlTransport::Impl::has_slot(const Origin& origin, std::size_t ahead) const {
+  const std::size_t streams =
+      origin.sharing == Sharing::streams ? options_.streams_per_connection_max : 1;
   return busy_ + ahead < options_.connections_max &&
-         origin.busy + ahead < options_.connections_per_host_max;
+         origin.busy + ahead <
+             std::min(options_.connections_per_host_max, origin.connections_max * streams);
 }
 
 /// Where streams share connections, one exchange at a time opens the next: libcurl would open one
@@ -678,9 +635,17 @@ void CurlTransport::Impl::cancel(wire::ExchangeId id) {
   }
   if (inside_curl_) {
     found->second->silence();
-    loop_.post(guarded([this, id] { cancel(id); }));
+    loop_.post(guarded([this, id] { end_silenced(id); }));
   } else {
     abort(*found->second, {wire::FailureKind::cancelled, "cancelled"});
+  }
+}
+
+/// Unless it has ended meanwhile; another one may have its id by now.
+void CurlTransport::Impl::end_silenced(wire::ExchangeId id) {
+  const auto found = exchanges_.find(id);
+  if (found != exchanges_.end() && found->second->is_silenced()) {
+    cancel(id);
   }
 }
 
@@ -706,6 +671,7 @@ void CurlTransport::Impl::settle(Exchange& exchange, wire::Completion completion
     --origin.busy;
     --busy_;
   }
+  exchange.release();
   if (origins_.size() > kOriginsRememberedMax && origin.busy == 0 && origin.sockets == 0 &&
       origin.waiting.empty()) {
     origins_.erase(exchange.origin());
@@ -738,7 +704,7 @@ void CurlTransport::Impl::deliver() {
   // A sink may start and cancel exchanges; what that completes is delivered by another turn of the
   // loop.
   for (Delivery& delivery : std::exchange(outbox_, {})) {
-    ++counters_.exchanges_completed;
+    ++completed_;
     delivery.sink->completed(std::move(delivery.completion));
   }
   if (!exchanges_.empty() || !outbox_.empty()) {
@@ -761,10 +727,13 @@ void CurlTransport::Impl::deliver_soon() {
 }
 
 CurlTransport::Stats CurlTransport::Impl::stats() const {
-  Stats stats = counters_;
-  stats.in_flight = exchanges_.size() + outbox_.size();
-  stats.waiting = waiting_;
-  return stats;
+  const CurlSockets::Counts& counts = sockets_.counts();
+  return {.in_flight = exchanges_.size() + outbox_.size(),
+          .waiting = waiting_,
+          .open_connections = counts.open,
+          .idle_connections = counts.idle,
+          .connections_opened = counts.opened,
+          .exchanges_completed = completed_};
 }
 
 CurlTransport::CurlTransport(aio::Loop& loop, Options options)

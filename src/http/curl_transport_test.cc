@@ -7,7 +7,9 @@
 #include "sortie/wire/transport.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,6 +17,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
 
 namespace sortie::http {
 namespace {
@@ -163,6 +167,63 @@ TEST(CurlTransport, requests_beyond_the_connection_limit_wait_in_order) {
   }
 }
 
+TEST(CurlTransport, an_endpoint_may_want_fewer_connections) {
+  Pair pair;
+  std::size_t most = 0;
+  pair.handler.on_request = [&](ServerRequest, ResponseSlot slot) {
+    most = std::max(most, pair.server->stats().connections);
+    slot.respond(answer("x"));
+  };
+  const auto access = std::make_shared<const wire::Access>(
+      wire::Access{.ca_file = {}, .proxy = {}, .connections_max = 3});
+  for (int i = 0; i < 20; ++i) {
+    wire::Request request = pair.request();
+    request.access = access;
+    pair.start(std::move(request));
+  }
+  EXPECT_EQ(pair.client->stats().waiting, 17U);
+  ASSERT_TRUE(pair.inbox.wait_for(20));
+  EXPECT_EQ(most, 3U);
+  EXPECT_EQ(pair.server->stats().connections_accepted, 3U);
+}
+
+TEST(CurlTransport, opens_no_more_connections_than_there_are_files) {
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  const rlimit few{.rlim_cur = 100, .rlim_max = files.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  {
+    Pair pair;
+    for (int i = 0; i < 120; ++i) {
+      pair.start(pair.request());
+    }
+    EXPECT_EQ(pair.client->stats().waiting, 70U);
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+TEST(CurlTransport, requests_to_several_hosts_wait_in_one_line) {
+  CurlTransport::Options options;
+  options.connections_max = 1;
+  Pair pair(options);
+  std::string order;
+  pair.handler.on_request = [&](ServerRequest request, ResponseSlot slot) {
+    order += request.body;
+    slot.respond(answer("x"));
+  };
+  const auto other = Server::listen(*pair.loop, pair.handler, {}).value();
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) {
+    wire::Request request = pair.request();
+    request.body = name;
+    if (request.body < "c" || request.body == "e") {
+      request.url = other->url();
+    }
+    pair.start(std::move(request));
+  }
+  ASSERT_TRUE(pair.inbox.wait_for(6));
+  EXPECT_EQ(order, "abcdef");
+}
+
 TEST(CurlTransport, more_waiting_requests_than_allowed_are_refused) {
   CurlTransport::Options options;
   options.connections_max = 1;
@@ -267,6 +328,26 @@ TEST(CurlTransport, a_cancelled_exchange_completes_as_such_and_closes_its_connec
   EXPECT_EQ(pair.inbox.completions[0].outcome.error().kind, FailureKind::cancelled);
   EXPECT_TRUE(run_until(*pair.loop, [&] { return left; }));
   EXPECT_FALSE(held.connected());
+  EXPECT_EQ(pair.client->stats().open_connections, 0U);
+}
+
+TEST(CurlTransport, a_request_can_be_cancelled_while_it_is_being_sent) {
+  Pair pair;
+  std::atomic<bool> is_connected = false;
+  const RawServer peer([&](int connection) {
+    is_connected = true;
+    // Nothing is read but the end, which comes with a reset as there is more.
+    pollfd closed{.fd = connection, .events = POLLRDHUP, .revents = 0};
+    ::poll(&closed, 1, 10'000);
+  });
+  wire::Request request = pair.request();
+  request.url = peer.url();
+  request.body.assign(32UL * 1024 * 1024, 'x');
+  const auto id = pair.start(std::move(request));
+  ASSERT_TRUE(run_until(*pair.loop, [&] { return is_connected.load(); }));
+  pair.client->cancel(id);
+  ASSERT_TRUE(pair.inbox.wait_for(1));
+  EXPECT_EQ(pair.inbox.completions[0].outcome.error().kind, FailureKind::cancelled);
   EXPECT_EQ(pair.client->stats().open_connections, 0U);
 }
 

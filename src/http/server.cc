@@ -82,6 +82,10 @@ class Server::Impl : public ConnectionOwner, public std::enable_shared_from_this
 
   [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
 
+  [[nodiscard]] std::string reached_at() const {
+    return options_.address == "0.0.0.0" ? "127.0.0.1" : options_.address;
+  }
+
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
   [[nodiscard]] Stats stats() const;
@@ -137,13 +141,18 @@ error_code Server::Impl::open(const stream_protocol::endpoint& endpoint) {
 }
 
 base::Status Server::Impl::listen_on_port() {
-  const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), options_.port);
-  error_code error = open(endpoint);
+  error_code error;
+  const auto own = boost::asio::ip::make_address_v4(options_.address, error);
+  if (error) {
+    return base::bad_input(
+        fmt::format("'{}' is no IPv4 address, as 127.0.0.1 is one", options_.address));
+  }
+  error = open(tcp::endpoint(own, options_.port));
   if (!error) {
     acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
   }
   if (error) {
-    return base::io_error(fmt::format("cannot listen on 127.0.0.1:{}", options_.port),
+    return base::io_error(fmt::format("cannot listen on {}:{}", options_.address, options_.port),
                           error.value());
   }
   const stream_protocol::endpoint bound = acceptor_.local_endpoint(error);
@@ -350,7 +359,7 @@ std::uint16_t Server::port() const {
 }
 
 std::string Server::url() const {
-  return fmt::format("{}://127.0.0.1:{}", impl_->is_tls() ? "https" : "http", port());
+  return fmt::format("{}://{}:{}", impl_->is_tls() ? "https" : "http", impl_->reached_at(), port());
 }
 
 void Server::receive(Reception reception) {

@@ -114,7 +114,8 @@ enum class Reception : std::uint8_t {
 };
 
 struct ServerOptions {
-  std::uint16_t port = 0;  // 0: the system chooses
+  std::string address = "127.0.0.1";  // IPv4, of this machine; "0.0.0.0": all that it has
+  std::uint16_t port = 0;             // 0: the system chooses
   /// HTTPS with this, which check_identity() accepts; null: HTTP. Shared, since it is copied with
   /// the options.
   std::shared_ptr<const TlsIdentity> tls = nullptr;
@@ -132,9 +133,9 @@ struct ServerOptions {
   base::Duration idle_max = std::chrono::seconds(75);
 };
 
-/// HTTP/1.1 with keep-alive on 127.0.0.1 (TLS if the options say so) or a Unix socket, on a real
-/// Loop, which it keeps running until stop(). Malformed and oversized requests are answered with
-/// 400, 413 or 431 without asking the handler.
+/// HTTP/1.1 with keep-alive on 127.0.0.1 or where the options say (TLS likewise), or a Unix socket,
+/// on a real Loop, which it keeps running until stop(). Malformed and oversized requests are
+/// answered with 400, 413 or 431 without asking the handler.
 class Server {
  public:
   struct Stats {

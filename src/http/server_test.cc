@@ -266,6 +266,18 @@ TEST(Server, the_client_that_idles_longest_makes_room_where_asked_to) {
   }
 }
 
+TEST(Server, a_connection_ends_with_the_answer_that_was_being_written_when_it_refused) {
+  Pair pair;
+  pair.handler.on_request = [&](ServerRequest, ResponseSlot slot) {
+    slot.respond(answer(std::string(8UL * 1024 * 1024, 'x')));
+    pair.server->receive(Reception::refusing);
+  };
+  const wire::Completion done = pair.ask(pair.request());
+  ASSERT_TRUE(done.outcome.has_value()) << done.outcome.error().message;
+  EXPECT_EQ(done.outcome->body.size(), 8UL * 1024 * 1024);
+  EXPECT_TRUE(run_until(*pair.loop, [&] { return pair.server->stats().connections == 0; }));
+}
+
 TEST(Server, stops_at_once_with_requests_in_flight) {
   Pair pair;
   std::vector<ResponseSlot> held;

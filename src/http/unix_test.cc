@@ -111,6 +111,17 @@ TEST(UnixSocket, without_a_server_is_a_failed_connection) {
   EXPECT_EQ(inbox.completions[0].outcome.error().kind, wire::FailureKind::connect);
 }
 
+TEST(UnixSocket, with_a_long_path_that_is_not_there_nothing_goes_elsewhere_instead) {
+  Pair pair;
+  const std::string path = "/nonexistent-folder/" + std::string(150, 'd') + "/control.sock";
+  CurlTransport client(*pair.loop, {.ca_file = {}, .unix_path = path});
+  client.start({1}, pair.request(), pair.inbox);
+  ASSERT_TRUE(pair.inbox.wait_for(1));
+  ASSERT_FALSE(pair.inbox.completions[0].outcome.has_value());
+  EXPECT_EQ(pair.inbox.completions[0].outcome.error().kind, wire::FailureKind::connect);
+  EXPECT_EQ(pair.server->stats().connections_accepted, 0U);
+}
+
 TEST(UnixSocket, in_a_folder_that_is_not_there_is_an_error) {
   const auto loop = aio::Loop::real();
   FakeHandler handler;

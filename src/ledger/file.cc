@@ -42,7 +42,6 @@ namespace {
 constexpr std::uintmax_t kCheckOnOpenBytes = 64UL * 1024 * 1024;
 
 constexpr int kWriterCacheKiB = 64 * 1024;
-constexpr int kReaderCacheKiB = 16 * 1024;
 
 std::unexpected<base::Error> damaged(std::string_view path, std::string_view what) {
   return base::failure(base::Remedy::fail_campaign,
@@ -205,13 +204,13 @@ base::Status prepare_writer(Connection& connection, const std::string& path, int
   return migrate(connection, version);
 }
 
-base::Status prepare_reader(Connection& connection) {
+base::Status prepare_reader(Connection& connection, const ReadOptions& options) {
   TRY_ASSIGN(const std::int64_t version, check_identity(connection));
   TRY(connection.execute("PRAGMA temp_store = MEMORY"));
   TRY(read_as_current(connection, version));
   TRY(connection.execute(
       fmt::format("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
-                  kReaderCacheKiB)));
+                  options.cache_bytes / 1024)));
   return add_functions(connection);
 }
 
@@ -280,6 +279,17 @@ base::Status check_wal_at_rest(const std::string& run_directory) {
   return check_wal(path);
 }
 
+/// Reads where nobody writes.
+base::Result<Connection> open_alone(const std::string& path,
+                                    OpenMode mode,
+                                    const ReadOptions& options) {
+  TRY_ASSIGN(Connection alone, Connection::open(path, mode));
+  if (auto read = prepare_reader(alone, options); !read) {
+    return std::unexpected(named(std::move(read).error(), path));
+  }
+  return alone;
+}
+
 }  // namespace
 
 std::string ledger_path(const std::string& run_directory) {
@@ -291,12 +301,16 @@ base::Status make_run_directory(const std::string& run_directory) {
   if (fs::is_directory(run_directory, error)) {
     return {};
   }
-  const fs::path parent = fs::absolute(run_directory, error).parent_path();
+  fs::path directory = fs::absolute(run_directory, error);
+  if (!directory.has_filename()) {
+    directory = directory.parent_path();  // "runs/a/"
+  }
+  const fs::path parent = directory.parent_path();
   fs::create_directories(parent, error);
   if (error) {
     return base::io_error(fmt::format("cannot create {}", parent.string()), error.value());
   }
-  if (::mkdir(run_directory.c_str(), 0700) != 0 && errno != EEXIST) {
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return base::io_error(fmt::format("cannot create {}", run_directory), errno);
   }
   return sync_directory(parent.string());
@@ -323,7 +337,8 @@ base::Result<Connection> open_or_create(const std::string& run_directory,
   return connection;
 }
 
-base::Result<Connection> open_to_read(const std::string& run_directory) {
+base::Result<Connection> open_to_read(const std::string& run_directory,
+                                      const ReadOptions& options) {
   const std::string path = ledger_path(run_directory);
   if (!exists(path)) {
     return base::failure(
@@ -335,8 +350,12 @@ base::Result<Connection> open_to_read(const std::string& run_directory) {
   if (auto intact = check_wal_at_rest(run_directory); !intact) {
     return damaged(path, intact.error().message);
   }
+  const bool has_log = size_of(path + "-wal") > 0;
+  if (options.leaves_index && has_log && AtRest::hold(run_directory).has_value()) {
+    return open_alone(path, OpenMode::at_rest, options);
+  }
   TRY_ASSIGN(Connection shared, Connection::open(path, OpenMode::read_only));
-  auto ready = prepare_reader(shared);
+  auto ready = prepare_reader(shared, options);
   if (ready) {
     return shared;
   }
@@ -347,13 +366,7 @@ base::Result<Connection> open_to_read(const std::string& run_directory) {
   if (!at_rest.has_value()) {
     return std::unexpected(named(std::move(ready).error(), path));
   }
-  const bool has_log = size_of(path + "-wal") > 0;
-  TRY_ASSIGN(Connection alone,
-             Connection::open(path, has_log ? OpenMode::at_rest : OpenMode::immutable));
-  if (auto read = prepare_reader(alone); !read) {
-    return std::unexpected(named(std::move(read).error(), path));
-  }
-  return alone;
+  return open_alone(path, has_log ? OpenMode::at_rest : OpenMode::immutable, options);
 }
 
 base::Result<std::optional<WalReport>> examine_log(const std::string& run_directory) {

@@ -2,6 +2,7 @@
 
 #include "sortie/base/error.h"
 #include "sortie/base/time.h"
+#include "sortie/ledger/read_options.h"
 #include "sortie/ledger/sqlite.h"
 #include "sortie/ledger/wal.h"
 
@@ -30,7 +31,8 @@ namespace sortie::ledger {
 /// Opens an existing ledger for reading and proves that it is one. Never waits for the writer. One
 /// of an older version stays as it is and shows NULL for what it does not have.
 /// Errors: not_found, integrity, io.
-[[nodiscard]] base::Result<Connection> open_to_read(const std::string& run_directory);
+[[nodiscard]] base::Result<Connection> open_to_read(const std::string& run_directory,
+                                                    const ReadOptions& options = {});
 
 /// What the write-ahead log looks like; nothing while it is being written. Errors: io.
 [[nodiscard]] base::Result<std::optional<WalReport>> examine_log(const std::string& run_directory);

@@ -3,17 +3,22 @@
 #include "sortie/base/error.h"
 #include "sortie/ledger/reader.h"
 #include "sortie/ledger/records.h"
+#include "sortie/ledger/schema.h"
 #include "sortie/ledger/test_support.h"
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <mutex>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -110,11 +115,13 @@ TEST(Ledger, keeps_what_was_only_appended_when_it_ends_in_order) {
 }
 
 TEST(Ledger, makes_a_directory_that_only_its_owner_can_enter) {
-  const RunDirectory directory;
-  ASSERT_NE(open_ledger(directory.path()), nullptr);
-  struct stat status{};
-  ASSERT_EQ(::stat(directory.path().c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+  for (const char* slash : {"", "/", "//"}) {
+    const RunDirectory directory;
+    ASSERT_NE(open_ledger(directory.path() + slash), nullptr);
+    struct stat status{};
+    ASSERT_EQ(::stat(directory.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0700U) << '"' << slash << '"';
+  }
 }
 
 TEST(Ledger, keeps_answers_byte_for_byte) {
@@ -252,6 +259,76 @@ TEST(Ledger, refuses_facts_about_nothing_and_unknown_words) {
   for (const Record& record : std::vector<Record>{strange, status, outcome, nobody, progress}) {
     const RunDirectory directory;
     EXPECT_EQ(refusal_of(directory.path(), record).code, base::ErrorCode::integrity);
+  }
+}
+
+/// The words that the schema allows in a column.
+std::vector<std::string> words_of(std::string_view table, const std::string& column) {
+  const std::string sql = schema_sql();
+  std::string_view rest = sql;
+  rest.remove_prefix(rest.find(fmt::format("CREATE TABLE {} (", table)));
+  rest.remove_prefix(rest.find(column + " IN ("));
+  rest = rest.substr(0, rest.find(')'));
+  std::vector<std::string> words;
+  for (std::size_t open = rest.find('\''); open != std::string_view::npos;
+       open = rest.find('\'', open)) {
+    const std::size_t close = rest.find('\'', open + 1);
+    words.emplace_back(rest.substr(open + 1, close - open - 1));
+    open = close + 1;
+  }
+  return words;
+}
+
+/// A column of text.
+std::vector<std::string> column(Reader& reader, const std::string& sql) {
+  std::vector<std::string> values;
+  const auto status = reader.scan(sql, [&](std::span<const Cell> row) {
+    values.emplace_back(std::get<std::string_view>(row[0]));
+    return true;
+  });
+  EXPECT_TRUE(status.has_value());
+  return values;
+}
+
+// What ended an attempt or a trial is never "other": each has its own word, and no word is a
+// default.
+TEST(Ledger, every_cause_and_every_outcome_is_kept_as_the_word_that_it_is) {
+  const RunDirectory directory;
+  const std::vector<std::string> causes = words_of("attempt_end", "cause");
+  const std::vector<std::string> outcomes = words_of("outcome", "outcome");
+  EXPECT_EQ(causes.size(), 16U);
+  EXPECT_EQ(outcomes.size(), 9U);
+  for (const std::vector<std::string>& words : {causes, outcomes}) {
+    EXPECT_EQ(std::ranges::count(words, "other"), 0);
+    EXPECT_EQ(std::ranges::count(words, ""), 0);
+  }
+  {
+    auto ledger = open_ledger(directory.path());
+    ledger->append(cell_record());
+    ledger->append(trial_record(1));
+    for (std::size_t i = 0; i < causes.size(); ++i) {
+      const auto id = static_cast<AttemptId>(i + 1);
+      ledger->append(attempt_record(id, 1, 0));
+      ledger->append(end_record(id, causes[i]));
+    }
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      const auto id = static_cast<TrialId>(i + 2);
+      ledger->append(trial_record(id));
+      ledger->append(outcome_record(id, outcomes[i]));
+    }
+    ASSERT_TRUE(ledger->flush().has_value());
+  }
+  const auto reader = open_reader(directory.path());
+  EXPECT_EQ(column(*reader, "SELECT cause FROM attempt_end ORDER BY attempt"), causes);
+  EXPECT_EQ(column(*reader, "SELECT outcome FROM trial_state WHERE outcome <> '' ORDER BY trial"),
+            outcomes);
+  for (const auto& made : {end_record(1, ""), end_record(1, "other")}) {
+    const RunDirectory other;
+    EXPECT_EQ(refusal_of(other.path(), AttemptEndRecord(made)).code, base::ErrorCode::integrity);
+  }
+  for (const std::string word : {"", "other"}) {
+    const RunDirectory other;
+    EXPECT_EQ(refusal_of(other.path(), outcome_record(1, word)).code, base::ErrorCode::integrity);
   }
 }
 

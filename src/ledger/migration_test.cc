@@ -1,3 +1,4 @@
+#include "sortie/ledger/compression.h"
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/ledger.h"
 #include "sortie/ledger/pages.h"
@@ -8,8 +9,10 @@
 #include "sortie/ledger/tamper.h"
 #include "sortie/ledger/test_support.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -23,15 +26,27 @@
 namespace sortie::ledger {
 namespace {
 
+/// A file of test_data/.
+std::string test_data(const std::string& name) {
+  std::ifstream file(SORTIE_TEST_DATA "/" + name, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_FALSE(bytes.empty()) << name;
+  return bytes;
+}
+
+std::int64_t version_of(const std::string& path) {
+  auto connection = Connection::open(ledger_path(path), OpenMode::read_only);
+  EXPECT_TRUE(connection.has_value());
+  return connection->integer("PRAGMA user_version").value_or(-1);
+}
+
 /// A run whose ledger was written by the program of version 1 (test_data/version_1.sql): three
 /// trials scored by "pilot-scorer/1", the third by "pilot-scorer/0" as well, and a lost one.
 class OldLedger : public ::testing::Test {
  protected:
   explicit OldLedger(const std::string& dump = "version_1.sql") {
     std::filesystem::create_directories(directory_.path());
-    std::ifstream file(SORTIE_TEST_DATA "/" + dump);
-    const std::string sql{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    EXPECT_FALSE(sql.empty());
+    const std::string sql = test_data(dump);
     auto connection = Connection::open(ledger_path(directory_.path()), OpenMode::create);
     EXPECT_TRUE(connection.has_value());
     const auto filled = connection->execute(sql);
@@ -41,11 +56,7 @@ class OldLedger : public ::testing::Test {
 
   [[nodiscard]] std::string path() const { return directory_.path(); }
 
-  [[nodiscard]] std::int64_t version() const {
-    auto connection = Connection::open(ledger_path(path()), OpenMode::read_only);
-    EXPECT_TRUE(connection.has_value());
-    return connection->integer("PRAGMA user_version").value_or(-1);
-  }
+  [[nodiscard]] std::int64_t version() const { return version_of(path()); }
 
   const RunDirectory directory_;
 };
@@ -111,28 +122,66 @@ TEST_F(Version2, goes_on_as_it_is_without_page_checksums) {
   EXPECT_FALSE(examine_pages(ledger_path(path()))->has_checksums);
 }
 
-class Version3 : public OldLedger {
+/// A ledger file as the program of version 3 closed it (test_data/version_3.db.zst): the same
+/// trials, on pages that carry checksums.
+class Version3 : public ::testing::Test {
  protected:
-  Version3() : OldLedger("version_3.sql") {}
+  Version3() {
+    constexpr std::int64_t kBytes = 114'688;
+    std::filesystem::create_directories(directory_.path());
+    const auto file = decoded("zstd", kBytes, test_data("version_3.db.zst"));
+    EXPECT_TRUE(file.has_value());
+    std::ofstream(file_path(), std::ios::binary) << *file;
+  }
+
+  [[nodiscard]] std::string path() const { return directory_.path(); }
+
+  [[nodiscard]] std::string file_path() const { return ledger_path(path()); }
+
+  const RunDirectory directory_;
 };
 
 TEST_F(Version3, is_read_as_one_that_reused_nothing) {
   const auto reader = open_reader(path());
   ASSERT_NE(reader, nullptr);
   EXPECT_EQ(count(*reader, "SELECT count(*) FROM reuse"), 0);
+  EXPECT_EQ(count(*reader, "SELECT count(*) FROM trial_result"), 3);
   EXPECT_EQ(failing(*reader), std::vector<std::string>());
-  EXPECT_EQ(version(), 3);
+  EXPECT_EQ(version_of(path()), 3);
+  EXPECT_TRUE(examine_pages(file_path())->has_checksums);
+}
+
+TEST_F(Version3, keeps_every_row_and_signs_the_pages_that_it_migrates) {
+  const std::vector<std::string> before = rows(*open_reader(path()), kOldColumns);
+  const std::string mark = open_reader(path())->high_water_mark().value();
+  open_ledger(path());
+  EXPECT_EQ(version_of(path()), kSchemaVersion);
+  {
+    auto connection = Connection::open(file_path(), OpenMode::read_write);
+    EXPECT_EQ(schema_difference(*connection).value(), "");
+  }
+  const auto reader = open_reader(path());
+  EXPECT_EQ(rows(*reader, kOldColumns), before);
+  EXPECT_EQ(reader->high_water_mark().value(), mark);
+  EXPECT_EQ(failing(*reader), std::vector<std::string>());
+  const auto pages = examine_pages(file_path());
+  EXPECT_TRUE(pages->has_checksums);
+  EXPECT_EQ(pages->unsigned_pages, 0U);
+  EXPECT_TRUE(pages->damaged.empty());
+}
+
+TEST_F(Version3, damage_on_a_page_is_found_before_the_migration) {
+  {
+    std::fstream file(file_path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(10 * kPageBytes + 2000);
+    file.put('!');
+  }
+  EXPECT_FALSE(Ledger::open(path(), {}, nullptr).has_value());
+  const auto pages = examine_pages(file_path());
+  EXPECT_EQ(pages->damaged, std::vector<std::uint32_t>{11});
 }
 
 TEST_F(Version3, takes_reused_trials_when_it_goes_on) {
-  const std::string mark = open_reader(path())->high_water_mark().value();
-  open_ledger(path());
-  EXPECT_EQ(version(), kSchemaVersion);
-  EXPECT_EQ(open_reader(path())->high_water_mark().value(), mark);
-  {
-    auto connection = Connection::open(ledger_path(path()), OpenMode::read_write);
-    EXPECT_EQ(schema_difference(*connection).value(), "");
-  }
   open_ledger(path())->append(ReuseRecord{.trial = 1,
                                           .run = base::digest_of("other"),
                                           .directory = "runs/other",

@@ -1,9 +1,14 @@
 #include "sortie/ledger/page_checksum.h"
 
+#include "sortie/base/hash.h"
+#include "sortie/base/random.h"
+
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +32,31 @@ TEST(PageChecksum, is_that_of_cksumvfs) {
   constexpr std::array<std::uint8_t, 8> kExpected = {
       0xFC, 0xCE, 0x0C, 0x20, 0x04, 0xC7, 0xD0, 0x10};
   EXPECT_TRUE(std::ranges::equal(MutablePage(page).last(8), kExpected));
+}
+
+/// As https://www.sqlite.org/cksumvfs.html describes it, one step after the other.
+std::array<std::uint8_t, 8> described(Page content) {
+  std::array<std::uint32_t, 2> sums{};
+  for (std::size_t at = 0; at < content.size(); at += 8) {
+    std::array<std::uint32_t, 2> words{};
+    std::memcpy(words.data(), content.data() + at, sizeof words);
+    sums[0] += words[0] + sums[1];
+    sums[1] += words[1] + sums[0];
+  }
+  return std::bit_cast<std::array<std::uint8_t, 8>>(sums);
+}
+
+TEST(PageChecksum, is_the_described_one_for_pages_of_every_size) {
+  for (std::size_t bytes = 512; bytes <= 65536; bytes *= 2) {
+    std::vector<std::uint8_t> page = some_page(bytes);
+    base::RandomStream random(base::digest_of("pages"));
+    for (std::size_t i = 0; i < bytes; ++i) {
+      page[i] = static_cast<std::uint8_t>(random.below(256));
+    }
+    sign_page(page);
+    EXPECT_TRUE(std::ranges::equal(Page(page).last(8), described(Page(page).first(bytes - 8))))
+        << bytes;
+  }
 }
 
 TEST(PageChecksum, changes_with_every_flipped_bit) {

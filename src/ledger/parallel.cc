@@ -28,8 +28,8 @@ class Jobs {
   }
 
   /// As another thread: takes part if it sees the snapshot with this mark.
-  void help(const std::string& run_directory, const std::string& mark) {
-    const auto reader = Reader::open(run_directory);
+  void help(const Reader& like, const std::string& mark) {
+    const auto reader = Reader::open(like.run_directory(), like.options());
     if (!reader || !(*reader)->begin()) {
       return;
     }
@@ -56,7 +56,7 @@ base::Status read_in_parallel(Reader& reader, std::span<const ReadingJob> jobs) 
   const std::size_t threads =
       facts && *facts >= kFactsMin ? std::max(1U, std::thread::hardware_concurrency()) : 1;
   for (std::size_t i = 1; i < std::min(threads, jobs.size()); ++i) {
-    others.emplace_back([&] { work.help(reader.run_directory(), mark); });
+    others.emplace_back([&] { work.help(reader, mark); });
   }
   work.work(reader);
   for (std::thread& other : others) {

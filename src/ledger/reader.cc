@@ -23,14 +23,14 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 namespace sortie::ledger {
 
 namespace {
 
 constexpr std::string_view kTrials =
-    "SELECT trial, key, cell, task, repeat, coalesce(outcome, ''), turns FROM trial_state ORDER BY "
-    "trial";
+    "SELECT trial, key, cell, task, repeat, coalesce(outcome, '') FROM trial_state ORDER BY trial";
 
 constexpr std::string_view kTurns =
     "SELECT t.trial, t.turn, t.attempt, m.content, t.input_tokens, t.output_tokens, "
@@ -44,10 +44,11 @@ constexpr std::string_view kManifestEntry =
 }  // namespace
 
 struct Reader::State {
-  State(std::string read, Connection opened)
-      : run_directory(std::move(read)), connection(std::move(opened)) {}
+  State(std::string read, const ReadOptions& how, Connection opened)
+      : run_directory(std::move(read)), options(how), connection(std::move(opened)) {}
 
   std::string run_directory;
+  ReadOptions options;
   Connection connection;
   Statement begin;
   Statement end;
@@ -60,9 +61,10 @@ Reader::Reader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Reader::~Reader() = default;
 
-base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& run_directory) {
-  TRY_ASSIGN(Connection connection, open_to_read(run_directory));
-  auto state = std::make_unique<State>(run_directory, std::move(connection));
+base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& run_directory,
+                                                   const ReadOptions& options) {
+  TRY_ASSIGN(Connection connection, open_to_read(run_directory, options));
+  auto state = std::make_unique<State>(run_directory, options, std::move(connection));
   TRY_ASSIGN(state->begin, state->connection.prepare("BEGIN"));
   TRY_ASSIGN(state->end, state->connection.prepare("COMMIT"));
   TRY_ASSIGN(state->mark, state->connection.prepare("SELECT facts, content FROM run"));
@@ -145,7 +147,6 @@ base::Status Reader::for_each_trial(const std::function<void(const TrialState&)>
     trial.task = statement.bytes(3);
     trial.repeat = statement.integer(4);
     trial.outcome = statement.bytes(5);
-    trial.turns = statement.integer(6);
     visitor(trial);
   }
 }
@@ -199,6 +200,16 @@ base::Result<std::optional<std::string>> Reader::manifest(std::string_view name)
 
 const std::string& Reader::run_directory() const {
   return state_->run_directory;
+}
+
+bool Reader::has_moved() const {
+  int moved = 0;
+  sqlite3_file_control(state_->connection.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
+}
+
+const ReadOptions& Reader::options() const {
+  return state_->options;
 }
 
 base::Result<std::string> Reader::high_water_mark() {

@@ -2,6 +2,7 @@
 
 #include "sortie/base/error.h"
 #include "sortie/base/hash.h"
+#include "sortie/ledger/read_options.h"
 #include "sortie/ledger/records.h"
 
 #include <cstddef>
@@ -31,7 +32,6 @@ struct TrialState {
   std::int64_t repeat = 0;
   std::string
       outcome;  // the one that counts: "scored" if there is one, else the latest, "" while open
-  std::int64_t turns = 0;  // recorded
 };
 
 struct StoredTurn {
@@ -42,7 +42,8 @@ struct StoredTurn {
 /// snapshot. Never locks anybody.
 class Reader {
  public:
-  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& run_directory);
+  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& run_directory,
+                                                                  const ReadOptions& options = {});
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -74,6 +75,11 @@ class Reader {
   [[nodiscard]] base::Result<std::optional<std::string>> manifest(std::string_view name);
 
   [[nodiscard]] const std::string& run_directory() const;
+
+  /// Another file has taken the ledger's place, or none: this still reads the old one.
+  [[nodiscard]] bool has_moved() const;
+
+  [[nodiscard]] const ReadOptions& options() const;
 
   /// Newest durable sequence-like mark: changes with every commit of facts; equal marks mean equal
   /// content.

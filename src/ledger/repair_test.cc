@@ -46,6 +46,7 @@ class Repairs : public testing::Test {
     for (const std::string name : {"ledger.db", "ledger.db-wal"}) {
       fs::copy_file(original.file(name), run_.file(name));
     }
+    fs::copy_file(original.file("ledger.db-shm"), run_.file("index"));
   }
 
   void flip(const std::string& name, std::size_t offset) {
@@ -83,6 +84,23 @@ TEST_F(Repairs, a_torn_tail_is_cut_in_a_copy_and_the_run_stays_as_it_is) {
   const auto reader = open_reader(out_.path());
   EXPECT_EQ(count(*reader, "SELECT count(*) FROM trial"), 2);
   EXPECT_EQ(failing(*reader), std::vector<std::string>());
+}
+
+TEST_F(Repairs, a_log_that_was_cut_off_is_found_by_its_index_however_often_one_looks) {
+  fs::rename(run_.file("index"), run_.file("ledger.db-shm"));  // as a kill leaves it
+  fs::resize_file(run_.file("ledger.db-wal"), before_last_);
+  for (int look = 0; look < 2; ++look) {
+    const auto reader = Reader::open(run_.path(), {.leaves_index = true});
+    ASSERT_TRUE(reader.has_value()) << reader.error().message;
+    EXPECT_EQ(count(**reader, "SELECT count(*) FROM trial"), 2);
+    const auto findings = failing(**reader);
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_NE(findings[0].find("the write-ahead log is cut off"), std::string::npos) << findings[0];
+  }
+  const auto repair = repair_to(run_.path(), out_.path());
+  ASSERT_TRUE(repair.has_value()) << repair.error().message;
+  EXPECT_NE(repair->damage.find("cut off"), std::string::npos) << repair->damage;
+  EXPECT_EQ(failing(*open_reader(out_.path())), std::vector<std::string>());
 }
 
 TEST_F(Repairs, a_page_that_the_log_holds_anew_is_written_anew) {

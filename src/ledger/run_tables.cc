@@ -25,6 +25,8 @@ namespace {
 constexpr double kTableRows = 1e6;
 constexpr double kIndexedRows = 10;
 
+constexpr std::string_view kLedgersCollation = "BINARY";  // no column of theirs has another
+
 /// SQLite's objects begin with members of its own.
 struct VirtualTable {
   sqlite3_vtab base{};
@@ -122,8 +124,9 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& constraint = info->aConstraint[i];
     const std::string_view operation = operation_of(constraint.op);
-    if (constraint.usable == 0 || operation.empty() || constraint.iColumn < 0) {
-      continue;
+    if (constraint.usable == 0 || operation.empty() || constraint.iColumn < 0 ||
+        std::string_view(sqlite3_vtab_collation(info, i)) != kLedgersCollation) {
+      continue;  // SQLite compares the rows itself
     }
     info->aConstraintUsage[i].argvIndex = ++values;
     plan += fmt::format("{}{};", constraint.iColumn, operation);

@@ -133,10 +133,17 @@ std::string suggestion_for(std::string_view message, const std::deque<RunTable>&
   } else if (message.starts_with(kColumn)) {
     wanted = message.substr(kColumn.size());
     wanted.remove_prefix(std::min(wanted.size(), wanted.find('.') + 1));
+    std::vector<std::string> holders;
     for (const RunTable& table : tables) {
       for (const RunColumn& column : table.columns) {
         known.insert(column.name);
+        if (column.name == wanted) {
+          holders.push_back(table.name);
+        }
       }
+    }
+    if (!holders.empty()) {
+      return fmt::format("; it is a column of {}", base::join(holders, ", "));
     }
   } else {
     return {};
@@ -154,8 +161,8 @@ base::Error with_place(base::Error error,
                        const std::deque<RunTable>& tables) {
   const std::string message = sqlite3_errmsg(handle);
   const int offset = sqlite3_error_offset(handle);
-  if (error.code != base::ErrorCode::invalid) {
-    return error;
+  if (error.code != base::ErrorCode::invalid || sqlite3_errcode(handle) == SQLITE_OK) {
+    return error;  // not SQLite's
   }
   const std::string hint = suggestion_for(message, tables);
   if (offset < 0 || static_cast<std::size_t>(offset) > sql.size()) {

@@ -92,6 +92,18 @@ TEST_F(SqlSessionTest, rows_are_found_by_run_by_key_and_by_range) {
   EXPECT_EQ(ask(*both_, "SELECT count(*) FROM trial WHERE id = NULL"), "0");
 }
 
+TEST_F(SqlSessionTest, comparisons_by_another_collation_are_those_of_sqlite) {
+  for (SqlSession* session : {both_.get(), single_.get()}) {
+    const std::string all = ask(*session, "SELECT count(*) FROM cell WHERE prompt LIKE 'OPTIMAL'");
+    EXPECT_NE(all, "0");
+    EXPECT_EQ(ask(*session, "SELECT count(*) FROM cell WHERE prompt = 'OPTIMAL' COLLATE NOCASE"),
+              all);
+    EXPECT_EQ(ask(*session, "SELECT count(*) FROM cell WHERE prompt = 'OPTIMAL'"), "0");
+  }
+  EXPECT_EQ(ask(*both_, "SELECT count(*) FROM trial WHERE run = 'TWO' COLLATE NOCASE"), "3");
+  EXPECT_EQ(ask(*both_, "SELECT count(*) FROM trial WHERE run < 'Tw' COLLATE NOCASE"), "5");
+}
+
 TEST_F(SqlSessionTest, tables_join_by_run_and_key) {
   EXPECT_EQ(
       ask(*both_,
@@ -123,8 +135,14 @@ TEST_F(SqlSessionTest, errors_name_the_place_and_what_was_meant) {
             "    tsak FROM trial\n"
             "    ^");
   EXPECT_NE(ask(*both_, "SELECT 1 FROM trails").find("did you mean 'trial'"), std::string::npos);
+  EXPECT_NE(ask(*both_, "SELECT answer FROM trial").find("it is a column of turn"),
+            std::string::npos)
+      << ask(*both_, "SELECT answer FROM trial");
   EXPECT_NE(ask(*both_, "SELEC 1").find("line 1, column 1: near \"SELEC\": syntax error"),
             std::string::npos);
+  EXPECT_EQ(ask(*both_, " "), "error: expected one SQL statement, got none");
+  EXPECT_EQ(ask(*both_, "SELECT 1; SELECT 2"),
+            "error: expected one SQL statement, but another follows: SELECT 2");
 }
 
 TEST_F(SqlSessionTest, nothing_is_written) {

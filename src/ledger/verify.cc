@@ -1,4 +1,5 @@
 #include "sortie/base/error.h"
+#include "sortie/ledger/cells.h"
 #include "sortie/ledger/file.h"
 #include "sortie/ledger/page_contents.h"
 #include "sortie/ledger/pages.h"
@@ -44,7 +45,8 @@ constexpr std::array<Invariant, 17> kInvariants = {{
      "' || n.lost || ' lost, ' || n.open || ' open' FROM cell_summary s LEFT JOIN (SELECT cell, "
      "sum(outcome IS 'scored') AS scored, sum(outcome IS NOT NULL AND outcome <> 'scored') AS "
      "lost, "
-     "sum(outcome IS NULL) AS open FROM trial_state GROUP BY cell) n ON n.cell = s.cell WHERE "
+     "sum(outcome IS NULL) AS open FROM (SELECT cell, outcome FROM trial_state LIMIT -1) GROUP BY "
+     "cell) n ON n.cell = s.cell WHERE "
      "s.scored <> coalesce(n.scored, 0) OR s.infrastructure <> coalesce(n.lost, 0) OR s.begun <> "
      "coalesce(n.scored + n.lost + n.open, 0)"},
     {"outcomes_end_with_the_scored_one",
@@ -171,7 +173,7 @@ class Finding {
   std::string first_;
 };
 
-std::string text_of(const Cell& cell) {
+std::string as_text(const Cell& cell) {
   if (const auto* text = std::get_if<std::string_view>(&cell)) {
     return std::string(*text);
   }
@@ -184,7 +186,7 @@ std::string text_of(const Cell& cell) {
 Check check_invariant(Reader& reader, const Invariant& invariant) {
   Finding finding(invariant.name);
   return finding.close(reader.scan(invariant.offences, [&](std::span<const Cell> row) {
-    finding.add(text_of(row[0]));
+    finding.add(as_text(row[0]));
     return true;
   }));
 }
@@ -252,7 +254,7 @@ Check check_log(const std::optional<WalReport>& log) {
 Check check_structure(Reader& reader) {
   Finding finding("sqlite_structure");
   return finding.close(reader.scan("PRAGMA integrity_check(10)", [&](std::span<const Cell> row) {
-    if (const std::string verdict = text_of(row[0]); verdict != "ok") {
+    if (const std::string verdict = as_text(row[0]); verdict != "ok") {
       finding.add(verdict);
     }
     return true;
@@ -284,7 +286,7 @@ Check check_references(Reader& reader) {
   Finding finding("references_lead_somewhere");
   return finding.close(reader.scan("PRAGMA foreign_key_check", [&](std::span<const Cell> row) {
     finding.add(fmt::format(
-        "{} row {} names a missing {}", text_of(row[0]), text_of(row[1]), text_of(row[2])));
+        "{} row {} names a missing {}", as_text(row[0]), as_text(row[1]), as_text(row[2])));
     return true;
   }));
 }
@@ -324,7 +326,7 @@ base::Result<std::string> checksum_columns(Reader& reader, const std::string& na
   std::string arguments = fmt::format("'{}'", name);
   bool first = true;
   TRY(reader.scan(fmt::format("PRAGMA main.table_info({})", name), [&](std::span<const Cell> row) {
-    const std::string column = text_of(row[1]);
+    const std::string column = as_text(row[1]);
     const bool left_out = column == "checksum" || (table->chooses_id && first);
     first = false;
     if (!left_out) {
@@ -345,14 +347,13 @@ base::Status check_rows(Reader& reader, TableReport& table) {
                                  table.name),
                      [&](std::span<const Cell> row) {
                        const auto name = [&] {
-                         return fmt::format(
-                             "{} row {}", table.name, std::get<std::int64_t>(row[0]));
+                         return fmt::format("{} row {}", table.name, int_of(row[0]));
                        };
-                       for (auto broken = std::get<std::int64_t>(row[1]); broken > 0; --broken) {
+                       for (auto broken = int_of(row[1]); broken > 0; --broken) {
                          table.constraints.add(name());
                        }
-                       const auto stored = std::get<std::int64_t>(row[2]);
-                       if (stored != std::get<std::int64_t>(row[3])) {
+                       const auto stored = int_of(row[2]);
+                       if (stored != int_of(row[3])) {
                          table.checksums.add(name());
                        }
                        if (has_facts) {
@@ -368,8 +369,8 @@ base::Result<std::vector<TableReport>> tables_of(Reader& reader) {
   TRY(reader.scan("SELECT name, sql FROM sqlite_schema WHERE type = 'table'",
                   [&](std::span<const Cell> row) {
                     TableReport& table = tables.emplace_back();
-                    table.name = text_of(row[0]);
-                    table.sql = text_of(row[1]);
+                    table.name = as_text(row[0]);
+                    table.sql = as_text(row[1]);
                     return true;
                   }));
   return tables;
@@ -397,8 +398,8 @@ Check check_total(Reader& reader, const Total& total) {
   Finding finding("no_row_is_missing_or_added");
   return finding.close(
       reader.scan("SELECT facts, content FROM run", [&](std::span<const Cell> row) {
-        const auto facts = std::get<std::int64_t>(row[0]);
-        const auto content = static_cast<std::uint64_t>(std::get<std::int64_t>(row[1]));
+        const auto facts = int_of(row[0]);
+        const auto content = static_cast<std::uint64_t>(int_of(row[1]));
         if (facts != total.facts) {
           finding.add(fmt::format("{} rows were recorded, {} are there", facts, total.facts));
         } else if (content != total.content) {

@@ -82,8 +82,10 @@ std::string speed_text(const std::optional<engine::SpeedReport>& speed) {
   }
   std::vector<std::string> losses;
   for (std::size_t i = 0; i < engine::kLossKinds; ++i) {
-    losses.push_back(
-        fmt::format("{} {:.1f} s", to_string(static_cast<engine::Loss>(i)), speed->losses[i]));
+    const double lost = speed->losses[i];
+    losses.push_back(fmt::format("{} {:.1f} s",
+                                 to_string(static_cast<engine::Loss>(i)),
+                                 std::abs(lost) < 0.05 ? 0 : lost));  // never "-0.0"
   }
   return fmt::format(
       "Speed     {:.1f} % of the {}bound: {}, at least {}; bottleneck: {} of {}{}\n  lost    {}\n",

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 namespace sortie::monitor {
 
@@ -19,12 +20,20 @@ class Rates {
   [[nodiscard]] double turns_per_second() const;
   [[nodiscard]] double tokens_per_second() const;
 
+  /// Turns of the model at this place in RunStatus::models.
+  [[nodiscard]] double turns_per_second(std::size_t model) const;
+
  private:
   struct Sample {
     base::Duration elapsed{};
-    std::uint64_t turns = 0;
-    std::int64_t tokens = 0;
+    double turns = 0;
+    double tokens = 0;
+    std::vector<double> turns_by_model;
   };
+
+  /// Of what `value` takes from a sample.
+  template <class Value>
+  [[nodiscard]] double rate(Value value) const;
 
   base::Duration window_;
   std::deque<Sample> samples_;

@@ -26,6 +26,8 @@ TEST(Rates, are_differences_over_the_window) {
   }
   EXPECT_NEAR(rates.turns_per_second(), 7, 0.01);
   EXPECT_NEAR(rates.tokens_per_second(), 700, 1);
+  EXPECT_NEAR(rates.turns_per_second(0), 7, 0.01);
+  EXPECT_EQ(rates.turns_per_second(1), 0);
 }
 
 }  // namespace

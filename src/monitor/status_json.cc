@@ -52,18 +52,18 @@ json::Array models_of(const engine::RunStatus& status) {
   return models;
 }
 
+json::Array scenarios_of(const engine::RunStatus& status) {
+  json::Array scenarios;
+  for (const engine::ScenarioProgress& one : status.scenarios) {
+    scenarios.push_back(to_json(one));
+  }
+  return scenarios;
+}
+
 json::Array routes_of(const engine::RunStatus& status) {
   json::Array routes;
   for (const engine::RouteProgress& route : status.routes) {
-    routes.push_back(json::Object{{"route", route.route},
-                                  {"model", route.model},
-                                  {"usable", route.usable},
-                                  {"reason", route.reason},
-                                  {"in_flight", route.in_flight},
-                                  {"answered", route.answered},
-                                  {"failed", route.failed},
-                                  {"throttled", route.throttled},
-                                  {"closed_for_seconds", seconds_or_null(route.closed_for)}});
+    routes.push_back(to_json(route));
   }
   return routes;
 }
@@ -71,17 +71,7 @@ json::Array routes_of(const engine::RunStatus& status) {
 json::Array limits_of(const engine::RunStatus& status) {
   json::Array limits;
   for (const engine::LimitUse& use : status.limits) {
-    const bool rate = use.limit.kind != quota::LimitKind::concurrency;
-    limits.push_back(json::Object{
-        {"domain", use.domain},
-        {"kind", quota::to_string(use.limit.kind)},
-        {"quota", use.limit.quota},
-        {"window_seconds", rate ? json::Value(base::seconds(use.limit.window)) : nullptr},
-        {"learned", use.learned},
-        {"confidence", use.confidence},
-        {"used", use.used},
-        {"allowed", use.allowed},
-        {"closed_for_seconds", seconds_or_null(use.closed_for)}});
+    limits.push_back(to_json(use));
   }
   return limits;
 }
@@ -98,6 +88,48 @@ json::Array changes_of(const engine::RunStatus& status) {
 }
 
 }  // namespace
+
+json::Value to_json(const engine::ScenarioProgress& scenario) {
+  return json::Object{{"model", scenario.model},
+                      {"scenario", scenario.scenario},
+                      {"cells", scenario.cells},
+                      {"planned", scenario.trials.planned},
+                      {"scored", scenario.trials.scored},
+                      {"succeeded", scenario.trials.succeeded},
+                      {"lost", scenario.trials.lost},
+                      {"running", scenario.trials.running},
+                      {"in_flight", scenario.trials.in_flight}};
+}
+
+json::Value to_json(const engine::RouteProgress& route) {
+  return json::Object{{"route", route.route},
+                      {"model", route.model},
+                      {"domains", json::Array(route.domains.begin(), route.domains.end())},
+                      {"usable", route.usable},
+                      {"reason", route.reason},
+                      {"in_flight", route.in_flight},
+                      {"answered", route.answered},
+                      {"failed", route.failed},
+                      {"throttled", route.throttled},
+                      {"closed_for_seconds", seconds_or_null(route.closed_for)},
+                      {"breaker_open", route.breaker_open},
+                      {"latency_p50_seconds", seconds_or_null(route.latency_p50)},
+                      {"latency_p95_seconds", seconds_or_null(route.latency_p95)}};
+}
+
+json::Value to_json(const engine::LimitUse& use) {
+  const bool rate = use.limit.kind != quota::LimitKind::concurrency;
+  return json::Object{
+      {"domain", use.domain},
+      {"kind", quota::to_string(use.limit.kind)},
+      {"quota", use.limit.quota},
+      {"window_seconds", rate ? json::Value(base::seconds(use.limit.window)) : nullptr},
+      {"learned", use.learned},
+      {"confidence", use.confidence},
+      {"used", use.used},
+      {"allowed", use.allowed},
+      {"closed_for_seconds", seconds_or_null(use.closed_for)}};
+}
 
 json::Value to_json(const engine::BudgetUse& budget) {
   return json::Object{{"max_cost_micro_usd", number_or_null(budget.limits.cost)},
@@ -147,12 +179,16 @@ json::Value to_json(const engine::RunStatus& status) {
                       {"at", base::to_iso8601(status.at)},
                       {"elapsed_seconds", base::seconds(status.elapsed)},
                       {"time_left", to_json(status.time_left)},
+                      {"bound_left_seconds", seconds_or_null(status.bound_left)},
                       {"planned", status.planned()},
                       {"scored", status.scored()},
                       {"lost", status.lost()},
                       {"attempts", status.attempts},
                       {"turns", status.turns},
                       {"in_flight", status.in_flight},
+                      {"in_flight_max", status.in_flight_max},
+                      {"open", status.open},
+                      {"open_max", status.open_max},
                       {"waiting", status.waiting},
                       {"unfunded", status.unfunded},
                       {"input_tokens", status.input_tokens},
@@ -160,6 +196,7 @@ json::Value to_json(const engine::RunStatus& status) {
                       {"cost_micro_usd", status.cost_micro_usd},
                       {"budget", to_json(status.budget)},
                       {"models", models_of(status)},
+                      {"scenarios", scenarios_of(status)},
                       {"routes", routes_of(status)},
                       {"limits", limits_of(status)},
                       {"shared_limits", to_json(status.shared_limits)},

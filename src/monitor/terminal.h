@@ -8,13 +8,16 @@
 #include <cstddef>
 #include <cstdio>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 namespace sortie::monitor {
 
 /// Shows the status of a process's campaigns while the loop runs: redraws in place on a terminal
-/// five times a second, prints a plain line every 30 s into a pipe, of each campaign where there
-/// are several. Lives on the loop's thread; stop() before the loop or the source goes away.
+/// five times a second, or as often as half a percent of a core allows; prints a plain line every
+/// 30 s into a pipe, a terminal without a cursor (TERM=dumb) or that of a CI, of each campaign
+/// where there are several. NO_COLOR (no-color.org) is honoured. Lives on the loop's thread; stop()
+/// before the loop or the source goes away.
 class Terminal {
  public:
   /// One status per campaign of the process, always as many.
@@ -34,8 +37,9 @@ class Terminal {
  private:
   std::vector<engine::RunStatus> observe();
   void tick();
+  void schedule(base::Duration cost);
   void draw();
-  void erase();
+  void show(std::string_view text) noexcept;
 
   aio::Loop& loop_;
   std::FILE* out_;

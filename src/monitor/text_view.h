@@ -11,11 +11,14 @@
 namespace sortie::monitor {
 
 struct ViewOptions {
-  std::size_t columns = 80;  // no line is longer
+  std::size_t columns = 80;  // no line is wider
+  std::size_t rows = 0;      // no more lines than that; 0: as many as there are
   bool colour = false;
 };
 
-/// The live view as lines of text: a bar per model, a line per route, recent problems in words.
+/// The live view as lines of text: per model and scenario a bar, per route its fullest limit and
+/// its latencies, recent problems in words. Where rows are few, scenarios go first, then routes.
+/// Names and problems come from outside: what could steer a terminal is written out.
 [[nodiscard]] std::vector<std::string> render(const engine::RunStatus& status,
                                               const Rates& rates,
                                               const ViewOptions& options);

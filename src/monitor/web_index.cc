@@ -1,9 +1,11 @@
 #include "sortie/monitor/web_index.h"
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/cells.h"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -109,7 +111,7 @@ base::Status TrialIndex::read_new() {
 base::Status TrialIndex::read_cells() {
   return reader_->scan(
       "SELECT id, model, simulated, scenarios, prompt, severity, difficulty, protocol, "
-      "tool_success_rate, planned FROM cell ORDER BY rowid",
+      "tool_success_rate, max_turns, planned FROM cell ORDER BY rowid",
       [&](Row row) {
         const auto [entry, fresh] =
             cell_numbers_.emplace(text_of(row[0]), static_cast<std::uint32_t>(cells_.size()));
@@ -125,7 +127,8 @@ base::Status TrialIndex::read_cells() {
                                  .difficulty = text_of(row[6]),
                                  .protocol = text_of(row[7]),
                                  .tool_success_rate = double_of(row[8]),
-                                 .planned = static_cast<std::uint64_t>(int_of(row[9]))};
+                                 .max_turns = static_cast<std::uint32_t>(int_of(row[9])),
+                                 .planned = static_cast<std::uint64_t>(int_of(row[10]))};
         return true;
       });
 }
@@ -199,16 +202,17 @@ base::Status TrialIndex::read_scores() {
 
 namespace {
 
-// Columns 0 to 5 belong to the attempt, the rest to its end.
+// Columns 0 to 5 belong to the attempt, the rest to its end and its turn.
 constexpr std::string_view kAttempts =
     "SELECT a.id, a.trial, a.route, a.requested_model, a.at, a.reserved_cost, e.cause, e.at, "
-    "e.cost, e.input_tokens + e.output_tokens, e.duration_us "
-    "FROM attempt a LEFT JOIN attempt_end e ON e.attempt = a.id WHERE a.id > CAST(?1 AS INTEGER) "
-    "ORDER BY a.id";
+    "e.cost, e.input_tokens + e.output_tokens, e.duration_us, {} "
+    "FROM attempt a LEFT JOIN attempt_end e ON e.attempt = a.id "
+    "LEFT JOIN turn t ON t.attempt = a.id WHERE a.id > CAST(?1 AS INTEGER) ORDER BY a.id";
 
 constexpr std::string_view kEnds =
     "SELECT e.attempt, 0, '', '', 0, 0, e.cause, e.at, e.cost, e.input_tokens + e.output_tokens, "
-    "e.duration_us FROM attempt_end e WHERE e.attempt IN";
+    "e.duration_us, {} FROM attempt_end e LEFT JOIN turn t ON t.attempt = e.attempt "
+    "WHERE e.attempt IN ({})";
 
 bool ended(Row row) {
   return !std::holds_alternative<std::monostate>(row[6]);
@@ -225,7 +229,7 @@ base::Status TrialIndex::read_ends() {
   }
   for (std::size_t first = 0; first < ids.size(); first += kIdsMax) {
     const auto some = std::span(ids).subspan(first, std::min(kIdsMax, ids.size() - first));
-    TRY(reader_->scan(fmt::format("{} ({})", kEnds, fmt::join(some, ",")), [&](Row row) {
+    TRY(reader_->scan(fmt::format(kEnds, analysis::kIsEmpty, fmt::join(some, ",")), [&](Row row) {
       end_attempt(row);
       return true;
     }));
@@ -234,7 +238,8 @@ base::Status TrialIndex::read_ends() {
 }
 
 base::Status TrialIndex::read_attempts() {
-  return each(kAttempts, fmt::to_string(last_attempt_), [&](Row row) {
+  const std::string query = fmt::format(kAttempts, analysis::kIsEmpty);
+  return each(query, fmt::to_string(last_attempt_), [&](Row row) {
     last_attempt_ = int_of(row[0]);
     begin_attempt(row);
     if (ended(row)) {
@@ -276,7 +281,11 @@ void TrialIndex::end_attempt(Row row) {
   IndexedRoute& route = routes_[attempt.route];
   route.cost += int_of(row[8]) - attempt.reserved;
   route.tokens += tokens;
-  route.answer_seconds += answered ? seconds : 0;
+  if (answered) {
+    route.answer_seconds += seconds;
+    route.latency.add(std::chrono::microseconds(int_of(row[10])));
+  }
+  route.empty += int_of(row[11]) != 0 ? 1U : 0U;
   count(attempt.route, int_of(row[7]), cause);
   if (IndexedTrial* mine = trial(attempt.trial)) {
     mine->cost += int_of(row[8]) - attempt.reserved;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "sortie/base/error.h"
+#include "sortie/base/hash.h"
+#include "sortie/engine/latency.h"
 #include "sortie/ledger/reader.h"
 
 #include <cstddef>
@@ -35,6 +37,9 @@ class Names {
   static constexpr std::uint32_t kNever = ~0U;
 
  private:
+  template <class A>
+  friend void archive(A& a, Names& value);
+
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
   };
@@ -53,6 +58,7 @@ struct IndexedCell {
   std::string difficulty;
   std::string protocol;
   double tool_success_rate = 0;
+  std::uint32_t max_turns = 0;
   std::uint64_t planned = 0;
 };
 
@@ -94,6 +100,8 @@ struct IndexedRoute {
   std::int64_t cost = 0;
   std::int64_t tokens = 0;
   double answer_seconds = 0;
+  engine::LatencyHistogram latency;  // of all its answers
+  std::uint64_t empty = 0;           // of answered: no token in them
   std::vector<TimelineBucket> buckets;
 };
 
@@ -105,6 +113,21 @@ class TrialIndex {
 
   /// Reads what is new, in one snapshot.
   [[nodiscard]] base::Status refresh();
+
+  /// Another ledger has taken the place of the one that this reads.
+  [[nodiscard]] bool has_moved() const { return reader_->has_moved(); }
+
+  /// Begins with what store() left in RUN/cache, if that is of exactly this state of the ledger;
+  /// before the first refresh(). False: there is no such thing.
+  [[nodiscard]] base::Result<bool> load();
+
+  /// Refreshes, and keeps all in RUN/cache for the next one that opens a finished run. Nothing
+  /// where reading a ledger takes no time.
+  [[nodiscard]] base::Status store();
+
+  /// After the end of a run, or of a report of it: of one with a million facts or more store()s
+  /// what is not there yet, so that the page's first view of it is quick, too.
+  [[nodiscard]] static base::Status keep(const std::string& directory);
 
   /// By id; trials that do not exist are gaps. `exists` says which.
   [[nodiscard]] std::span<const IndexedTrial> trials() const { return trials_; }
@@ -142,6 +165,9 @@ class TrialIndex {
   [[nodiscard]] ledger::Reader& reader() { return *reader_; }
 
  private:
+  template <class A>
+  friend void archive(A& a, TrialIndex& value);
+
   TrialIndex(std::unique_ptr<ledger::Reader> reader, std::stop_token stop);
 
   base::Status each(std::string_view query,
@@ -149,6 +175,7 @@ class TrialIndex {
                     const std::function<void(std::span<const ledger::Cell>)>& visit);
 
   base::Status read_new();
+  [[nodiscard]] base::Result<base::Digest> stamp();
   base::Status read_cells();
   base::Status read_trials();
   base::Status read_outcomes();
@@ -190,6 +217,11 @@ class TrialIndex {
     std::int64_t trial = 0;
     std::uint32_t route = 0;
     std::int64_t reserved = 0;
+
+    template <class A>
+    friend void archive(A& a, Pending& value) {
+      a(value.trial, value.route, value.reserved);
+    }
   };
 
   std::map<std::int64_t, Pending> pending_;  // attempts without an end, by id

@@ -87,6 +87,19 @@ TEST_F(WebIndexTest, sees_only_what_is_new_and_ends_that_come_late) {
   EXPECT_EQ(json::get_int(sent(overview_json(*index_, "night").value()), "cost_micro_usd"), 720);
 }
 
+TEST_F(WebIndexTest, marks_a_route_with_empty_answers_as_suspect) {
+  const auto route = [&] {
+    return sent(overview_json(*index_, "night").value()).at("routes").at(0);
+  };
+  EXPECT_EQ(json::get_bool(route(), "suspect"), false);
+  EXPECT_EQ(json::get_int(route(), "empty_answers"), 0);
+  run_.usage = {.input = 7, .output = 0};
+  run_.scored(a_, "simple-3", true);
+  refresh();
+  EXPECT_EQ(json::get_bool(route(), "suspect"), true);
+  EXPECT_EQ(json::get_int(route(), "empty_answers"), 1);
+}
+
 TEST_F(WebIndexTest, filters_and_pages) {
   EXPECT_EQ(total(""), 5);
   EXPECT_EQ(total("model=a"), 2);
@@ -124,6 +137,17 @@ TEST_F(WebIndexTest, pairs_two_models_by_task_factors_and_repeat) {
   EXPECT_EQ(json::get_int(page, "neither"), 1);
   EXPECT_EQ(json::get_string(page.at("pairs").at(0).at("b"), "task"), "simple-1");
   EXPECT_EQ(json::get_int(sent(compare("a=a&b=b&differ=1").value()), "total"), 1);
+  // The same task with fewer turns is another pair.
+  run_.max_turns = 5;
+  const base::Digest short_a = run_.cell("a", "optimal", "baseline", 1);
+  const base::Digest short_b = run_.cell("b", "optimal", "baseline", 1);
+  run_.scored(short_a, "simple-1", true);
+  run_.scored(short_b, "simple-1", true);
+  refresh();
+  const json::Value more = sent(compare("a=a&b=b").value());
+  EXPECT_EQ(json::get_int(more, "total"), 3);
+  EXPECT_EQ(json::get_int(more, "only_a"), 1);
+  EXPECT_EQ(json::get_int(more, "both"), 1);
   ASSERT_FALSE(compare("a=a&b=bb").has_value());
   EXPECT_NE(compare("a=a&b=bb").error().message.find("'bb'"), std::string::npos);
 }

@@ -166,7 +166,7 @@ void LiveFeed::told(base::Result<json::Value> status) {
 }
 
 /// The size of the patch, which is what lasts: all of a state is sent once to each listener.
-std::size_t LiveFeed::send(const json::Value& state) {
+std::size_t LiveFeed::send(json::Value state) {
   const std::optional<json::Value> changed =
       state_.has_value() ? difference(*state_, state) : std::nullopt;
   // A comment keeps the connection known to be alive when nothing changed.
@@ -182,7 +182,7 @@ std::size_t LiveFeed::send(const json::Value& state) {
     }
     listener.slot.write(std::exchange(listener.needs_all, false) ? all : patch);
   }
-  state_ = state;
+  state_ = std::move(state);
   return patch.size();
 }
 

@@ -70,7 +70,7 @@ class LiveFeed {
 
   void ask();
   void told(base::Result<json::Value> status);
-  [[nodiscard]] std::size_t send(const json::Value& state);
+  [[nodiscard]] std::size_t send(json::Value state);
   void end();
   void schedule(base::Duration after);
 

@@ -81,6 +81,9 @@ struct Metrics {
   Family left{"sortie_run_left_seconds",
               "gauge",
               "Until the run ends: earliest, likely, latest; the range is to hold in 9 of 10."};
+  Family bound{"sortie_run_bound_left_seconds",
+               "gauge",
+               "The least time in which the limits in force would let through what is left."};
   Family paused{"sortie_run_paused", "gauge", "1 while a person has paused the run."};
   Family in_flight{"sortie_requests_in_flight", "gauge", "Requests under way, by route."};
   Family waiting{"sortie_turns_waiting", "gauge", "Turns that wait for a limit."};
@@ -96,6 +99,10 @@ struct Metrics {
       "sortie_requests_total", "counter", "Ended requests: answered, throttled, failed."};
   Family usable{"sortie_route_usable", "gauge", "0 when the route is out until the run ends."};
   Family closed{"sortie_route_closed_seconds", "gauge", "Until the route's gate opens; 0: open."};
+  Family breaker{"sortie_route_breaker_open", "gauge", "1 while failures keep the route closed."};
+  Family latency{"sortie_route_latency_seconds",
+                 "gauge",
+                 "Within which half and 95 % of the route's last answers came."};
   Family quota{"sortie_limit_quota", "gauge", "The limit: per window, or at once."};
   Family used{"sortie_limit_used", "gauge", "Used in the last window, or in flight."};
   Family allowed{"sortie_limit_allowed", "gauge", "What the own pace allows of it."};
@@ -106,9 +113,9 @@ struct Metrics {
   [[nodiscard]] std::string text() const {
     std::string all;
     for (const Family* family :
-         {&elapsed, &left,   &paused, &in_flight, &waiting, &unfunded,     &tokens,
-          &cost,    &budget, &trials, &succeeded, &turns,   &model_paused, &requests,
-          &usable,  &closed, &quota,  &used,      &allowed, &learned}) {
+         {&elapsed, &left,    &bound,   &paused,    &in_flight, &waiting,      &unfunded, &tokens,
+          &cost,    &budget,  &trials,  &succeeded, &turns,     &model_paused, &requests, &usable,
+          &closed,  &breaker, &latency, &quota,     &used,      &allowed,      &learned}) {
       all += family->text();
     }
     return all;
@@ -130,6 +137,7 @@ void Metrics::add_run(const std::string& name, const json::Value& status) {
           number(*time_left, fmt::format("{}_seconds", which)));
     }
   }
+  add(bound, run, number(status, "bound_left_seconds"));
   add(paused, run, number(status, "paused"));
   add(waiting, run, number(status, "waiting"));
   add(unfunded, run, number(status, "unfunded"));
@@ -173,6 +181,9 @@ void Metrics::add_route(const Labels& run, const json::Value& route) {
   add(in_flight, labels, number(route, "in_flight"));
   add(usable, labels, number(route, "usable"));
   add(closed, labels, number(route, "closed_for_seconds").value_or(0));
+  add(breaker, labels, number(route, "breaker_open"));
+  add(latency, with(labels, "quantile", "0.5"), number(route, "latency_p50_seconds"));
+  add(latency, with(labels, "quantile", "0.95"), number(route, "latency_p95_seconds"));
 }
 
 void Metrics::add_limit(const Labels& run, const json::Value& limit) {

@@ -21,7 +21,10 @@ std::string text() {
                            .in_flight = 3,
                            .answered = 20,
                            .throttled = 2,
-                           .closed_for = std::chrono::milliseconds(1500)});
+                           .closed_for = std::chrono::milliseconds(1500),
+                           .breaker_open = true,
+                           .latency_p50 = std::chrono::milliseconds(250),
+                           .latency_p95 = std::chrono::seconds(2)});
   status.limits.push_back({.domain = "e/k",
                            .limit = {.kind = quota::LimitKind::requests, .quota = 600},
                            .used = 12.5,
@@ -36,6 +39,9 @@ TEST(PrometheusText, holds_routes_models_and_limits_with_their_labels) {
            R"(sortie_requests_total{run="day",route="e/k/m",model="m",result="throttled"} 2)",
            R"(sortie_requests_in_flight{run="day",route="e/k/m",model="m"} 3)",
            R"(sortie_route_closed_seconds{run="day",route="e/k/m",model="m"} 1.5)",
+           R"(sortie_route_breaker_open{run="day",route="e/k/m",model="m"} 1)",
+           R"(sortie_route_latency_seconds{run="day",route="e/k/m",model="m",quantile="0.5"} 0.25)",
+           R"(sortie_route_latency_seconds{run="day",route="e/k/m",model="m",quantile="0.95"} 2)",
            R"(sortie_trials{run="day",model="m \"1\"",state="scored"} 4)",
            R"(sortie_limit_used{run="day",domain="e/k",kind="requests",window_seconds="60"} 12.5)",
            R"(sortie_cost_dollars_total{run="night\n1"} 2.5)",

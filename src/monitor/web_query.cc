@@ -1,6 +1,8 @@
 #include "sortie/monitor/web_query.h"
 
+#include "sortie/analysis/answer_count.h"
 #include "sortie/analysis/cells.h"
+#include "sortie/analysis/reused.h"
 #include "sortie/analysis/speeds.h"
 #include "sortie/base/text.h"
 #include "sortie/base/time.h"
@@ -31,6 +33,10 @@ json::Value time_or_null(std::int64_t microseconds) {
   return microseconds == 0 ? json::Value(nullptr)
                            : json::Value(base::to_iso8601(
                                  base::WallTime(std::chrono::microseconds(microseconds))));
+}
+
+json::Value seconds_or_null(const std::optional<base::Duration>& duration) {
+  return duration.has_value() ? json::Value(base::seconds(*duration)) : json::Value(nullptr);
 }
 
 /// Seconds per answer; 0 without one.
@@ -138,9 +144,12 @@ json::Array routes_json(const TrialIndex& index) {
         {"unfinished", route.attempts - route.answered - route.throttled - route.failed},
         {"tokens", route.tokens},
         {"cost_micro_usd", route.cost},
+        {"empty_answers", route.empty},
+        {"suspect", analysis::AnswerCount{.all = route.answered, .empty = route.empty}.suspect()},
         {"latency_seconds",
-         route.answered == 0 ? json::Value(nullptr)
-                             : json::Value(route.answer_seconds / answered)}});
+         route.answered == 0 ? json::Value(nullptr) : json::Value(route.answer_seconds / answered)},
+        {"latency_p50_seconds", seconds_or_null(route.latency.quantile(0.5))},
+        {"latency_p95_seconds", seconds_or_null(route.latency.quantile(0.95))}});
   }
   return array;
 }
@@ -354,12 +363,13 @@ void sort_page(const TrialIndex& index,
 
 /// What two trials share that can be compared: everything but the model.
 std::string factors_of(const IndexedCell& cell) {
-  return fmt::format("{}\n{}\n{}\n{}\n{}",
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}",
                      cell.prompt,
                      cell.severity,
                      cell.difficulty,
                      cell.protocol,
-                     cell.tool_success_rate);
+                     cell.tool_success_rate,
+                     cell.max_turns);
 }
 
 struct PairKey {
@@ -428,6 +438,7 @@ json::Value trial_json(const TrialIndex& index, std::size_t id) {
                       {"difficulty", cell.difficulty},
                       {"protocol", cell.protocol},
                       {"tool_success_rate", cell.tool_success_rate},
+                      {"max_turns", cell.max_turns},
                       {"outcome", index.outcomes().text(trial.outcome)},
                       {"success", scored ? json::Value(trial.success) : json::Value(nullptr)},
                       {"progress", scored ? json::Value(progress_of(trial)) : json::Value(nullptr)},
@@ -456,6 +467,7 @@ base::Result<json::Value> overview_json(TrialIndex& index, const std::string& ru
     speed_rows.push_back(json::Object{{"ended", speed.ended}, {"speed", speed.detail}});
   }
   TRY_ASSIGN(json::Array events, events_json(index.reader()));
+  TRY_ASSIGN(const auto reused, analysis::read_reused(index.reader()));
   TRY_ASSIGN(json::Object manifest, manifest_json(index.reader()));
   auto [outcomes, labels] = tallies_json(index);
   json::Object object{{"version", 1}, {"run", run}};
@@ -468,6 +480,7 @@ base::Result<json::Value> overview_json(TrialIndex& index, const std::string& ru
   object["labels"] = std::move(labels);
   object["speeds"] = std::move(speed_rows);
   object["events"] = std::move(events);
+  object["reused"] = analysis::to_json(reused);
   object["manifest"] = std::move(manifest);
   return object;
 }
@@ -485,7 +498,8 @@ json::Value cells_json(const TrialIndex& index) {
                         {"severity", cell.severity},
                         {"difficulty", cell.difficulty},
                         {"protocol", cell.protocol},
-                        {"tool_success_rate", cell.tool_success_rate}};
+                        {"tool_success_rate", cell.tool_success_rate},
+                        {"max_turns", cell.max_turns}};
     counts[i].write(object);
     array.push_back(std::move(object));
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 namespace sortie::monitor {
@@ -89,6 +90,19 @@ bool same(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
+/// Whether `name` is a name of a server that listens at `address`.
+bool is_here(std::string_view name, const std::string& address) {
+  constexpr std::string_view kAll = "0.0.0.0";
+  if (name == address) {
+    return true;
+  }
+  if (name == "127.0.0.1" || name == "localhost") {
+    return address == "127.0.0.1" || address == kAll;
+  }
+  in_addr number{};
+  return address == kAll && ::inet_pton(AF_INET, std::string(name).c_str(), &number) == 1;
+}
+
 std::string cookie_name(std::uint16_t port) {
   return fmt::format("sortie_{}", port);
 }
@@ -126,22 +140,22 @@ std::optional<Target> parse_target(std::string_view text) {
   return target;
 }
 
-Gate::Gate(base::Secret token, std::uint16_t port)
+Gate::Gate(base::Secret token, std::uint16_t port, std::string address)
     : token_(std::move(token)),
       session_(base::FieldHasher("sortie.web.session.v1")
                    .field("token", std::string_view(token_.reveal()))
                    .finish()
                    .hex()),
-      port_(port) {}
+      port_(port),
+      address_(std::move(address)) {}
 
 bool Gate::from_here(const http::ServerRequest& request) const {
   const auto host = request.headers.find("Host");
   if (!host.has_value()) {
     return false;
   }
-  const std::array<std::string, 2> here = {fmt::format("127.0.0.1:{}", port_),
-                                           fmt::format("localhost:{}", port_)};
-  if (std::ranges::find(here, *host) == here.end()) {
+  const std::string port = fmt::format(":{}", port_);
+  if (!host->ends_with(port) || !is_here(host->substr(0, host->size() - port.size()), address_)) {
     return false;
   }
   const auto origin = request.headers.find("Origin");

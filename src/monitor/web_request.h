@@ -35,10 +35,13 @@ struct Target {
 class Gate {
  public:
   /// `token` is what the user was given. Cookies are shared by all ports of a machine, so the
-  /// port is part of the cookie's name.
-  Gate(base::Secret token, std::uint16_t port);
+  /// port is part of the cookie's name. `address` is where the server listens: IPv4, of which
+  /// 0.0.0.0 are all that the machine has.
+  Gate(base::Secret token, std::uint16_t port, std::string address = "127.0.0.1");
 
-  /// Host is this machine at this port, and Origin, if any, the same.
+  /// Host is the address at this port (of loopback also localhost), and Origin, if any, the same.
+  /// Where the server listens on all addresses any IPv4 address will do: a number in a browser's
+  /// address is nobody's to point elsewhere, as a name is.
   [[nodiscard]] bool from_here(const http::ServerRequest& request) const;
 
   /// It carries the session's cookie, or "Authorization: Bearer TOKEN" (for programs).
@@ -53,6 +56,7 @@ class Gate {
   base::Secret token_;
   base::Secret session_;
   std::uint16_t port_;
+  std::string address_;
 };
 
 }  // namespace sortie::monitor

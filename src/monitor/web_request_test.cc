@@ -46,6 +46,25 @@ TEST(WebTarget, refuses_what_could_lead_out_of_a_folder) {
   EXPECT_FALSE(parse_target("/" + std::string(9000, 'a')).has_value());
 }
 
+TEST(WebGate, knows_the_address_that_it_was_told) {
+  const Gate one(base::Secret("token"), 7373, "10.0.0.5");
+  EXPECT_TRUE(one.from_here(request("10.0.0.5:7373", "Origin", "http://10.0.0.5:7373")));
+  for (const char* host :
+       {"127.0.0.1:7373", "localhost:7373", "10.0.0.6:7373", "10.0.0.5", "10.0.0.5:80", ":7373"}) {
+    EXPECT_FALSE(one.from_here(request(host))) << host;
+  }
+  const Gate all(base::Secret("token"), 7373, "0.0.0.0");
+  for (const char* host : {"127.0.0.1:7373", "localhost:7373", "10.0.0.5:7373"}) {
+    EXPECT_TRUE(all.from_here(request(host))) << host;
+  }
+  // A name may be anybody's, who makes it point here.
+  for (const char* host :
+       {"evil.example:7373", "10.0.0.5.evil.example:7373", "10.0.0:7373", "::1:7373", ":7373"}) {
+    EXPECT_FALSE(all.from_here(request(host))) << host;
+  }
+  EXPECT_FALSE(all.from_here(request("10.0.0.5:7373", "Origin", "http://10.0.0.6:7373")));
+}
+
 TEST(WebGate, refuses_other_hosts_and_origins) {
   const Gate gate(base::Secret("token"), 7373);
   EXPECT_TRUE(gate.from_here(request("127.0.0.1:7373")));

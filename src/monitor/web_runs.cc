@@ -81,8 +81,17 @@ bool seems_live(const RunPlace& place) {
 
 base::Result<TrialIndex*> WebRuns::index(const RunPlace& place) {
   auto found = std::ranges::find(entries_, place.directory, &Entry::directory);
+  if (found != entries_.end() && found->index->has_moved()) {
+    entries_.erase(found);  // the run was made anew
+    found = entries_.end();
+  }
   if (found == entries_.end()) {
     TRY_ASSIGN(auto opened, TrialIndex::open(place.directory, stop_));
+    TRY_ASSIGN(const bool is_known, opened->load());
+    // What still grows would be written in vain.
+    if (!is_known && !seems_live(place)) {
+      TRY(opened->store());
+    }
     entries_.push_front({.directory = place.directory, .index = std::move(opened)});
     if (entries_.size() > kIndexesMax) {
       entries_.pop_back();

@@ -1,6 +1,8 @@
 #include "sortie/monitor/web_server.h"
 
+#include "sortie/analysis/phrases.h"
 #include "sortie/base/json.h"
+#include "sortie/monitor/web_answer.h"
 #include "sortie/monitor/web_assets.h"
 #include "sortie/monitor/web_metrics.h"
 #include "sortie/monitor/web_query.h"
@@ -13,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,69 +26,9 @@ namespace {
 constexpr std::size_t kBodyBytesMax = 64UL * 1024;
 constexpr std::size_t kHeaderBytesMax = 16UL * 1024;
 constexpr std::size_t kQuestionsMax = 64;  // that wait for the worker
+constexpr std::size_t kReportsWaitingMax = 8;
 constexpr std::size_t kLiveRunsMax = 64;
 constexpr base::Duration kIdleMax = std::chrono::seconds(30);
-
-// Scripts, styles and data from here alone; nothing embeds the page and nothing is turned into
-// markup from text.
-constexpr std::string_view kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for "
-    "'script'";
-
-wire::Response response(int status, std::string_view type, std::string body) {
-  wire::Response made;
-  made.status = status;
-  made.headers.add("Content-Type", std::string(type));
-  made.body = std::move(body);
-  return made;
-}
-
-wire::Response json_response(int status, const json::Value& value) {
-  return response(status, "application/json", json::to_text(value) + "\n");
-}
-
-wire::Response error_response(int status, base::ErrorCode code, std::string_view message) {
-  return json_response(
-      status,
-      json::Object{{"error", json::Object{{"code", base::to_string(code)}, {"message", message}}}});
-}
-
-wire::Response error_response(const base::Error& error) {
-  switch (error.code) {
-    case base::ErrorCode::not_found:
-      return error_response(404, error.code, error.message);
-    case base::ErrorCode::invalid:
-      return error_response(400, error.code, error.message);
-    default:
-      return error_response(500, error.code, error.message);
-  }
-}
-
-wire::Response not_found() {
-  return error_response(
-      404, base::ErrorCode::not_found, "nothing is here; docs/guide/watching.md lists what is");
-}
-
-wire::Response wrong_method(std::string_view expected) {
-  return error_response(
-      405, base::ErrorCode::unsupported, fmt::format("this address takes {}", expected));
-}
-
-wire::Response answer_of(const base::Result<json::Value>& result) {
-  return result.has_value() ? json_response(200, *result) : error_response(result.error());
-}
-
-/// Every answer carries these, so that none can be embedded, guessed at or kept.
-void add_protection(wire::Response& answer) {
-  answer.headers.add("Content-Security-Policy", std::string(kPolicy));
-  answer.headers.add("X-Content-Type-Options", "nosniff");
-  answer.headers.add("X-Frame-Options", "DENY");
-  answer.headers.add("Referrer-Policy", "no-referrer");
-  answer.headers.add("Cross-Origin-Opener-Policy", "same-origin");
-  answer.headers.add("Cross-Origin-Resource-Policy", "same-origin");
-  answer.headers.add("Cache-Control", "no-store");
-}
 
 void respond(http::ResponseSlot slot, wire::Response answer) {
   add_protection(answer);
@@ -132,7 +75,9 @@ base::Result<std::unique_ptr<WebServer>> WebServer::listen(aio::Loop& loop,
                                                            Options options,
                                                            Places places,
                                                            TranscriptSource& transcripts) {
-  const http::ServerOptions server_options{.port = options.port,
+  const std::string address = options.address;
+  const http::ServerOptions server_options{.address = address,
+                                           .port = options.port,
                                            .connections_max = options.connections_max,
                                            .displace_idle = true,
                                            .header_bytes_max = kHeaderBytesMax,
@@ -141,8 +86,9 @@ base::Result<std::unique_ptr<WebServer>> WebServer::listen(aio::Loop& loop,
   std::unique_ptr<WebServer> server(
       new WebServer(loop, std::move(options), std::move(places), transcripts));
   TRY_ASSIGN(server->server_, http::Server::listen(loop, *server, server_options));
-  server->gate_ = std::make_unique<Gate>(server->token_, server->server_->port());
+  server->gate_ = std::make_unique<Gate>(server->token_, server->server_->port(), address);
   server->worker_ = std::make_unique<aio::Worker>(loop, "sortie-web", kQuestionsMax);
+  server->reporter_ = std::make_unique<aio::Worker>(loop, "sortie-report", kReportsWaitingMax);
   return server;
 }
 
@@ -227,7 +173,8 @@ void WebServer::answer_api(http::ServerRequest request,
   }
   const std::vector<RunPlace> places = places_();
   if (target.path.size() == 2) {
-    on_worker(std::move(slot), [places] { return json_response(200, WebRuns::list(places)); });
+    on_worker(
+        *worker_, std::move(slot), [places] { return json_response(200, WebRuns::list(places)); });
     return;
   }
   const auto place = std::ranges::find(places, target.path[2], &RunPlace::name);
@@ -254,7 +201,12 @@ void WebServer::answer_run(http::ServerRequest request,
     respond(std::move(slot), wrong_method("GET"));
     return;
   }
-  on_worker(std::move(slot), [this, target, place] { return read_run(target, place); });
+  if (what == "report" || what == "figures") {
+    on_worker(
+        *reporter_, std::move(slot), [this, target, place] { return read_report(target, place); });
+    return;
+  }
+  on_worker(*worker_, std::move(slot), [this, target, place] { return read_run(target, place); });
 }
 
 wire::Response WebServer::read_run(const Target& target, const RunPlace& place) {
@@ -292,6 +244,32 @@ wire::Response WebServer::read_run(const Target& target, const RunPlace& place) 
     return answer_of(compare_json(**index, target));
   }
   return what == "timeline" ? json_response(200, timeline_json(**index)) : not_found();
+}
+
+wire::Response WebServer::read_report(const Target& target, const RunPlace& place) {
+  const auto language = analysis::language_of_code(target.text("lang").value_or("en"));
+  if (!language.has_value()) {
+    return error_response(language.error());
+  }
+  const bool is_report = target.path[3] == "report";
+  if (target.path.size() > (is_report ? 4U : 5U)) {
+    return not_found();
+  }
+  const auto report = reports_.of(place, *language);
+  if (!report.has_value()) {
+    return error_response(report.error());
+  }
+  if (is_report) {
+    return document_response("text/html; charset=utf-8", (*report)->html);
+  }
+  if (target.path.size() == 4) {
+    return json_response(200, json::Object{{"figures", (*report)->figures}});
+  }
+  const auto number = whole(target.path[4]);
+  const std::vector<std::string>& svgs = (*report)->svgs;
+  return number.has_value() && static_cast<std::size_t>(*number) < svgs.size()
+             ? document_response("image/svg+xml", svgs[static_cast<std::size_t>(*number)])
+             : not_found();
 }
 
 base::Result<json::Value> WebServer::read_trial(const Target& target, const RunPlace& place) {
@@ -387,13 +365,13 @@ void WebServer::answer_metrics(http::ResponseSlot slot) {
   }
 }
 
-void WebServer::on_worker(http::ResponseSlot slot, Answer answer) {
+void WebServer::on_worker(aio::Worker& worker, http::ResponseSlot slot, Answer answer) {
   // Written by the worker, read by the loop after it; the slot stays with the loop.
   const auto result = std::make_shared<wire::Response>();
   const auto held = std::make_shared<http::ResponseSlot>(std::move(slot));
   const bool taken =
-      worker_->submit([result, answer = std::move(answer)] { *result = answer(); },
-                      [result, held] { respond(std::move(*held), std::move(*result)); });
+      worker.submit([result, answer = std::move(answer)] { *result = answer(); },
+                    [result, held] { respond(std::move(*held), std::move(*result)); });
   if (!taken) {
     respond(
         std::move(*held),

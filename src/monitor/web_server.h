@@ -7,6 +7,7 @@
 #include "sortie/http/server.h"
 #include "sortie/ledger/records.h"
 #include "sortie/monitor/web_live.h"
+#include "sortie/monitor/web_reports.h"
 #include "sortie/monitor/web_request.h"
 #include "sortie/monitor/web_runs.h"
 
@@ -35,22 +36,27 @@ class TranscriptSource {
                                                           std::size_t position) = 0;
 };
 
-/// The web page and its JSON API over HTTP on loopback, versioned:
+/// The web page and its JSON API over HTTP, on loopback unless told otherwise, versioned:
 ///   GET  /                                      the page; every path of it gives the same document
 ///   POST /v1/session                            {"token"} for the session's cookie
 ///   GET  /v1/runs                               the runs
 ///   GET  /v1/runs/RUN                           overview of one
 ///   GET  /v1/runs/RUN/cells | trials | compare | timeline
 ///   GET  /v1/runs/RUN/trials/N                  a transcript; …/messages/I: one text of it in full
-///   GET  /v1/runs/RUN/events                    server-sent events of a run that goes on (204:
-///   none) GET  /v1/runs/RUN/status                    its status now POST /v1/runs/RUN/control a
-///   change, as over the control socket GET  /metrics, /healthz                     for programs
+///   GET  /v1/runs/RUN/report                    the report, as HTML; lang=zh: in Chinese
+///   GET  /v1/runs/RUN/figures                   its figures; …/N: one of them, as SVG
+///   GET  /v1/runs/RUN/events                    server-sent events of a run that goes on, else 204
+///   GET  /v1/runs/RUN/status                    its status now
+///   POST /v1/runs/RUN/control                   a change, as over the control socket
+///   GET  /metrics, /healthz                     for programs
 /// Everything but the page's own files needs the token or its cookie (401), and every request has
-/// to come from here (403; Gate). Lives on the loop's thread; what reads a ledger runs on a worker.
+/// to come from here (403; Gate). Lives on the loop's thread; what reads a ledger runs on a worker,
+/// what makes a report on another.
 class WebServer final : public http::Handler {
  public:
   struct Options {
-    std::uint16_t port = 0;  // 0: the system chooses
+    std::string address = "127.0.0.1";  // http::ServerOptions::address
+    std::uint16_t port = 0;             // 0: the system chooses
     base::Secret token;
     std::size_t connections_max = 512;
   };
@@ -90,9 +96,10 @@ class WebServer final : public http::Handler {
                    const RunPlace& place,
                    http::ResponseSlot slot);
   void answer_metrics(http::ResponseSlot slot);
-  void on_worker(http::ResponseSlot slot, Answer answer);
+  void on_worker(aio::Worker& worker, http::ResponseSlot slot, Answer answer);
   [[nodiscard]] wire::Response open_session(const http::ServerRequest& request) const;
   [[nodiscard]] wire::Response read_run(const Target& target, const RunPlace& place);
+  [[nodiscard]] wire::Response read_report(const Target& target, const RunPlace& place);
   [[nodiscard]] base::Result<json::Value> read_trial(const Target& target, const RunPlace& place);
   [[nodiscard]] LiveFeed* feed_of(const RunPlace& place);
 
@@ -104,10 +111,12 @@ class WebServer final : public http::Handler {
   std::map<std::string, std::unique_ptr<LiveFeed>> own_;     // by run
   std::map<std::string, std::unique_ptr<LiveFeed>> others_;  // by directory
   std::stop_source stop_;
-  WebRuns runs_;  // the worker's alone
+  WebRuns runs_;        // the worker's alone
+  WebReports reports_;  // the reporter's alone
   std::unique_ptr<http::Server> server_;
-  // Declared last: its thread ends first.
+  // Declared last: their threads end first.
   std::unique_ptr<aio::Worker> worker_;
+  std::unique_ptr<aio::Worker> reporter_;
 };
 
 }  // namespace sortie::monitor

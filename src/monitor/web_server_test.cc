@@ -105,6 +105,8 @@ TEST_F(WebServerTest, tells_nothing_without_the_token) {
                              "/v1/runs/done",
                              "/v1/runs/done/cells",
                              "/v1/runs/done/trials/1",
+                             "/v1/runs/done/report",
+                             "/v1/runs/done/figures/0",
                              "/v1/runs/live/events",
                              "/v1/runs/live/status",
                              "/v1/nothing",
@@ -186,6 +188,45 @@ TEST_F(WebServerTest, steers_and_shows_a_run_of_its_own_process) {
   const wire::Response metrics = ask("/metrics");
   EXPECT_NE(metrics.body.find("sortie_turns_waiting{run=\"live\"} 0"), std::string::npos);
   EXPECT_EQ(ask("/healthz").body, "ok\n");
+}
+
+TEST_F(WebServerTest, gives_the_report_in_both_languages_and_its_figures) {
+  use_token();
+  const wire::Response english = ask("/v1/runs/done/report");
+  EXPECT_EQ(english.status, 200);
+  EXPECT_EQ(english.headers.find("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_NE(english.body.find("<html lang=\"en\">"), std::string::npos);
+  const std::string policy(english.headers.find("Content-Security-Policy").value_or(""));
+  EXPECT_NE(policy.find("default-src 'none'"), std::string::npos) << policy;
+  EXPECT_NE(policy.find("sandbox"), std::string::npos) << policy;
+  EXPECT_EQ(policy.find("script-src"), std::string::npos) << policy;
+  EXPECT_NE(ask("/v1/runs/done/report?lang=zh").body.find("<html lang=\"zh-CN\">"),
+            std::string::npos);
+  EXPECT_EQ(ask("/v1/runs/done/report?lang=zn").status, 400);
+  EXPECT_EQ(ask("/v1/runs/done/report/more").status, 404);
+  EXPECT_EQ(ask("/v1/runs/done/report", wire::Method::post, "{}").status, 405);
+
+  const json::Value told = json::parse(ask("/v1/runs/done/figures?lang=zh").body).value();
+  const json::Array& figures = told.at("figures").as_array();
+  ASSERT_FALSE(figures.empty());
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    const wire::Response figure = ask("/v1/runs/done/figures/" + std::to_string(i) + "?lang=zh");
+    EXPECT_EQ(figure.headers.find("Content-Type"), "image/svg+xml");
+    EXPECT_EQ(figure.body.rfind("<svg", 0), 0U) << figure.body.substr(0, 80);
+  }
+  EXPECT_EQ(ask("/v1/runs/done/figures/" + std::to_string(figures.size())).status, 404);
+  EXPECT_EQ(ask("/v1/runs/done/figures/x").status, 404);
+}
+
+TEST_F(WebServerTest, makes_a_report_anew_once_the_ledger_has_grown) {
+  use_token();
+  const std::string before = ask("/v1/runs/done/report").body;
+  EXPECT_EQ(ask("/v1/runs/done/report").body, before);
+  run_.scored(run_.cell("newcomer", "optimal", "baseline", 1), "simple-2", true);
+  ASSERT_NE(run_.reader(), nullptr);
+  const std::string after = ask("/v1/runs/done/report").body;
+  EXPECT_EQ(before.find("newcomer"), std::string::npos);
+  EXPECT_NE(after.find("newcomer"), std::string::npos);
 }
 
 }  // namespace

@@ -35,6 +35,11 @@ class AnswerReader {
     return stream_ ? stream_->events_with_reasoning() : 0;
   }
 
+  /// See AnswerStream; "" of a body in one piece.
+  [[nodiscard]] std::string_view served_model() const {
+    return stream_ ? stream_->served_model() : std::string_view();
+  }
+
   /// See AnswerStream. Of a body in one piece only its end tells.
   [[nodiscard]] bool is_over() const { return stream_ && stream_->is_over(); }
 

@@ -23,50 +23,35 @@ namespace {
 
 constexpr std::string_view kDone = "[DONE]";
 
-void scrub_texts(json::Value& value, const base::Scrubber& scrubber);
-
-void scrub_members(json::Object& object, const base::Scrubber& scrubber) {
-  json::Object clean;
-  for (auto& member : object) {
-    json::Value value = std::move(member.value());
-    scrub_texts(value, scrubber);
-    clean.emplace(scrubber.scrub(member.key(), wire::kSecretBytesMin), std::move(value));
-  }
-  object = std::move(clean);
-}
-
-void scrub_texts(json::Value& value, const base::Scrubber& scrubber) {
-  if (value.is_string()) {
-    value = scrubber.scrub(json::view(value.get_string()), wire::kSecretBytesMin);
-  } else if (value.is_array()) {
-    for (json::Value& item : value.get_array()) {
-      scrub_texts(item, scrubber);
-    }
-  } else if (value.is_object()) {
-    scrub_members(value.get_object(), scrubber);
-  }
-}
-
 }  // namespace
 
 void AnswerStream::scrub(const base::Scrubber& scrubber) {
-  scrub_members(answer_.document, scrubber);
+  wire::scrub_texts(answer_.document, scrubber);
   if (answer_.error.has_value()) {
-    scrub_texts(*answer_.error, scrubber);
+    wire::scrub_texts(*answer_.error, scrubber);
   }
   problem_ = scrubber.scrub(problem_, wire::kSecretBytesMin);
 }
 
+std::string_view AnswerStream::served_model() const {
+  const json::Value* model = answer_.document.if_contains(dialect_->model_field());
+  return model != nullptr && model->is_string() ? json::view(model->get_string())
+                                                : std::string_view();
+}
+
 void AnswerStream::feed(std::string_view bytes) {
-  if (!problem_.empty() || answer_.error.has_value()) {
+  if (is_closed_) {
     return;
   }
-  base::Result<wire::SseBatch> batch = decoder_.feed(bytes);
-  if (!batch) {
-    problem_ = batch.error().message;
-    return;
-  }
-  for (const wire::SseEvent& event : batch->events) {
+  // An answer that is complete was made and is paid for, whatever follows it.
+  const auto fail = [this](std::string why) {
+    is_closed_ = true;
+    if (!answer_.complete) {
+      problem_ = std::move(why);
+    }
+  };
+  wire::SseBatch batch = decoder_.feed(bytes);
+  for (const wire::SseEvent& event : batch.events) {
     const std::string_view data = base::trim(event.data);
     if (data.empty()) {
       continue;
@@ -77,21 +62,30 @@ void AnswerStream::feed(std::string_view bytes) {
     }
     base::Result<json::Value> document = json::parse(data);
     if (!document) {
-      problem_ = "an event of the stream is no JSON: " + document.error().message;
+      fail("an event of the stream is no JSON: " + document.error().message);
       return;
     }
     if (holds_error(*document) || event.event == "error") {
-      answer_.error = std::move(*document);
+      is_closed_ = true;
+      if (!answer_.complete) {
+        answer_.error = std::move(*document);
+      }
       return;
     }
     dialect_->take_event(std::move(*document), answer_);
+  }
+  if (batch.error.has_value()) {
+    fail(std::move(batch.error->message));
   }
 }
 
 std::expected<Decoded, quota::Signal> AnswerStream::finish(const wire::Response& head,
                                                            const SignalRules& rules) const {
   if (answer_.error.has_value()) {
-    quota::Signal signal = signal_of_error(head, &*answer_.error, rules);
+    // Only what the error says is looked at: the body began with words of the model.
+    const wire::Response error{
+        .status = head.status, .headers = head.headers, .body = json::to_text(*answer_.error)};
+    quota::Signal signal = signal_of_error(error, &*answer_.error, rules);
     signal.maybe_billed = signal.maybe_billed || answer_.content_events > 0;
     return std::unexpected(std::move(signal));
   }

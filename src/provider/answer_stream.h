@@ -42,6 +42,9 @@ class AnswerStream {
 
   [[nodiscard]] std::uint64_t events_with_reasoning() const { return answer_.reasoning_events; }
 
+  /// The model that answers, by its own account so far; "" while it has not said.
+  [[nodiscard]] std::string_view served_model() const;
+
   /// Nothing that may follow changes what the stream comes to, but perhaps the count of its tokens:
   /// the answer is complete, or failed.
   [[nodiscard]] bool is_over() const {
@@ -61,7 +64,8 @@ class AnswerStream {
   const Dialect* dialect_;
   wire::SseDecoder decoder_;
   AnswerDocument answer_;
-  std::string problem_;  // of the first event that could not be read
+  std::string problem_;     // of the first event that could not be read
+  bool is_closed_ = false;  // an event could not be read, or was an error: nothing after it counts
 };
 
 /// True for a body that is an event stream, by its Content-Type or, without one, by its first line.

@@ -68,6 +68,9 @@ class Dialect {
 
   // --- For AnswerStream: what the dialects differ in.
 
+  /// The member of an answer's document that names the model.
+  [[nodiscard]] virtual std::string_view model_field() const { return "model"; }
+
   /// Adds one event's document to the answer.
   virtual void take_event(json::Value event, AnswerDocument& answer) const = 0;
 

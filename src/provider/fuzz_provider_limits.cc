@@ -29,6 +29,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto hint = provider::wait_hint(headers, rest);
   CHECK(!hint || *hint >= sortie::base::Duration::zero());
-  static_cast<void>(provider::limit_hints(headers));
+  auto hints = provider::limit_hints(headers);
+  for (const provider::LimitHeaders& fields : provider::limit_headers()) {
+    provider::take_limit(headers, fields, hints);
+  }
+  CHECK(!hints.limit_tokens || *hints.limit_tokens > 0);
   return 0;
 }

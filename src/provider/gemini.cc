@@ -201,6 +201,8 @@ class Gemini final : public Dialect {
     return request;
   }
 
+  [[nodiscard]] std::string_view model_field() const override { return "modelVersion"; }
+
   void take_event(json::Value event, AnswerDocument& answer) const override {
     take_gemini_event(event, answer);
   }

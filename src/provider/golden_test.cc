@@ -2,8 +2,10 @@
 #include "sortie/chat/message.h"
 #include "sortie/provider/answer_stream.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/provider/signals.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
+#include "sortie/wire/sse.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -180,6 +182,106 @@ TEST(AnswerStream, an_error_within_it_is_that_error) {
             "503");
   EXPECT_EQ(ended(openai(), "event: error\ndata: {\"code\":\"Throttling\"}\n\n").code,
             "Throttling");
+}
+
+TEST(AnswerStream, thoughts_that_go_back_are_one_block_however_many_pieces_they_came_in) {
+  AnswerStream stream(openai());
+  const auto think = [&](const std::string& detail) {
+    stream.feed("data: {\"choices\":[{\"delta\":{\"reasoning_details\":[" + detail + "]}}]}\n\n");
+  };
+  constexpr int kPieces = 3000;
+  std::string thoughts;
+  for (int i = 0; i < kPieces; ++i) {
+    think(R"({"type":"reasoning.text","text":"a","signature":null,"index":0})");
+    thoughts += 'a';
+  }
+  think(R"({"type":"reasoning.text","text":null,"signature":"s","index":0})");
+  think(R"({"type":"reasoning.text","text":"b","signature":"t","index":1})");
+  think(R"({"type":"reasoning.encrypted","data":"c","index":2})");
+  stream.feed("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+  const auto decoded = stream.finish(head_of_stream(), {});
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_EQ(decoded->answer.opaque,
+            R"([{"type":"reasoning.text","text":")" + thoughts +
+                R"(","signature":"s","index":0},)"
+                R"({"type":"reasoning.text","text":"b","signature":"t","index":1},)"
+                R"({"type":"reasoning.encrypted","data":"c","index":2}])");
+}
+
+TEST(AnswerStream, pieces_of_a_call_without_an_index_go_on_with_the_last_one) {
+  AnswerStream stream(openai());
+  for (const std::string_view call : {R"({"id":"a","function":{"name":"f","arguments":"{\"x\""}})",
+                                      R"({"id":"","function":{"arguments":":1}"}})",
+                                      R"({"id":"b","function":{"name":"g","arguments":"{}"}})"}) {
+    stream.feed("data: {\"choices\":[{\"delta\":{\"tool_calls\":[" + std::string(call) +
+                "]}}]}\n\n");
+  }
+  stream.feed("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n");
+  const auto decoded = stream.finish(head_of_stream(), {});
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_EQ(decoded->answer.tool_calls,
+            (std::vector<chat::ToolCall>{{"a", "f", "{\"x\":1}"}, {"b", "g", "{}"}}));
+}
+
+constexpr std::string_view kWhole =
+    "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+TEST(AnswerStream, what_follows_a_complete_answer_takes_nothing_from_it) {
+  const std::string usage =
+      "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\n";
+  for (const std::string& rest :
+       {std::string("data: {\"error\":{\"code\":502,\"message\":\"no usage\"}}\n\n"),
+        std::string("event: error\ndata: {\"code\":\"x\"}\n\n"),
+        std::string("data: <html>\n\n"),
+        usage + "data: <html>\n\n",
+        "data: " + std::string(wire::SseDecoder::kEventBytesMax + 1, 'x')}) {
+    AnswerStream stream(openai());
+    stream.feed(kWhole);
+    EXPECT_TRUE(stream.is_over());
+    stream.feed(rest);
+    const auto decoded = stream.finish(head_of_stream(), {});
+    ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+    EXPECT_EQ(decoded->answer.text, "a");
+    EXPECT_EQ(decoded->answer.usage_reported, rest.starts_with(usage));
+  }
+}
+
+TEST(AnswerStream, nothing_after_an_event_that_cannot_be_read_counts_however_it_is_cut) {
+  const std::string rest = "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\n";
+  for (const std::string& unreadable :
+       {std::string("data: <html>\n\n"),
+        std::string("data: {\"error\":{\"message\":\"no usage\"}}\n\n"),
+        "data: " + std::string(wire::SseDecoder::kEventBytesMax + 1, 'x') + "\n\n"}) {
+    const std::string all = std::string(kWhole) + unreadable + rest;
+    for (const std::size_t cut : {std::size_t{0}, kWhole.size(), all.size() - rest.size()}) {
+      AnswerStream stream(openai());
+      stream.feed(std::string_view(all).substr(0, cut));
+      stream.feed(std::string_view(all).substr(cut));
+      const auto decoded = stream.finish(head_of_stream(), {});
+      ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+      EXPECT_EQ(decoded->answer.text, "a") << cut;
+    }
+  }
+}
+
+TEST(AnswerStream, an_error_is_judged_by_its_own_words_not_by_the_models) {
+  SignalTable table;
+  table.rows = {{.status_min = 400, .text = "maximum context length", .code_as = "too_long"},
+                {.status_min = 400, .code_as = "other"}};
+  const auto judged = [&](std::string_view said, std::string_view message) {
+    const std::string events = "data: {\"choices\":[{\"delta\":{\"content\":\"" +
+                               std::string(said) +
+                               "\"}}]}\n\ndata: {\"error\":{\"code\":400,\"message\":\"" +
+                               std::string(message) + "\"}}\n\n";
+    wire::Response head = head_of_stream();
+    head.body = events;
+    AnswerStream stream(openai());
+    stream.feed(events);
+    return stream.finish(head, {.table = &table}).error().code;
+  };
+  EXPECT_EQ(judged("The maximum context length is", "Provider returned error"), "other");
+  EXPECT_EQ(judged("Well", "This model's maximum context length is 8"), "too_long");
 }
 
 TEST(AnswerStream, what_is_no_json_is_broken) {

@@ -373,6 +373,36 @@ quota::LimitHints limit_hints(const wire::Headers& headers) {
           .reset_tokens = tokens.reset};
 }
 
+void take_limit(const wire::Headers& headers,
+                const LimitHeaders& fields,
+                quota::LimitHints& hints) {
+  Hint more = hint_of(headers,
+                      HintFields{.limit = std::string(fields.limit),
+                                 .remaining = std::string(fields.remaining),
+                                 .reset = std::string(fields.reset)});
+  if (!more.limit) {
+    return;
+  }
+  const double in_a_minute = 60 / base::seconds(fields.window);
+  *more.limit *= in_a_minute;
+  if (more.remaining) {
+    *more.remaining *= in_a_minute;
+  }
+  const bool is_tokens = fields.dimension == quota::Dimension::tokens;
+  auto& limit = is_tokens ? hints.limit_tokens : hints.limit_requests;
+  auto& remaining = is_tokens ? hints.remaining_tokens : hints.remaining_requests;
+  auto& reset = is_tokens ? hints.reset_tokens : hints.reset_requests;
+  const auto left = [](const std::optional<double>& of, double otherwise) {
+    return of.value_or(otherwise);
+  };
+  if (!limit || *more.limit < *limit ||
+      (*more.limit == *limit && left(more.remaining, *limit) < left(remaining, *limit))) {
+    limit = more.limit;
+    remaining = more.remaining;
+    reset = more.reset;
+  }
+}
+
 std::optional<base::Duration> wait_until(Until until,
                                          const wire::Headers* headers,
                                          std::string_view message) {

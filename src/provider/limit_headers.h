@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sortie/base/time.h"
+#include "sortie/provider/provider_headers.h"
 #include "sortie/quota/signal.h"
 #include "sortie/wire/message.h"
 
@@ -27,5 +28,9 @@ namespace sortie::provider {
 /// anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}. Negative numbers, which some
 /// gateways send for "unknown", are as absent; with an unusable limit, so is what remains of it.
 [[nodiscard]] quota::LimitHints limit_hints(const wire::Headers& headers);
+
+/// Reads one more limit of a dimension; the tighter one counts, with what is said of it: that of
+/// the smaller number, of equal ones that of which less remains.
+void take_limit(const wire::Headers& headers, const LimitHeaders& fields, quota::LimitHints& hints);
 
 }  // namespace sortie::provider

@@ -146,6 +146,24 @@ TEST(LimitHints, reads_all_six_fields) {
   EXPECT_EQ(hints.reset_tokens, minutes(6));
 }
 
+TEST(LimitHints, reads_anthropics_form_whose_resets_are_instants) {
+  const quota::LimitHints hints =
+      limit_hints(headers_of({{"Date", "Wed, 11 Feb 2026 17:03:20 GMT"},
+                              {"anthropic-ratelimit-requests-limit", "4000"},
+                              {"anthropic-ratelimit-requests-remaining", "3999"},
+                              {"anthropic-ratelimit-requests-reset", "2026-02-11T17:03:22Z"},
+                              {"anthropic-ratelimit-tokens-limit", "400000"},
+                              {"anthropic-ratelimit-tokens-remaining", "398000"},
+                              {"anthropic-ratelimit-tokens-reset", "2026-02-11T17:03:20+00:00"},
+                              {"anthropic-ratelimit-input-tokens-limit", "1"}}));
+  EXPECT_EQ(hints.limit_requests, 4'000);
+  EXPECT_EQ(hints.remaining_requests, 3'999);
+  EXPECT_EQ(hints.reset_requests, seconds(2));
+  EXPECT_EQ(hints.limit_tokens, 400'000);
+  EXPECT_EQ(hints.remaining_tokens, 398'000);
+  EXPECT_EQ(hints.reset_tokens, seconds(0));
+}
+
 TEST(LimitHints, ignores_what_a_gateway_does_not_know) {
   const quota::LimitHints hints = limit_hints(headers_of({{"x-ratelimit-limit-requests", "-1"},
                                                           {"x-ratelimit-remaining-requests", "0"},

@@ -19,9 +19,8 @@
 #include <utility>
 #include <vector>
 
-// Chat completions. The body is written straight into one string:
-// a dialogue of 10 KB is encoded ten times a trial, and a document tree would cost more than the
-// rest of the turn.
+// Chat completions. The body is written straight into one string: a dialogue of 10 KB is encoded
+// ten times a trial, and a document tree would cost more than the rest of the turn.
 
 namespace sortie::provider {
 

@@ -166,7 +166,7 @@ std::size_t position_of(const json::Value& piece, const json::Array& calls) {
   if (const auto index = json::get_int(piece, "index"); index && *index >= 0) {
     return static_cast<std::size_t>(*index);
   }
-  const bool is_new = json::get_string(piece, "id").has_value() || calls.empty();
+  const bool is_new = !json::get_string(piece, "id").value_or("").empty() || calls.empty();
   return is_new ? calls.size() : calls.size() - 1;
 }
 
@@ -199,10 +199,25 @@ void append_calls(json::Object& message, const json::Array& pieces) {
   }
 }
 
+/// A block of thoughts comes in pieces, its signature with the last one; it goes back as one.
+bool continues(const json::Value& detail, const json::Value& before) {
+  constexpr std::string_view kText = "reasoning.text";
+  return json::get_string(detail, "type") == kText && json::get_string(before, "type") == kText &&
+         json::get_int(detail, "index") == json::get_int(before, "index");
+}
+
 void append_details(json::Object& message, const json::Array& details) {
   json::Array& list = array_in(message, "reasoning_details");
   for (const json::Value& detail : details) {
-    if (list.size() < kPartsMax) {
+    if (!list.empty() && continues(detail, list.back())) {
+      json::Object& known = list.back().get_object();
+      append_text_member(known, "text", detail);
+      for (const auto& member : detail.get_object()) {
+        if (member.key() != "text" && !member.value().is_null()) {
+          known[member.key()] = member.value();
+        }
+      }
+    } else if (list.size() < kPartsMax) {
       list.push_back(detail);
     }
   }

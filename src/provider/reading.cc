@@ -183,6 +183,11 @@ quota::LimitHints hints_of(const wire::Response& response, const SignalRules& ru
     hints.remaining_requests = {};
     hints.reset_requests = {};
   }
+  for (const LimitHeaders& fields : limit_headers()) {
+    if (fields.provider == rules.provider) {
+      take_limit(response.headers, fields, hints);
+    }
+  }
   return hints;
 }
 

@@ -98,6 +98,13 @@ DomainLimiter::DomainLimiter(LimitDomain domain, DomainOptions options)
   declared_ = domain_.limits;
 }
 
+/// What the provider settles it may count as more than is expected from the first moment on.
+double DomainLimiter::shortfall_of(const Rate& rate, double units) const {
+  const Limit& limit = rate.limiter.limit();
+  const bool settles = limit.kind == LimitKind::tokens && is_settled(limit.cost);
+  return settles ? rate.unsettled.shortfall(units, in_flight_ + 1) : 0;
+}
+
 base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size) const {
   base::Instant at = learner_.earliest(now, size);
   if (gate_) {
@@ -105,7 +112,8 @@ base::Instant DomainLimiter::earliest(base::Instant now, const RequestSize& size
   }
   for (const Rate& rate : rates_) {
     if (rate.in_force) {
-      at = std::max(at, rate.limiter.earliest(now, cost_of(rate.limiter.limit(), size)));
+      const double units = cost_of(rate.limiter.limit(), size);
+      at = std::max(at, rate.limiter.earliest(now, units, shortfall_of(rate, units)));
     }
   }
   for (const ConcurrencyCounter& slots : slots_) {
@@ -121,7 +129,7 @@ Reservation DomainLimiter::reserve(base::Instant now, const RequestSize& size) {
   for (Rate& rate : rates_) {
     const double units = rate.in_force ? cost_of(rate.limiter.limit(), size) : -1;
     if (rate.in_force) {
-      rate.limiter.reserve(now, units);
+      rate.limiter.reserve(now, units, shortfall_of(rate, units));
     }
     reservation.units.push_back(units);
   }
@@ -143,7 +151,9 @@ void DomainLimiter::settle(base::Instant now, Reservation& reservation, const Re
     const Limit& limit = rate.limit();
     const bool was_asked = reservation.units[i] >= 0;
     if (was_asked && limit.kind == LimitKind::tokens && is_settled(limit.cost)) {
-      rate.settle(now, reservation.at, reservation.units[i], cost_of(limit, used));
+      const double cost = cost_of(limit, used);
+      rate.settle(now, reservation.at, reservation.units[i], cost);
+      rates_[i].unsettled.settled(base::seconds(now - reservation.at), reservation.units[i], cost);
     }
   }
 }
@@ -282,6 +292,7 @@ DomainStatus DomainLimiter::status(base::Instant now) const {
     }
   }
   add_learned(now, status);
+  status.refused_by_chance = learner_.chance().share();
   return status;
 }
 

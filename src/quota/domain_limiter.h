@@ -5,6 +5,7 @@
 #include "sortie/quota/learner.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/rate_limiter.h"
+#include "sortie/quota/settled_window.h"
 #include "sortie/quota/signal.h"
 
 #include <cstddef>
@@ -54,6 +55,7 @@ struct DomainStatus {
   std::size_t in_flight = 0;          // admitted and not released, held slots excluded
   std::optional<base::Instant> gate;  // closed until then; absent when open
   std::vector<LimitStatus> limits;    // in declared order, then the learned ones
+  double refused_by_chance = 0;       // share of the requests, as far as it can be told
 };
 
 class DomainLimiter {
@@ -136,10 +138,12 @@ class DomainLimiter {
   /// A rate limit keeps its place for ever, since reservations name it by that.
   struct Rate {
     RateLimiter limiter;
+    UnsettledCosts unsettled{};
     bool is_override = false;
     bool in_force = true;
   };
 
+  [[nodiscard]] double shortfall_of(const Rate& rate, double units) const;
   void put_in_force(LimitKind kind, bool in_force, base::Instant now);
   void list_limits();
 

@@ -308,6 +308,11 @@ TEST(DomainLimiter, admits_exactly_at_the_instant_it_named) {
       }
       RC_ASSERT(at >= now);
       RC_ASSERT(at < kUntilFreed);
+      // sched::OpeningBounds relies on it.
+      const RequestSize larger{
+          .input = size.input + static_cast<double>(*rc::gen::inRange(0, 3000)),
+          .output = size.output + static_cast<double>(*rc::gen::inRange(0, 1000))};
+      RC_ASSERT(limiter.earliest(now, larger) >= at);
       if (at > now + milliseconds(1)) {
         RC_ASSERT(limiter.earliest(at - milliseconds(1), size) > at - milliseconds(1));
       }

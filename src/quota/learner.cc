@@ -1,6 +1,7 @@
 #include "sortie/quota/learner.h"
 
 #include "sortie/base/time.h"
+#include "sortie/quota/chance_refusals.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/rate_learner.h"
 #include "sortie/quota/signal.h"
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace sortie::quota {
@@ -47,12 +49,14 @@ base::Instant Learner::earliest(base::Instant now, const RequestSize& size) cons
 
 Learner::Share Learner::reserve(base::Instant now, const RequestSize& size) {
   if (!has_begun_ && options_.begins_with_ramp && !knows_a_limit()) {
-    requests_.start_ramp(now, options_.rate.first_rate);
-    ramp_window_ = options_.window.ramp_begin;
+    start_ramp(now, options_.rate.first_rate);
   }
   has_begun_ = true;
   window_.acquire(now);
-  Share share{.requests = requests_.reserve(now, 1), .tokens = {}};
+  Share share{
+      .requests = requests_.reserve(now, 1),
+      .tokens = {},
+      .load = chance_.sent(now, window_.in_flight(now), tokens_of(tokens_.front().cost, size))};
   for (std::size_t i = 0; i < kTokenUnits; ++i) {
     share.tokens[i] = tokens_[i].rate.reserve(now, tokens_of(tokens_[i].cost, size));
   }
@@ -80,6 +84,11 @@ void Learner::succeeded(base::Instant now) {
   if (is_ramp() && 2 * window_.in_flight(now) >= ramp_window_) {
     ramp_window_ += 1;
   }
+}
+
+void Learner::start_ramp(base::Instant now, double rate) {
+  requests_.start_ramp(now, rate);
+  ramp_window_ = std::max(options_.window.ramp_begin, window_.in_flight(now));
 }
 
 void Learner::end_ramp() {
@@ -165,6 +174,54 @@ void Learner::acquit(Dimension guilty) {
   }
 }
 
+void Learner::excuse(base::Instant now, const Share& share) {
+  requests_.excused(now, share.requests);
+  for (std::size_t i = 0; i < kTokenUnits; ++i) {
+    tokens_[i].rate.excused(now, share.tokens[i]);
+  }
+}
+
+/// Limits that only refusals without a name taught, now or in an earlier run, may be the work of
+/// chance.
+void Learner::doubt(base::Instant now) {
+  doubted_ = limits();
+  const double pace =
+      std::max({requests_.pace(), requests_.delivered(now), options_.rate.first_rate});
+  const Suspects named = named_;
+  named_.requests = named_.requests || requests_source_ != LimitSource::learned;
+  named_.tokens = named_.tokens || tokens_source_ != LimitSource::learned;
+  acquit(Dimension::unknown);
+  named_ = named;
+  if (!knows_a_limit() && (options_.begins_with_ramp || !doubted_.empty())) {
+    start_ramp(now, pace);
+  }
+}
+
+/// Unless something better is known by now.
+void Learner::believe_again(base::Instant now) {
+  const std::vector<LearnedLimit> known = limits();
+  for (const LearnedLimit& limit : std::exchange(doubted_, {})) {
+    if (std::ranges::find(known, limit.kind, &LearnedLimit::kind) == known.end()) {
+      remember(now, limit);
+    }
+  }
+}
+
+bool Learner::came_by_chance(base::Instant now, const Share& share) {
+  using Finding = ChanceRefusals::Finding;
+  const Finding finding = chance_.refused(share.load);
+  if (finding == Finding::refuted) {
+    believe_again(now);
+  } else if (finding == Finding::found && !is_resting_) {
+    doubt(now);
+  }
+  const bool is_chance = finding == Finding::found || finding == Finding::explained;
+  if (is_chance) {
+    excuse(now, share);
+  }
+  return is_chance;
+}
+
 bool Learner::refused(base::Instant now,
                       const Share& share,
                       Dimension dimension,
@@ -196,6 +253,7 @@ bool Learner::refused_in_trial(base::Instant now, const Share& share, base::Inst
 
 void Learner::rest() {
   is_resting_ = true;
+  doubted_.clear();
   requests_.stop();
   for (TokenMeter& meter : tokens_) {
     meter.rate.stop();

@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/quota/attribution.h"
+#include "sortie/quota/chance_refusals.h"
 #include "sortie/quota/learning_law.h"
 #include "sortie/quota/limit.h"
 #include "sortie/quota/rate_learner.h"
@@ -49,6 +50,7 @@ class Learner {
   struct Share {
     RateLearner::Ticket requests;
     std::array<RateLearner::Ticket, kTokenUnits> tokens;
+    ChanceRefusals::Load load;
   };
 
   struct Options {
@@ -78,6 +80,11 @@ class Learner {
 
   /// Answered well; not released yet.
   void succeeded(base::Instant now);
+
+  /// A refusal that names neither a limit nor a wait: true when it came by chance, as far as can be
+  /// told. Then it is counted, and nothing is to be learned from it. When chance is found out, what
+  /// earlier refusals of this sort taught is forgotten, until that proves wrong.
+  [[nodiscard]] bool came_by_chance(base::Instant now, const Share& share);
 
   /// Refused by a limit of this dimension, and released already. Nothing is sent before `resume`;
   /// `is_hinted`: because the server said so. Of an unknown dimension the likeliest is blamed.
@@ -147,6 +154,8 @@ class Learner {
 
   [[nodiscard]] const Attribution& attribution() const { return attribution_; }
 
+  [[nodiscard]] const ChanceRefusals& chance() const { return chance_; }
+
  private:
   /// Tokens counted in one kind of unit. How much the rate at which they are refused moves from
   /// one episode to the next tells the right unit from the wrong one.
@@ -184,7 +193,11 @@ class Learner {
 
   [[nodiscard]] bool is_ramp() const { return requests_.phase() == RateLearner::Phase::ramp; }
 
+  void start_ramp(base::Instant now, double rate);
   void end_ramp();
+  void excuse(base::Instant now, const Share& share);
+  void doubt(base::Instant now);
+  void believe_again(base::Instant now);
 
   Options options_;
   RateLearner requests_;
@@ -193,8 +206,10 @@ class Learner {
   int token_episodes_ = 0;
   WindowLearner window_;
   Attribution attribution_;
-  Suspects suspects_;  // of the last episode
-  Suspects named_;     // refusals have named them
+  ChanceRefusals chance_;
+  std::vector<LearnedLimit> doubted_;  // since chance was found
+  Suspects suspects_;                  // of the last episode
+  Suspects named_;                     // refusals have named them
   LimitSource requests_source_ = LimitSource::learned;
   LimitSource tokens_source_ = LimitSource::learned;
   std::size_t ramp_window_ = 0;  // in flight during a ramp, whatever its pace

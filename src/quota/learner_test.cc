@@ -1,5 +1,7 @@
 #include "sortie/quota/learner.h"
 
+#include "sortie/base/hash.h"
+#include "sortie/base/random.h"
 #include "sortie/base/time.h"
 #include "sortie/quota/attribution.h"
 #include "sortie/quota/domain_limiter.h"
@@ -207,6 +209,42 @@ TEST(Attribution, takes_no_rate_for_evidence_that_was_hardly_measured) {
                         false);
   }
   EXPECT_EQ(attribution.likeliest(), Dimension::requests);
+}
+
+TEST(Learner, takes_back_the_limits_that_it_doubted_when_chance_explains_too_little) {
+  DomainLimiter limiter = unknown();
+  limiter.learner().remember({}, {.kind = LimitKind::requests, .value = 10, .confidence = 0.75});
+  base::RandomStream random(base::FieldHasher("sortie.test.doubt").finish());
+  Instant now{};
+  for (int i = 0; i < 2000 && limiter.learner().chance().share() == 0; ++i) {
+    const Reservation part = send(limiter, now);
+    if (random.uniform() < 0.1) {
+      (void)limiter.learner().came_by_chance(now, part.learned);
+      now += seconds(2);
+    }
+  }
+  ASSERT_GT(limiter.learner().chance().share(), 0);
+  EXPECT_FALSE(learned(limiter, LimitKind::requests));
+  int refused = 1;
+  while (limiter.learner().came_by_chance(now, send(limiter, now).learned)) {
+    ++refused;
+  }
+  EXPECT_LE(refused, 30);
+  ASSERT_TRUE(learned(limiter, LimitKind::requests));
+  EXPECT_NEAR(learned(limiter, LimitKind::requests).value().value, 10, 1);
+}
+
+TEST(Learner, one_refusal_beside_known_slots_is_no_silence) {
+  // Slots were remembered, so that there was no ramp; the refusal is then taken for one of a rate.
+  DomainLimiter limiter = unknown();
+  Instant now = Instant{} + hours(16);
+  limiter.learner().remember(now, {.kind = LimitKind::concurrency, .value = 1, .confidence = 0.3});
+  (void)send(limiter, now);
+  const Reservation part = send(limiter, now);
+  const Instant open = now + seconds(1);
+  limiter.learner().refused(now, part.learned, Dimension::unknown, open, true);
+  ASSERT_TRUE(learned(limiter, LimitKind::requests));
+  EXPECT_LE(limiter.earliest(open, kSize), open + seconds(1));
 }
 
 }  // namespace

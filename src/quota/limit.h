@@ -41,6 +41,9 @@ struct Limit {
   double quota = 0;  // units per window; requests in flight for concurrency
   base::Duration window = std::chrono::minutes(1);  // unused for concurrency
   base::Duration enforced_over{};  // sub-window over which the share is enforced; zero: the window
+  // Units that the provider's token bucket holds, where it is one: full at first, refilled evenly
+  // by quota ÷ window, and nothing else counts. 0: the provider may count in any way.
+  double bucket = 0;
   TokenCost cost = TokenCost::input_plus_output;  // tokens only
   bool learn = false;  // only where learning starts: may be exceeded when the provider allows more
 

@@ -15,6 +15,9 @@ namespace {
 
 // Below a token bucket's own rate, so that clocks which differ a little never add up.
 constexpr double kBucketShare = 0.99;
+constexpr double kKnownBucketShare = 0.999;
+// Of tokens. The rest of a bucket is for what answers in flight cost beyond what is expected.
+constexpr double kBurstOfBucket = 0.75;
 
 struct Window {
   double quota = 0;
@@ -63,12 +66,7 @@ Pace request_pace(const Windows& windows, double jitter) {
   return {.rate = pace, .burst = 1};
 }
 
-Pace token_pace(const Windows& windows, double jitter, double largest_cost) {
-  double smallest = windows.items[0].quota;
-  for (const Window& window : windows.view()) {
-    smallest = std::min(smallest, window.quota);
-  }
-  const double burst = std::min(std::max(largest_cost, 1.0), smallest / 2);
+Pace token_pace(const Windows& windows, double jitter, double burst) {
   double rate = windows.items[0].quota / windows.items[0].seconds;
   for (const Window& window : windows.view()) {
     rate = std::min(rate, (window.quota - burst) / (window.seconds + jitter));
@@ -76,7 +74,35 @@ Pace token_pace(const Windows& windows, double jitter, double largest_cost) {
   return {.rate = rate, .burst = burst};
 }
 
+Pace bucket_pace(const Limit& limit, double jitter, double burst) {
+  const double rate = limit.quota / base::seconds(limit.window);
+  double pace = kKnownBucketShare * rate;
+  if (limit.bucket < burst + jitter * rate) {
+    pace = std::min(pace, rate / (1 + jitter * rate));  // the burst is one unit
+  }
+  return {.rate = pace, .burst = burst};
+}
+
 }  // namespace
+
+double smallest_quota(const Limit& limit) {
+  if (limit.bucket > 0) {
+    return limit.bucket;
+  }
+  const double window = base::seconds(limit.window);
+  const double part = base::seconds(limit.enforced_over);
+  return part > 0 && part < window ? limit.quota * part / window : limit.quota;
+}
+
+double largest_burst(const Limit& limit, double jitter_seconds) {
+  const double half = smallest_quota(limit) / 2;
+  if (limit.bucket <= 0) {
+    return half;
+  }
+  const double late = std::max(0.0, jitter_seconds) * limit.quota / base::seconds(limit.window);
+  const double whole = limit.kind == LimitKind::requests ? half : kBurstOfBucket * limit.bucket;
+  return std::min(whole, limit.bucket - late);
+}
 
 Pace pace_for(const Limit& limit, double jitter_seconds, double largest_cost) {
   const bool usable =
@@ -84,12 +110,16 @@ Pace pace_for(const Limit& limit, double jitter_seconds, double largest_cost) {
   if (!usable || limit.kind == LimitKind::concurrency) {
     return {};
   }
-  const Windows windows = windows_of(limit);
   const double jitter = std::max(0.0, jitter_seconds);
-  if (limit.kind == LimitKind::requests) {
-    return request_pace(windows, jitter);
+  const bool of_requests = limit.kind == LimitKind::requests;
+  const double most = largest_burst(limit, jitter);
+  if (limit.bucket > 0) {
+    const double burst = of_requests ? std::floor(most) : std::min(largest_cost, most);
+    return bucket_pace(limit, jitter, std::max(1.0, burst));
   }
-  return token_pace(windows, jitter, largest_cost);
+  const double burst = of_requests ? 1 : std::min(std::max(largest_cost, 1.0), most);
+  const Windows windows = windows_of(limit);
+  return of_requests ? request_pace(windows, jitter) : token_pace(windows, jitter, burst);
 }
 
 }  // namespace sortie::quota

@@ -36,6 +36,22 @@ TEST(PaceFor, stays_below_a_token_bucket_of_the_same_rate) {
   EXPECT_DOUBLE_EQ(pace_for(requests(600, minutes(1)), 0.010).rate, 9.9);
 }
 
+TEST(PaceFor, uses_a_bucket_that_is_known_to_be_one_up_to_a_thousandth) {
+  Limit limit = requests(600, minutes(1));
+  limit.bucket = 10;
+  EXPECT_EQ(pace_for(limit, 0.010), (Pace{.rate = 9.99, .burst = 5}));
+  limit.bucket = 1;  // late requests come together
+  EXPECT_EQ(pace_for(limit, 0.010), (Pace{.rate = 10 / 1.1, .burst = 1}));
+}
+
+TEST(PaceFor, takes_the_burst_of_tokens_from_a_known_bucket_and_not_from_the_rate) {
+  Limit limit = tokens(600'000, minutes(1));
+  limit.bucket = 32'000;
+  EXPECT_EQ(pace_for(limit, 0.010, 20'000), (Pace{.rate = 9'990, .burst = 20'000}));
+  EXPECT_EQ(pace_for(limit, 0.010, 30'000).burst, 24'000);
+  EXPECT_LT(pace_for(tokens(600'000, minutes(1)), 0.010, 20'000).rate, 9'670);
+}
+
 TEST(PaceFor, yields_to_the_window_where_delays_differ_much) {
   EXPECT_DOUBLE_EQ(pace_for(requests(60, minutes(1)), 1.0).rate, 60 / 61.0);
 }

@@ -14,6 +14,7 @@ namespace sortie::quota {
 namespace {
 
 constexpr double kMinute = 60;
+constexpr double kFirstRequests = 5;  // in the minute before a first refusal, which tell a rate
 constexpr double kMeanWeight = 0.05;  // of a new request in the mean cost
 
 }  // namespace
@@ -107,6 +108,7 @@ RateLearner::Ticket RateLearner::reserve(base::Instant now, double units) {
   check(now);
   const Ticket ticket{.at = now, .units = units, .total_before = sent_total_};
   gcra_.reserve(now, units);
+  sent_at_ = now;
   sent_total_ += units;
   minute_.add(now, now, units);
   mean_units_ += (mean_units_ > 0 ? kMeanWeight : 1) * (units - mean_units_);
@@ -129,8 +131,16 @@ base::Duration RateLearner::check_interval() const {
                   : step;
 }
 
-/// Closes an interval of the busy check when it is over.
+/// Closes an interval of the busy check when it is over. While only watching, what comes first, or
+/// after a minute of silence, is measured anew: how long nobody asked tells nothing of what a
+/// server lets through.
 void RateLearner::check(base::Instant now) {
+  const bool is_silent = !sent_at_ || base::seconds(now - *sent_at_) > kMinute;
+  if (phase_ == Phase::watching && is_silent) {
+    checked_ = checked_before_ = {.at = now, .total = clean_total()};
+    checked_rate_ = 0;
+    return;
+  }
   if (now - checked_.at < check_interval()) {
     return;
   }
@@ -166,6 +176,9 @@ void RateLearner::grow(base::Instant now, double elapsed_seconds) {
     }
     progress_ += elapsed_seconds / time_constant();
     has_recovered_ = has_recovered_ || progress_ >= 0;
+    if (curve() > (1 + law_.agreement) * limit_) {
+      patience_ = law_.patience_min;  // it is another limit, however often the old one was found
+    }
     const double most = pace() * std::pow(law_.minute_growth_max, elapsed_seconds / kMinute);
     if (progress_ > 0 && curve() > most) {
       progress_ = std::cbrt((most / limit_ - 1) / law_.curvature);
@@ -202,8 +215,9 @@ RateLearner::Delivered RateLearner::delivered_before(base::Instant now,
     result.requests = requests;
     result.since_episode = seconds < kMinute ? units / seconds : result.last_minute;
     const double open_seconds = base::seconds(ticket.at - opened_at_);
-    result.is_trusted = seconds >= kMinute || (requests >= law_.trusted_requests &&
-                                               open_seconds >= law_.trusted_open * seconds);
+    result.is_trusted = seconds >= kMinute ? is_minute_enough(result.last_minute)
+                                           : requests >= law_.trusted_requests &&
+                                                 open_seconds >= law_.trusted_open * seconds;
   }
   return result;
 }
@@ -230,24 +244,65 @@ std::optional<RateLearner::Delivered> RateLearner::refused(base::Instant now,
   return delivered;
 }
 
+void RateLearner::excused(base::Instant now, const Ticket& ticket) {
+  minute_.add(now, ticket.at, -ticket.units);
+  refused_total_ += ticket.units;
+  requests_ -= 1;
+  // It used the pace all the same.
+  checked_.total -= ticket.units;
+  checked_before_.total -= ticket.units;
+}
+
+/// So many requests went through in a minute that it tells a rate.
+bool RateLearner::is_minute_enough(double per_second) const {
+  return kMinute * per_second >= law_.trusted_requests * mean_units_;
+}
+
+/// Per second.
+double RateLearner::ramp_begin() const {
+  return law_.first_rate * mean_units_;
+}
+
+/// The same where nothing was known until now.
+double RateLearner::found_first(const Delivered& delivered) const {
+  if (delivered.is_long_wait) {
+    return delivered.last_minute > 0 ? delivered.last_minute : ramp_begin();
+  }
+  const double rate = std::max(delivered.last_step, delivered.ramp);
+  if (declared_ > 0) {
+    return std::max(rate, law_.cut_max * declared_);
+  }
+  // What so few requests found is no slower than a ramp begins: below, a rate takes long to mend.
+  const bool is_measured = kMinute * delivered.last_minute >= kFirstRequests * mean_units_;
+  return is_measured ? rate : std::max(rate, ramp_begin());
+}
+
+/// Of a pace above the believed limit: the limit, or what was delivered of late, if that was more.
+/// A window of more than a minute may have had room for that only once.
+double RateLearner::passed(const Delivered& delivered) const {
+  if (delivered.is_long_wait) {
+    return limit_;
+  }
+  const double lately = delivered.is_trusted
+                            ? std::max(delivered.since_episode.value_or(0), delivered.last_minute)
+                            : delivered.last_minute;
+  return std::clamp(lately, std::min(limit_, pace()), pace());
+}
+
 /// What the limit must be, given what was delivered until it refused.
 double RateLearner::found(const Delivered& delivered) const {
   if (phase_ == Phase::watching) {
-    const double rate =
-        delivered.is_long_wait
-            ? delivered.last_minute
-            : std::max({delivered.last_step, delivered.ramp, law_.cut_max * declared_});
-    // Nothing was measured yet: as slow as a ramp begins.
-    return rate > 0 ? rate : law_.first_rate * mean_units_;
+    return found_first(delivered);
   }
   if (phase_ == Phase::ramp) {
     // About what was sent when it was refused; that may be far more than a long window allows.
-    return delivered.is_long_wait ? std::min(delivered.last_minute, delivered.ramp)
-                                  : delivered.ramp;
+    const double rate =
+        delivered.is_long_wait ? std::min(delivered.last_minute, delivered.ramp) : delivered.ramp;
+    return rate > 0 ? rate : ramp_begin();  // nothing was answered that could tell one
   }
   if (progress_ >= 0) {
     // Between what passed and what did not.
-    return std::sqrt(limit_ * pace());
+    return std::sqrt(passed(delivered) * pace());
   }
   // Below what was believed: so it is what was delivered, the more so the longer that was measured.
   const double lately = std::max(delivered.since_episode.value_or(pace()), delivered.last_minute);
@@ -256,8 +311,9 @@ double RateLearner::found(const Delivered& delivered) const {
     return lately;
   }
   // A bucket filled up while it was closed, a window forgot: the one lets through what was
-  // delivered in all the time, the other what was sent while it was open.
-  return std::clamp(std::sqrt(lately * pace()), floor, pace());
+  // delivered in all the time, the other what was sent while it was open. A window that is still
+  // full of what was sent faster refuses however slow we are, and lets through what it did.
+  return std::clamp(std::sqrt(lately * pace()), floor, std::max(pace(), std::min(limit_, lately)));
 }
 
 /// Counts the episodes that cuts did not put further apart.

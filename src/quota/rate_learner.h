@@ -97,6 +97,10 @@ class RateLearner {
                                                  const Ticket& ticket,
                                                  base::Instant resume);
 
+  /// The server refused it for no reason of rate: it used the pace, was not delivered, and teaches
+  /// nothing.
+  void excused(base::Instant now, const Ticket& ticket);
+
   /// This limit was the reason of the episode: the pace is cut to what was delivered.
   void blame(base::Instant now, const Delivered& delivered);
 
@@ -161,6 +165,10 @@ class RateLearner {
   void grow(base::Instant now, double elapsed_seconds);
   void set_rate(base::Instant now, double rate);
   void restart(base::Instant now, double rate);
+  [[nodiscard]] bool is_minute_enough(double per_second) const;
+  [[nodiscard]] double ramp_begin() const;
+  [[nodiscard]] double found_first(const Delivered& delivered) const;
+  [[nodiscard]] double passed(const Delivered& delivered) const;
   [[nodiscard]] double found(const Delivered& delivered) const;
   void count_refusal(base::Instant now);
   [[nodiscard]] bool is_in_vain();
@@ -182,6 +190,7 @@ class RateLearner {
   std::optional<double> ceiling_;
   double declared_ = 0;
 
+  std::optional<base::Instant> sent_at_;  // the last one
   double sent_total_ = 0;
   double refused_total_ = 0;
   double mean_units_ = 0;

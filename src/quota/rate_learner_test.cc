@@ -19,6 +19,9 @@ namespace sortie::quota {
 namespace {
 
 using base::Instant;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 struct Trace {
@@ -93,6 +96,23 @@ RateLearner ramp() {
   RateLearner learner{RateLaw()};
   learner.start_ramp(Instant{}, RateLaw().first_rate);
   return learner;
+}
+
+TEST(RateLearner, a_ramp_refused_before_any_answer_begins_again) {
+  RateLearner learner = ramp();
+  const auto ticket = learner.reserve(Instant{}, 1);
+  const Instant refused_at = Instant{} + milliseconds(100);
+  const auto delivered = learner.refused(refused_at, ticket, refused_at + seconds(41));
+  ASSERT_TRUE(delivered.has_value());
+  learner.blame(refused_at, *delivered);
+  EXPECT_DOUBLE_EQ(learner.limit().value_or(0), RateLaw().first_rate);
+  const Instant open_at = refused_at + seconds(41);
+  int at_once = 0;
+  while (at_once < 100 && learner.earliest(open_at, 1) <= open_at) {
+    static_cast<void>(learner.reserve(open_at, 1));
+    ++at_once;
+  }
+  EXPECT_LE(at_once, 2);
 }
 
 TEST(RateLearner, holds_nothing_back_while_it_only_watches) {
@@ -182,6 +202,33 @@ TEST(RateLearner, finds_a_raised_limit_and_a_lowered_one) {
   EXPECT_TRUE(saw_low);
 }
 
+TEST(RateLearner, one_look_finds_a_limit_far_above_the_believed_one) {
+  RateLearner learner{RateLaw()};
+  learner.start_at(Instant{}, 4, 1);
+  const Trace trace = drive(learner, sliding(10, 1), 300);
+  ASSERT_FALSE(trace.limits.empty());
+  // A minute of nearly ten passed before it was refused: halfway from four is no guess any more.
+  EXPECT_GT(trace.limits.front(), 8);
+}
+
+TEST(RateLearner, a_minute_full_of_faster_requests_does_not_cut_below_the_limit) {
+  RateLearner learner{RateLaw()};
+  learner.start_at(Instant{}, 3, 1);
+  const Trace trace = drive(learner, sliding(150, 60), 1800);
+  ASSERT_FALSE(trace.limits.empty());
+  EXPECT_GT(*std::min_element(trace.limits.begin(), trace.limits.end()), 0.93 * 2.5);
+  EXPECT_LT(static_cast<double>(trace.refused), 0.01 * 2.5 * 1800);
+}
+
+TEST(RateLearner, a_limit_passed_by_a_twentieth_is_another_one) {
+  RateLearner learner = ramp();
+  (void)drive(learner, bucket(10, 10), 1800);
+  ASSERT_GT(learner.confidence(), 0.8);
+  // Nothing refuses any more: seven minutes at the pace of a limit found so often.
+  (void)drive(learner, [](double) { return true; }, 1800 + 330);
+  EXPECT_GT(learner.pace(), 19);
+}
+
 TEST(RateLearner, is_surer_each_time_the_limit_is_found_again) {
   RateLearner learner = ramp();
   (void)drive(learner, bucket(10, 10), 1800);
@@ -215,6 +262,51 @@ TEST(RateLearner, a_long_wait_means_a_long_window) {
     }
   }
   EXPECT_NEAR(learner.limit().value(), 400.0 / 60, 0.2);
+}
+
+/// The limit that is believed in after the last of `count` requests, 10 ms apart, was refused.
+double after_refusal(RateLearner& learner, Instant now, int count) {
+  RateLearner::Ticket ticket;
+  for (int i = 0; i < count; ++i, now += milliseconds(10)) {
+    ticket = learner.reserve(now, 1);
+  }
+  if (const auto delivered = learner.refused(now, ticket, now + seconds(1))) {
+    learner.blame(now, *delivered);
+  }
+  return learner.limit().value_or(0);
+}
+
+TEST(RateLearner, time_before_the_first_request_is_not_measured) {
+  // Instants count from when the machine started, which may be long ago.
+  for (const int count : {1, 2, 10}) {
+    RateLearner learner{RateLaw()};
+    EXPECT_GE(after_refusal(learner, Instant{} + hours(1000), count), RateLaw().first_rate);
+  }
+}
+
+TEST(RateLearner, a_pause_is_not_measured) {
+  for (const int count : {1, 2, 10}) {
+    RateLearner learner{RateLaw()};
+    (void)learner.reserve(Instant{}, 1);
+    EXPECT_GE(after_refusal(learner, Instant{} + hours(10), count), RateLaw().first_rate);
+  }
+}
+
+TEST(RateLearner, a_few_slow_requests_find_no_slow_limit) {
+  RateLearner learner{RateLaw()};
+  for (int i = 0; i < 10; ++i) {
+    (void)learner.reserve(Instant{} + i * seconds(50), 1);
+  }
+  EXPECT_GE(after_refusal(learner, Instant{} + seconds(500), 1), RateLaw().first_rate);
+}
+
+TEST(RateLearner, one_refusal_after_a_pause_is_one_cut) {
+  RateLearner learner{RateLaw()};
+  learner.start_at(Instant{}, 10, 1);
+  const double before = after_refusal(learner, Instant{} + seconds(10), 1);
+  (void)drive(learner, [](double) { return true; }, 30, 5);
+  // Ten requests in the last minute instead of hundreds: nobody asked for more.
+  EXPECT_GE(after_refusal(learner, Instant{} + minutes(10), 10), RateLaw().cut_max * 0.95 * before);
 }
 
 }  // namespace

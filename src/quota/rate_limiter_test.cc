@@ -303,5 +303,18 @@ TEST(UsageMeter, is_empty_after_a_silence_of_any_length) {
   EXPECT_EQ(meter.in_window(kStart + hours(10'000)), 1);
 }
 
+TEST(RateLimiter, is_never_refused_by_a_bucket_that_is_declared_as_one) {
+  EXPECT_TRUE(rc::check([] {
+    Limit limit{.kind = *rc::gen::element(LimitKind::requests, LimitKind::tokens),
+                .quota = static_cast<double>(*rc::gen::inRange(60, 6'000))};
+    limit.bucket = static_cast<double>(*rc::gen::inRange(2, 200));
+    const Duration jitter = milliseconds(*rc::gen::inRange(0, 20));
+    RateLimiter limiter(limit, base::seconds(jitter));
+    const int most = limit.kind == LimitKind::requests ? 1 : static_cast<int>(limit.bucket);
+    const auto arrivals = drive(limiter, 300, jitter, most);
+    RC_ASSERT(worst_bucket(arrivals, limit.quota / 60) <= limit.bucket + 1e-6);
+  }));
+}
+
 }  // namespace
 }  // namespace sortie::quota

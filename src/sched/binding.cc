@@ -1,5 +1,6 @@
 #include "sortie/base/time.h"
 #include "sortie/quota/limit.h"
+#include "sortie/sched/opening_bounds.h"
 #include "sortie/sched/ready_queue.h"
 #include "sortie/sched/route_table.h"
 #include "sortie/sched/scheduler.h"
@@ -26,6 +27,15 @@ constexpr std::size_t kAffinityFactor = 2;
 constexpr std::size_t kAffinitySlack = 4;
 
 constexpr double kPlaceOfCritical = -1;  // before all others, whose places are not negative
+
+bool is_left_out(const ReadyQueue::Head& head, std::size_t place, std::size_t route) {
+  return place + 1 == head.lane || (head.only && *head.only != route);
+}
+
+/// What waits for a release is no better than any other.
+bool cannot_win(base::Instant bound, base::Instant best_at, bool has_best) {
+  return bound > best_at || (has_best && bound == quota::kUntilFreed);
+}
 
 quota::RequestSize size_of(const ReadyTurn& turn) {
   return {.input = turn.input_tokens,
@@ -59,17 +69,18 @@ void Scheduler::State::changed(std::size_t model) {
 }
 
 Offer Scheduler::State::offer_to(const ReadyQueue::Head& head,
-                                 ModelState& model,
+                                 std::size_t model,
                                  base::Instant now) {
-  const std::size_t number = turns[head.key.ticket.value].request.model;
-  const std::uint64_t version = routes.version(number);
-  if (model.offer && model.offer->version == version && model.offer->claims == claims.signature() &&
-      model.offer->offer.earliest.at > now) {
-    return model.offer->offer;
+  ModelState& of_model = models[model];
+  const std::optional<KnownOffer>& known = of_model.offer;
+  const std::uint64_t version = routes.version(model);
+  if (known && known->version == version && known->claims == claims.signature() &&
+      known->offer.earliest.at > now) {
+    return known->offer;
   }
   const Offer offer = best_offer(head, now);
-  if (model.heads.size() == 1) {
-    model.offer = {.offer = offer, .version = version, .claims = claims.signature()};
+  if (of_model.heads.size() == 1) {
+    of_model.offer = {.offer = offer, .version = version, .claims = claims.signature()};
   }
   return offer;
 }
@@ -95,12 +106,15 @@ void Scheduler::State::add_heads_of_slow(std::size_t model) {
   }
 }
 
-bool Scheduler::State::is_better(const Offer& offer, const Offer& than) const {
+bool Scheduler::State::is_better(const Offer& offer, const Offer& than, base::Instant now) const {
   if (offer.earliest.at != than.earliest.at) {
     return offer.earliest.at < than.earliest.at;
   }
   const auto place = [&](std::size_t route) {
-    return std::tuple(routes.is_wanted(route), slow.slowness(route), routes.in_flight(route));
+    return std::tuple(routes.is_wanted(route),
+                      routes.has_just_failed(route, now),
+                      slow.slowness(route),
+                      routes.in_flight(route));
   };
   return offer.earliest.at < quota::kUntilFreed && place(offer.route) < place(than.route);
 }
@@ -127,22 +141,50 @@ bool Scheduler::State::is_too_slow(const ReadyQueue::Head& head,
                    : slow.slowness(route) > 1;
 }
 
+/// Where routes are slow, one that opens later may be the better one.
+bool Scheduler::State::must_ask_all(const ReadyQueue::Head& head, std::size_t model) const {
+  return head.only || !slow.slow_of(model).empty() || !routes.bounds(model).is_in_use();
+}
+
+/// The earliest instant of the route that seems to open first, of those of which something is
+/// known: the others need not be asked when they are known to open later.
+base::Instant Scheduler::State::likely_opening(const ReadyQueue::Head& head,
+                                               std::size_t model,
+                                               base::Instant now) {
+  const std::vector<std::size_t>& of_model = routes.routes_of(model);
+  const OpeningBounds& bounds = routes.bounds(model);
+  std::optional<std::size_t> soonest;
+  base::Instant at = quota::kUntilFreed;
+  for (std::size_t i = 0; i < of_model.size(); ++i) {
+    if (bounds.at(i) < at && bounds.at(i) != base::Instant::min() && i + 1 != head.lane) {
+      soonest = i;
+      at = bounds.at(i);
+    }
+  }
+  return soonest ? routes.earliest(of_model[*soonest], now, claims).at : at;
+}
+
 Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant now) {
   const ReadyTurn& request = turns[head.key.ticket.value].request;
-  const quota::RequestSize size = size_of(request);
+  routes.ask(request.model, size_of(request));
   const std::vector<std::size_t>& of_model = routes.routes_of(request.model);
   std::optional<Offer> best;
   std::optional<Offer> before;
   std::optional<Offer> too_slow;
   bool frees_soon = false;  // a route that is not too slow
+  const OpeningBounds& bounds = routes.bounds(request.model);
+  const bool asks_all = must_ask_all(head, request.model);
+  base::Instant best_at = asks_all ? quota::kUntilFreed : likely_opening(head, request.model, now);
   for (std::size_t i = 0; i < of_model.size(); ++i) {
     const std::size_t route = of_model[i];
-    if (i + 1 == head.lane || (head.only && *head.only != route)) {
+    if (is_left_out(head, i, route) ||
+        (!asks_all && cannot_win(bounds.at(i), best_at, best.has_value()))) {
       continue;
     }
-    const Offer offer{.route = route, .earliest = routes.earliest(route, size, now, claims)};
+    const Offer offer{.route = route, .earliest = routes.earliest(route, now, claims)};
+    best_at = std::min(best_at, offer.earliest.at);
     if (is_too_slow(head, route, request.model)) {
-      if (!too_slow || is_better(offer, *too_slow)) {
+      if (!too_slow || is_better(offer, *too_slow, now)) {
         too_slow = offer;
       }
       continue;
@@ -151,7 +193,7 @@ Offer Scheduler::State::best_offer(const ReadyQueue::Head& head, base::Instant n
       before = offer;
     }
     frees_soon = frees_soon || (offer.earliest.at == quota::kUntilFreed && is_in_use(route));
-    if (!best || is_better(offer, *best)) {
+    if (!best || is_better(offer, *best, now)) {
       best = offer;
     }
   }
@@ -207,7 +249,7 @@ base::Instant Scheduler::State::bind_one(std::size_t model,
                                          std::vector<Assignment>& out) {
   base::Instant first = base::Instant::max();
   for (const ReadyQueue::Head& head : heads_of(model)) {
-    const Offer offer = offer_to(head, models[model], now);
+    const Offer offer = offer_to(head, model, now);
     if (offer.earliest.at <= now) {
       bind(ReadyQueue::Head(head), offer.route, now, out);
       return now;
@@ -269,7 +311,7 @@ base::Instant Scheduler::State::earliest_binding(base::Instant now) {
       continue;
     }
     for (const ReadyQueue::Head& head : heads_of(model)) {
-      const Offer offer = offer_to(head, models[model], now);
+      const Offer offer = offer_to(head, model, now);
       result = std::min(result, offer.earliest.at);
       claim(offer);
     }

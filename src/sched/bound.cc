@@ -193,6 +193,21 @@ double critical_path(const std::vector<WorkClass>& work) {
   return longest;
 }
 
+/// Those with requests; checked.
+base::Result<std::vector<WorkClass>> classes_in(const spec::Topology& topology,
+                                                const std::vector<WorkClass>& work) {
+  std::vector<WorkClass> there;
+  for (const WorkClass& one : work) {
+    if (one.model >= topology.models.size()) {
+      return base::bad_input(fmt::format("lower bound: there is no model number {}", one.model));
+    }
+    if (one.requests > 0) {
+      there.push_back(one);
+    }
+  }
+  return there;
+}
+
 base::Result<std::vector<Bottleneck>> bottlenecks_of(const spec::Topology& topology,
                                                      const Programme& programme,
                                                      const FluidSolution& solution,
@@ -232,15 +247,7 @@ base::Result<std::vector<Bottleneck>> bottlenecks_of(const spec::Topology& topol
 
 base::Result<Bound> lower_bound(const spec::Topology& topology,
                                 const std::vector<WorkClass>& work) {
-  std::vector<WorkClass> there;
-  for (const WorkClass& one : work) {
-    if (one.model >= topology.models.size()) {
-      return base::bad_input(fmt::format("lower bound: there is no model number {}", one.model));
-    }
-    if (one.requests > 0) {
-      there.push_back(one);
-    }
-  }
+  TRY_ASSIGN(const std::vector<WorkClass> there, classes_in(topology, work));
   TRY_ASSIGN(const Programme programme, programme_for(topology, there));
   TRY_ASSIGN(const FluidSolution solution, least_peak(programme.fluid));
   const double path = critical_path(there);
@@ -249,6 +256,14 @@ base::Result<Bound> lower_bound(const spec::Topology& topology,
     TRY_ASSIGN(bound.bottlenecks, bottlenecks_of(topology, programme, solution, path));
   }
   return bound;
+}
+
+base::Result<double> lower_bound_seconds(const spec::Topology& topology,
+                                         const std::vector<WorkClass>& work) {
+  TRY_ASSIGN(const std::vector<WorkClass> there, classes_in(topology, work));
+  TRY_ASSIGN(const Programme programme, programme_for(topology, there));
+  TRY_ASSIGN(const FluidSolution solution, least_peak(programme.fluid));
+  return std::max(solution.peak, critical_path(there));
 }
 
 }  // namespace sortie::sched

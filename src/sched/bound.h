@@ -37,6 +37,10 @@ struct Bound {
 [[nodiscard]] base::Result<Bound> lower_bound(const spec::Topology& topology,
                                               const std::vector<WorkClass>& work);
 
+/// Bound::seconds alone: one programme instead of one for each limit that is used up.
+[[nodiscard]] base::Result<double> lower_bound_seconds(const spec::Topology& topology,
+                                                       const std::vector<WorkClass>& work);
+
 /// The fluid programme by itself: classes of work are split over routes, and what goes over a route
 /// loads limits.
 struct FluidProgramme {

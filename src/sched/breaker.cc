@@ -16,10 +16,14 @@ namespace {
 constexpr int kUnreachableMax = 3;
 constexpr std::uint32_t kSamplesMin = 5;
 constexpr std::uint32_t kSamplesMinAiling = 10;
-constexpr std::uint32_t kAilingFactor = 4;  // one of so many
+constexpr double kChanceMin = 1e-4;
 constexpr double kOpenSecondsMax = 20;
 constexpr std::size_t kDoubledMax = 8;  // the last step that is a doubling
 constexpr int kDoublingsMax = 5;        // 2·2^5 is beyond the maximum already
+
+bool is_failure(Health health) {
+  return health == Health::failing || health == Health::unreachable;
+}
 
 std::int64_t second_of(base::Instant at) {
   return at.time_since_epoch() / std::chrono::seconds(1);
@@ -44,29 +48,55 @@ void Breaker::admit() {
   }
 }
 
-void Breaker::ended(base::Instant sent, base::Instant now, Health health, double uniform) {
+void Breaker::began(base::Instant sent, base::Instant now) {
+  if (!is_closed_ && on_way_ > 0 && sent >= open_until_) {
+    answered_while_half_open(now);
+  }
+}
+
+void Breaker::ended(
+    base::Instant sent, base::Instant now, Health health, double uniform, bool has_begun) {
   in_flight_ -= std::min<std::size_t>(1, in_flight_);
+  if (health == Health::good && sent >= open_until_) {
+    openings_ = 0;
+  }
   if (is_closed_) {
     if (sent >= changed_at_) {
       ended_while_closed(sent, now, health, uniform);
     }
-  } else if (on_way_ > 0 && sent >= open_until_) {
-    on_way_ -= 1;
-    ended_while_half_open(now, health, uniform);
+    return;
+  }
+  if (on_way_ == 0 || sent < open_until_) {
+    return;
+  }
+  on_way_ -= 1;
+  if (health == Health::good && !has_begun) {
+    answered_while_half_open(now);
+  } else if (is_failure(health)) {
+    since_rest_.requests -= has_begun ? 1 : 0;  // it was no answer after all
+    failed_while_half_open(now, uniform);
   }
 }
 
-void Breaker::ended_while_half_open(base::Instant now, Health health, double uniform) {
-  if (health == Health::good) {
-    good_ += 1;
-    if (good_ >= step_) {
-      advance(now);
-    }
-  } else if (health == Health::failing || health == Health::unreachable) {
-    bad_ += 1;
-    if (2 * bad_ >= step_) {
-      open(now, uniform);
-    }
+void Breaker::answered_while_half_open(base::Instant now) {
+  since_rest_.requests += 1;
+  good_ += 1;
+  if (good_ < step_) {
+    return;
+  }
+  if (next_step() >= peak_) {
+    close(now);
+    return;
+  }
+  step_ = next_step();
+  good_ = 0;
+}
+
+void Breaker::failed_while_half_open(base::Instant now, double uniform) {
+  since_rest_.requests += 1;
+  since_rest_.failures += 1;
+  if (since_rest_.failures == since_rest_.requests || is_half(since_rest_)) {
+    open(now, uniform);
   }
 }
 
@@ -82,16 +112,6 @@ std::size_t Breaker::next_step() const {
 /// On their way at once: answers are waited for one by one, not for the slowest of a step.
 std::size_t Breaker::allowed() const {
   return step_ + (good_ * (next_step() - step_)) / step_;
-}
-
-void Breaker::advance(base::Instant now) {
-  if (next_step() >= peak_) {
-    close(now);
-    return;
-  }
-  step_ = next_step();
-  good_ = 0;
-  bad_ = 0;
 }
 
 void Breaker::count_unreachable(base::Instant sent, Health health) {
@@ -112,21 +132,25 @@ void Breaker::ended_while_closed(base::Instant sent,
   if (health == Health::unknown) {
     return;
   }
-  const bool failed = health == Health::failing || health == Health::unreachable;
   count_unreachable(sent, health);
   if (health != Health::alive) {
-    const std::int64_t second = second_of(now);
-    Slice& slice = slices_[static_cast<std::size_t>(((second % kWindowSeconds) + kWindowSeconds) %
-                                                    kWindowSeconds)];
-    if (slice.second != second) {
-      slice = {.second = second};
-    }
-    slice.requests += 1;
-    slice.failures += failed ? 1 : 0;
+    count(now, 1, is_failure(health) ? 1 : 0);
   }
-  if (failed && is_too_bad(now)) {
+  if (is_failure(health) && (unreachable_ >= kUnreachableMax || is_half(lately(now)))) {
     open(now, uniform);
   }
+}
+
+/// In the window.
+void Breaker::count(base::Instant now, std::uint32_t requests, std::uint32_t failures) {
+  const std::int64_t second = second_of(now);
+  Slice& slice = slices_[static_cast<std::size_t>(((second % kWindowSeconds) + kWindowSeconds) %
+                                                  kWindowSeconds)];
+  if (slice.second != second) {
+    slice = {.second = second};
+  }
+  slice.requests += requests;
+  slice.failures += failures;
 }
 
 /// The whole window.
@@ -142,18 +166,19 @@ Breaker::Slice Breaker::lately(base::Instant now) const {
   return sum;
 }
 
-bool Breaker::is_too_bad(base::Instant now) const {
-  if (unreachable_ >= kUnreachableMax) {
-    return true;
-  }
-  const Slice of_late = lately(now);
-  return of_late.requests >= kSamplesMin && 2 * of_late.failures >= of_late.requests;
+bool Breaker::is_half(const Slice& counts) {
+  return counts.requests >= kSamplesMin && 2 * counts.failures >= counts.requests;
 }
 
-bool Breaker::is_ailing(base::Instant now) const {
+bool Breaker::is_ailing(base::Instant now, std::uint32_t times) const {
   const Slice of_late = lately(now);
-  return is_closed_ && of_late.requests >= kSamplesMinAiling &&
-         kAilingFactor * of_late.failures >= of_late.requests;
+  const std::uint32_t own = std::min(times, of_late.failures);
+  const std::uint32_t others = of_late.requests - own;
+  if (!is_closed_ || others < kSamplesMinAiling) {
+    return false;
+  }
+  const double share = static_cast<double>(of_late.failures - own) / others;
+  return std::pow(share, times) >= kChanceMin;
 }
 
 void Breaker::open(base::Instant now, double uniform) {
@@ -161,20 +186,22 @@ void Breaker::open(base::Instant now, double uniform) {
       std::min(kOpenSecondsMax, std::ldexp(2.0, std::min(openings_, kDoublingsMax)));
   is_closed_ = false;
   step_ = 1;
-  on_way_ = 0;
   good_ = 0;
-  bad_ = 0;
+  on_way_ = 0;
+  since_rest_ = {};
   openings_ += 1;
   changed_at_ = now;
   open_until_ = now + base::from_seconds(usual * (0.8 + 0.4 * uniform));
 }
 
 void Breaker::close(base::Instant now) {
-  const std::size_t in_flight = in_flight_;
-  *this = Breaker();
-  in_flight_ = in_flight;
-  peak_ = in_flight;
+  is_closed_ = true;
+  peak_ = in_flight_;
   changed_at_ = now;
+  unreachable_ = 0;
+  unreachable_since_ = base::Instant::min();
+  slices_ = {};
+  count(now, since_rest_.requests, since_rest_.failures);
 }
 
 }  // namespace sortie::sched

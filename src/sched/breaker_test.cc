@@ -1,7 +1,11 @@
 #include "sortie/sched/breaker.h"
 
+#include "sortie/base/hash.h"
+#include "sortie/base/random.h"
 #include "sortie/sched/test_support.h"
 
+#include <deque>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -58,7 +62,7 @@ TEST(Breaker, answers_to_older_requests_do_not_end_a_row) {
   EXPECT_FALSE(breaker.is_closed());
 }
 
-TEST(Breaker, ails_when_a_quarter_of_at_least_ten_requests_fails) {
+TEST(Breaker, ails_when_what_fails_of_other_turns_explains_a_row_of_failures) {
   Breaker breaker;
   const auto fail = [&](int failures, int answers) {
     for (int i = 0; i < answers; ++i) {
@@ -68,14 +72,18 @@ TEST(Breaker, ails_when_a_quarter_of_at_least_ten_requests_fails) {
       request(breaker, 1, Health::failing);
     }
   };
-  fail(2, 6);
-  EXPECT_FALSE(breaker.is_ailing(at(1)));  // eight
-  fail(0, 2);
-  EXPECT_FALSE(breaker.is_ailing(at(1)));  // two of ten
-  fail(1, 1);
-  EXPECT_TRUE(breaker.is_ailing(at(1)));  // three of twelve
+  fail(3, 8);
+  EXPECT_TRUE(breaker.is_ailing(at(1), 1));   // two of ten others: 0.2
+  EXPECT_FALSE(breaker.is_ailing(at(1), 2));  // nine others say too little
+  fail(0, 30);
+  EXPECT_TRUE(breaker.is_ailing(at(1), 1));   // two of forty others: 0.05
+  EXPECT_TRUE(breaker.is_ailing(at(1), 2));   // one of 39: 0.0007
+  EXPECT_FALSE(breaker.is_ailing(at(1), 3));  // none of the others: the turn is to blame
+  fail(5, 0);
+  EXPECT_TRUE(breaker.is_ailing(at(1), 3));   // five of 43: 0.0016
+  EXPECT_FALSE(breaker.is_ailing(at(1), 4));  // four of 42: 0.00008
   EXPECT_TRUE(breaker.is_closed());
-  EXPECT_FALSE(breaker.is_ailing(at(21.5)));
+  EXPECT_FALSE(breaker.is_ailing(at(21.5), 1));
 }
 
 TEST(Breaker, opens_when_half_of_at_least_five_requests_fail) {
@@ -205,7 +213,7 @@ TEST(Breaker, each_good_answer_makes_its_part_of_the_room_at_once) {
   Breaker breaker;
   carry(breaker, 0, 100);
   break_it(breaker, 1);
-  for (double now = 4; now < 8; now += 1) {
+  for (int now = 4; now < 8; ++now) {
     step(breaker, now);  // 1, 2, 4, 8: the next one is 50, half of what there was
   }
   const auto fill = [&] {
@@ -223,6 +231,51 @@ TEST(Breaker, each_good_answer_makes_its_part_of_the_room_at_once) {
   EXPECT_EQ(fill(), 25 + 25);
 }
 
+TEST(Breaker, half_open_takes_the_first_token_for_the_answer_and_counts_it_once) {
+  Breaker breaker;
+  carry(breaker, 0, 60);
+  break_it(breaker, 1);
+  breaker.admit();
+  EXPECT_EQ(breaker.earliest(at(4)), base::Instant::max());
+  breaker.began(at(4), at(5));
+  // The step of two: one of them is still answering.
+  EXPECT_EQ(breaker.earliest(at(5)), at(5));
+  breaker.admit();
+  EXPECT_EQ(breaker.earliest(at(5)), base::Instant::max());
+  breaker.ended(at(4), at(9), Health::good, 0.5, true);
+  EXPECT_EQ(breaker.earliest(at(9)), at(9)) << "its end makes room";
+  breaker.admit();
+  EXPECT_EQ(breaker.earliest(at(9)), base::Instant::max()) << "and is no step";
+}
+
+TEST(Breaker, half_open_what_fails_after_its_first_token_has_failed) {
+  Breaker breaker;
+  carry(breaker, 0, 60);
+  break_it(breaker, 1);
+  double now = 1;
+  for (const double open : {2.0, 4.0, 8.0, 16.0, 20.0}) {
+    EXPECT_NEAR(base::seconds(breaker.earliest(at(now)) - at(now)), open, 1e-6);
+    now += open;
+    breaker.admit();
+    breaker.began(at(now), at(now));
+    breaker.ended(at(now), at(now), Health::failing, 0.5, true);
+  }
+}
+
+TEST(Breaker, closed_by_first_tokens_it_still_counts_its_openings) {
+  Breaker breaker;
+  double now = 0;
+  for (const double open : {2.0, 4.0, 8.0}) {
+    break_it(breaker, now);
+    EXPECT_NEAR(base::seconds(breaker.earliest(at(now)) - at(now)), open, 1e-6);
+    now += open;
+    breaker.admit();
+    breaker.began(at(now), at(now));
+    EXPECT_TRUE(breaker.is_closed());
+    breaker.ended(at(now), at(now), Health::failing, 0.5, true);
+  }
+}
+
 TEST(Breaker, does_not_hold_back_what_there_never_was) {
   Breaker breaker;
   carry(breaker, 0, 7);
@@ -234,19 +287,84 @@ TEST(Breaker, does_not_hold_back_what_there_never_was) {
   EXPECT_EQ(steps, (std::vector{1, 2, 4}));
 }
 
-TEST(Breaker, opens_again_when_half_a_step_fails) {
+TEST(Breaker, half_open_opens_again_when_half_of_at_least_five_failed) {
   Breaker breaker;
   carry(breaker, 0, 60);
   break_it(breaker, 1);
-  step(breaker, 4);
-  step(breaker, 5);
-  for (int i = 0; i < 4; ++i) {
-    breaker.admit();
+  request(breaker, 3, Health::failing);  // the second rest is of 4 s
+  request(breaker, 7, Health::good);
+  request(breaker, 8, Health::failing);
+  request(breaker, 9, Health::failing);
+  request(breaker, 10, Health::good);
+  EXPECT_EQ(breaker.earliest(at(10)), at(10)) << "four say too little";
+  request(breaker, 11, Health::failing);
+  EXPECT_EQ(breaker.earliest(at(11)), at(13)) << "answers came since the last rest: 2 s again";
+}
+
+TEST(Breaker, closed_it_goes_on_with_what_it_saw_half_open) {
+  Breaker breaker;
+  carry(breaker, 0, 7);
+  break_it(breaker, 1);
+  double now = 4;
+  for (const bool is_good : {true, false, true, true, false, true, true, true, true}) {
+    ASSERT_FALSE(breaker.is_closed());
+    request(breaker, now, is_good ? Health::good : Health::failing);
+    now += 1;
   }
-  breaker.ended(at(6), at(7), Health::failing, 0.5);
-  EXPECT_EQ(breaker.earliest(at(7)), at(7));
-  breaker.ended(at(6), at(7), Health::failing, 0.5);
-  EXPECT_EQ(breaker.earliest(at(7)), at(11));  // the second time
+  ASSERT_TRUE(breaker.is_closed());
+  for (int i = 0; i < 4; ++i) {
+    request(breaker, now, Health::failing);
+  }
+  EXPECT_TRUE(breaker.is_closed()) << "6 of 13 failed";
+  request(breaker, now, Health::failing);
+  EXPECT_FALSE(breaker.is_closed()) << "7 of 14";
+}
+
+struct Served {
+  int sent = 0;
+  int answered = 0;
+};
+
+/// Ten minutes of 20 requests in flight, half a second each, of which a share fails by chance.
+Served serve(double failing, int seed) {
+  base::RandomStream random(base::digest_of("breaker" + std::to_string(seed)));
+  Breaker breaker;
+  std::deque<double> on_way;
+  Served served;
+  for (int tenth = 0; tenth < 6000; ++tenth) {
+    const double now = tenth / 10.0;
+    for (; !on_way.empty() && on_way.front() <= now - 0.5; on_way.pop_front()) {
+      const bool is_good = random.uniform() >= failing;
+      served.answered += is_good ? 1 : 0;
+      breaker.ended(
+          at(on_way.front()), at(now), is_good ? Health::good : Health::failing, random.uniform());
+    }
+    for (; on_way.size() < 20 && breaker.earliest(at(now)) <= at(now); ++served.sent) {
+      breaker.admit();
+      on_way.push_back(now);
+    }
+  }
+  return served;
+}
+
+TEST(Breaker, a_server_that_fails_a_third_of_all_requests_by_chance_is_used) {
+  for (int seed = 1; seed <= 20; ++seed) {
+    const Served served = serve(1.0 / 3, seed);
+    EXPECT_GT(served.answered, 0.9 * 600 * 40 * 2 / 3) << seed;
+  }
+}
+
+TEST(Breaker, a_dead_server_costs_a_request_every_twenty_seconds) {
+  for (int seed = 1; seed <= 20; ++seed) {
+    EXPECT_LE(serve(1, seed).sent, 20 + 600 / 16 + 4) << seed;
+  }
+}
+
+TEST(Breaker, a_server_that_hardly_ever_answers_costs_little_more) {
+  for (int seed = 1; seed <= 20; ++seed) {
+    const Served served = serve(0.95, seed);
+    EXPECT_LE(served.sent, 150) << seed;
+  }
 }
 
 }  // namespace

@@ -23,16 +23,22 @@ std::uint64_t Flights::add(Flight flight) {
   return (static_cast<std::uint64_t>(slot.generation) << 32U) | index;
 }
 
-Flight Flights::take(const Assignment& assignment) {
+Flight& Flights::at(const Assignment& assignment) {
   const auto index = static_cast<std::uint32_t>(assignment.reservation);
   const auto generation = static_cast<std::uint32_t>(assignment.reservation >> 32U);
   CHECK(index < slots_.size());
   Slot& slot = slots_[index];
   CHECK(slot.taken && slot.generation == generation && slot.flight.ticket == assignment.ticket);
-  slot.taken = false;
+  return slot.flight;
+}
+
+Flight Flights::take(const Assignment& assignment) {
+  Flight flight = std::move(at(assignment));
+  const auto index = static_cast<std::uint32_t>(assignment.reservation);
+  slots_[index].taken = false;
   free_.push_back(index);
   --size_;
-  return std::move(slot.flight);
+  return flight;
 }
 
 }  // namespace sortie::sched

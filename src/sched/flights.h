@@ -15,7 +15,8 @@ struct Flight {
   Ticket ticket;
   std::size_t route = 0;
   base::Instant sent;
-  bool is_probe = false;  // a breaker let this one through
+  bool is_probe = false;   // a breaker let this one through
+  bool has_begun = false;  // tokens of its answer have come
   quota::RouteReservation reservation;
 };
 
@@ -24,6 +25,9 @@ struct Flight {
 class Flights {
  public:
   [[nodiscard]] std::uint64_t add(Flight flight);
+
+  /// `assignment` must be one that was given out and not settled yet.
+  [[nodiscard]] Flight& at(const Assignment& assignment);
 
   /// Ends it. `assignment` must be one that was given out and not settled yet.
   [[nodiscard]] Flight take(const Assignment& assignment);

@@ -39,9 +39,25 @@ class HealthTest : public testing::Test {
     scheduler = std::make_unique<Scheduler>(world.topology(), test::without_ramp(options));
   }
 
-  void add(int turns, double now) {
+  /// Two models behind one key of one endpoint, by routes 0 and 1; both have answered.
+  void start_two_models() {
+    const std::size_t a = world.model("a");
+    const std::size_t b = world.model("b");
+    const std::size_t endpoint = world.endpoint("alpha");
+    world.route(a, endpoint, {}, 1);
+    world.route(b, endpoint, {}, 1);
+    scheduler = std::make_unique<Scheduler>(world.topology(),
+                                            test::without_ramp({.dead_key_recheck = seconds(60)}));
+    add(1, 0, a);
+    add(1, 0, b);
+    for (const Assignment& one : decide(0)) {
+      answer(one, 0);
+    }
+  }
+
+  void add(int turns, double now, std::size_t model = 0) {
     for (int i = 0; i < turns; ++i) {
-      scheduler->add({.ticket = {next_ticket++}}, at(now));
+      scheduler->add({.ticket = {next_ticket++}, .model = model}, at(now));
     }
   }
 
@@ -56,6 +72,15 @@ class HealthTest : public testing::Test {
   }
 
   void answer(const Assignment& one, double now) { scheduler->answered(one, 1, 1, {}, at(now)); }
+
+  void refuse_key_over_route_1(double now) {
+    add(1, now, 1);
+    const auto refused = decide(now);
+    ASSERT_EQ(refused.size(), 1U);
+    ASSERT_EQ(refused[0].route, 1U);
+    fail(refused[0], SignalClass::auth, now + 0.1);
+    scheduler->remove({refused[0].ticket});
+  }
 
   /// Each route answers once.
   void prove(double now) {
@@ -115,6 +140,32 @@ TEST_F(HealthTest, a_dead_key_costs_two_requests) {
   EXPECT_FALSE(scheduler->route_status(at(now))[0].usable);
 }
 
+/// One key in eight is met by failures of the server, the last one works, all others are rejected:
+/// what rejects keys is alive, and the endpoint is not rested until the last key is found.
+TEST_F(HealthTest, many_keys_that_fail_do_not_rest_the_endpoint_of_one_that_works) {
+  constexpr std::size_t kKeys = 128;
+  start(kKeys, {.in_flight_max = 8});
+  add(20, 0);
+  double now = 0;
+  std::optional<double> found;
+  std::vector<Assignment> on_way;
+  while (!found && now < 120) {
+    for (const Assignment& one : on_way) {
+      if (one.route == kKeys - 1) {
+        answer(one, now);
+        found = now;
+      } else {
+        static_cast<void>(
+            fail(one, one.route % 8 == 0 ? SignalClass::transient : SignalClass::auth, now));
+      }
+    }
+    on_way = decide(now);
+    now += 0.1;
+  }
+  ASSERT_TRUE(found.has_value());
+  EXPECT_LT(*found, 12);
+}
+
 TEST_F(HealthTest, a_key_that_was_rejected_by_mistake_comes_back) {
   start(1, {.dead_key_recheck = seconds(60)});
   add(5, 0);
@@ -138,6 +189,84 @@ TEST_F(HealthTest, a_key_that_is_rejected_twice_is_gone) {
 }
 
 // --- Sick routes and poisoned items ---
+
+TEST_F(HealthTest, a_dead_keys_check_waits_for_the_breakers_one_request) {
+  start_two_models();
+  // Route 0 fails while 1 goes on, which keeps the endpoint's breaker closed.
+  add(40, 0.1, 1);
+  for (const Assignment& one : decide(0.1)) {
+    answer(one, 0.2);
+  }
+  add(8, 0.3, 0);
+  for (const Assignment& one : decide(0.3)) {
+    fail(one, SignalClass::transient, 0.4);
+  }
+  ASSERT_EQ(scheduler->route_status(at(0.5))[0].reason, "breaker open");
+  std::vector<Assignment> probe;
+  for (double now = 1; now < 5 && probe.empty(); now += 0.1) {
+    probe = decide(now);
+  }
+  ASSERT_EQ(probe.size(), 1U);
+  // It is not answered for minutes; meanwhile the key is refused over route 1.
+  refuse_key_over_route_1(6);
+  for (double now = 60; now < 80; now += 0.5) {
+    EXPECT_TRUE(decide(now).empty()) << now;
+  }
+  answer(probe[0], 80);
+  EXPECT_EQ(decide(80.1).size(), 1U) << "the check of the key";
+}
+
+TEST_F(HealthTest, a_dead_keys_check_waits_until_the_breaker_lets_it_through) {
+  start_two_models();
+  add(40, 0.1, 1);
+  const auto slow_b = decide(0.1);
+  add(8, 0.3, 0);
+  const auto slow_a = decide(0.3);
+  ASSERT_EQ(slow_b.size(), 40U);
+  ASSERT_EQ(slow_a.size(), 8U);
+  refuse_key_over_route_1(5);
+  for (const Assignment& one : slow_b) {
+    answer(one, 63.9);
+  }
+  for (const Assignment& one : slow_a) {
+    EXPECT_EQ(fail(one, SignalClass::transient, 64).verdict, Verdict::again);
+  }
+  std::vector<Assignment> check;
+  double now = 64;
+  for (; now < 70 && check.empty(); now += 0.1) {
+    check = decide(now);
+  }
+  ASSERT_EQ(check.size(), 1U);
+  ASSERT_EQ(check[0].route, 0U);
+  answer(check[0], now + 0.1);
+  EXPECT_TRUE(scheduler->route_status(at(now + 0.2))[0].usable);
+  int sent = 0;
+  for (now += 0.2; now < 600; now += 0.5) {
+    for (const Assignment& one : decide(now)) {
+      answer(one, now + 0.1);
+      ++sent;
+    }
+  }
+  EXPECT_EQ(sent, 7) << "the route is open again";
+}
+
+TEST_F(HealthTest, a_persons_decision_outlasts_a_dead_key) {
+  start(1, {.dead_key_recheck = seconds(60)});
+  prove(0);
+  add(4, 0.1);
+  for (const Assignment& one : decide(0.1)) {
+    fail(one, SignalClass::auth, 0.2);
+  }
+  add(1, 0.3);
+  EXPECT_TRUE(scheduler->disable_route(0, "by hand"));
+  EXPECT_FALSE(scheduler->disable_route(0, "by hand"));
+  EXPECT_EQ(scheduler->route_status(at(1))[0].reason, "by hand");
+  for (double now = 1; now < 300; now += 1) {
+    ASSERT_TRUE(decide(now).empty()) << now;
+  }
+  EXPECT_TRUE(scheduler->enable_route(0, at(300)));
+  EXPECT_FALSE(decide(300).empty());
+}
 
 TEST_F(HealthTest, what_a_sick_route_fails_is_not_counted_against_the_items) {
   for (const SignalClass kind :

@@ -3,7 +3,9 @@
 #include "sortie/sched/test_campaign.h"
 #include "sortie/sched/test_support.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -140,6 +142,80 @@ TEST(LearningCampaign, what_is_learned_makes_the_next_run_start_without_a_ramp) 
   const CampaignOutcome warm = second.run();
   EXPECT_LT(warm.refused_early, cold.refused_early);
   EXPECT_LE(warm.makespan, 1.01 * cold.makespan);
+}
+
+TEST(LearningCampaign, refusals_by_chance_are_not_taken_for_a_limit) {
+  const auto keys = servers(Shape::bucket, Units::requests, {200, 200}, 1);
+  const World world = world_of(keys, false);
+  for (const double share : {0.01, 0.02, 0.04, 0.08, 0.2}) {
+    const Conditions clean{.seed = 11, .named = false, .hints = false};
+    Conditions refusing = clean;
+    refusing.refused_by_chance = share;
+    const CampaignOutcome known = LearningCampaign(world.topology(), keys, clean).run();
+    const CampaignOutcome outcome = LearningCampaign(world.topology(), keys, refusing).run();
+    EXPECT_EQ(outcome.answered, known.answered);
+    EXPECT_GT(outcome.refused_by_chance, 0U);
+    EXPECT_LE(outcome.makespan, 2.5 * known.makespan) << share;
+  }
+}
+
+/// The share that servers seem to refuse by chance, at most, and in the end.
+struct ByChance {
+  double most = 0;
+  double last = 0;
+};
+
+ByChance seen_by_chance(const std::vector<ServerKey>& keys, std::uint64_t seed) {
+  static ByChance seen;
+  seen = {};
+  const World world = world_of(keys, false);
+  const Conditions conditions{.seed = seed, .named = false, .hints = false};
+  LearningCampaign campaign(world.topology(), keys, conditions);
+  campaign.observer = [](const LearningCampaign& now) {
+    seen.last = 0;
+    for (const auto& domain : now.scheduler().domain_status(now.now())) {
+      seen.last = std::max(seen.last, domain.refused_by_chance);
+    }
+    seen.most = std::max(seen.most, seen.last);
+  };
+  EXPECT_GT(campaign.run().refused, 0U);
+  return seen;
+}
+
+class BareLimits : public testing::TestWithParam<Case> {};
+
+TEST_P(BareLimits, are_not_taken_for_chance) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_EQ(seen_by_chance(GetParam().keys, seed).most, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    BareLimits,
+    testing::Values(
+        Case{"bucket", servers(Shape::bucket, Units::requests, {10, 5, 0.5}, 1)},
+        Case{"sliding_second", servers(Shape::sliding, Units::requests, {10, 5, 2}, 1)},
+        Case{"sliding_minute", servers(Shape::sliding, Units::requests, {10, 5, 0.5}, 60)},
+        Case{"aligned_minute", servers(Shape::aligned, Units::requests, {10, 5, 0.5}, 60)},
+        Case{"token_minute", servers(Shape::aligned, Units::tokens, {20'000, 5'000}, 60)},
+        Case{"reserved_tokens", servers(Shape::bucket, Units::tokens_and_max, {30'000, 9'000}, 10)},
+        Case{"slots",
+             {{{ExactLimit::slots(60)}}, {{ExactLimit::slots(15)}}, {{ExactLimit::slots(2)}}}}),
+    [](const auto& one) { return one.param.name; });
+
+TEST(LearningCampaign, limits_that_look_like_chance_for_a_while_are_found_out) {
+  const auto minute_bucket = servers(Shape::bucket, Units::requests, {10, 5, 0.5}, 60);
+  const auto tokens = servers(Shape::bucket, Units::tokens, {20'000, 10'000, 5'000}, 1);
+  std::size_t looked_like_it = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    for (const auto& keys : {minute_bucket, tokens}) {
+      const ByChance seen = seen_by_chance(keys, seed);
+      EXPECT_EQ(seen.last, 0) << seed;
+      looked_like_it += seen.most > 0 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(looked_like_it, 0U) << "these servers test nothing";
 }
 
 TEST(LearningCampaign, is_the_same_each_time) {

@@ -84,6 +84,9 @@ bool Pool::refused(const quota::Reservation& part,
                    base::Instant now,
                    std::optional<base::Duration> wait,
                    double uniform) {
+  if (came_by_chance(part, dimension, now, wait)) {
+    return false;
+  }
   const bool is_long = wait && *wait >= quota::RateLaw{}.long_wait;
   if (kind_ == Kind::own || is_long) {
     back_off(part.at, now, wait, uniform);
@@ -92,10 +95,22 @@ bool Pool::refused(const quota::Reservation& part,
       now, part.learned, dimension, std::max(now, closed_until_), hint_in(wait).has_value());
 }
 
+bool Pool::came_by_chance(const quota::Reservation& part,
+                          quota::Dimension dimension,
+                          base::Instant now,
+                          std::optional<base::Duration> wait) {
+  const bool is_bare = dimension == quota::Dimension::unknown && !hint_in(wait);
+  return is_bare && limiter_.learner().came_by_chance(now, part.learned);
+}
+
 bool Pool::refused_in_trial(const quota::Reservation& part,
+                            quota::Dimension dimension,
                             base::Instant now,
                             std::optional<base::Duration> wait,
                             double uniform) {
+  if (came_by_chance(part, dimension, now, wait)) {
+    return false;
+  }
   back_off(part.at, now, wait, uniform);
   return limiter_.learner().refused_in_trial(now, part.learned, std::max(now, closed_until_));
 }

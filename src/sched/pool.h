@@ -39,7 +39,7 @@ class Pool {
   /// A limit of rate refused the request that holds `part` (released already): closed for all until
   /// the hint is over, without a hint for 1 s·2^k; and the limit is learned. A found pool closes
   /// only for long hints, since what it lets through in a second or two is there for its other
-  /// members. True when that began an episode.
+  /// members. One that came by chance closes nothing. True when that began an episode.
   bool refused(const quota::Reservation& part,
                quota::Dimension dimension,
                base::Instant now,
@@ -48,6 +48,7 @@ class Pool {
 
   /// The same during a trial, of which nothing is learned.
   bool refused_in_trial(const quota::Reservation& part,
+                        quota::Dimension dimension,
                         base::Instant now,
                         std::optional<base::Duration> wait,
                         double uniform);
@@ -91,6 +92,10 @@ class Pool {
   [[nodiscard]] Departure& departure();
 
  private:
+  [[nodiscard]] bool came_by_chance(const quota::Reservation& part,
+                                    quota::Dimension dimension,
+                                    base::Instant now,
+                                    std::optional<base::Duration> wait);
   void back_off(base::Instant sent,
                 base::Instant now,
                 std::optional<base::Duration> wait,

@@ -46,6 +46,21 @@ TEST(RetryPressure, more_than_that_waits_until_answers_have_earned_it) {
   EXPECT_EQ(longest, seconds(20));
 }
 
+TEST(RetryPressure, where_nothing_is_answered_one_a_second_is_free) {
+  RetryPressure pressure;
+  base::Duration longest{};
+  for (int second = 0; second < 3600; ++second) {
+    longest = std::max(longest, pressure.retry(at(second)));
+  }
+  EXPECT_EQ(longest, base::Duration::zero());
+  // Twice as many for 15 s: ten are there, 15 are earned, 31 are taken.
+  base::Duration last{};
+  for (int i = 0; i <= 30; ++i) {
+    last = pressure.retry(at(3600 + 0.5 * i));
+  }
+  EXPECT_NEAR(base::seconds(last), 6, 1);
+}
+
 TEST(RetryPressure, an_hour_of_answers_does_not_pay_for_a_burst) {
   RetryPressure pressure;
   for (int i = 0; i < 36'000; ++i) {

@@ -55,6 +55,12 @@ Health health_of(SignalClass kind) {
       return Health::unreachable;
     case SignalClass::cancelled:
       return Health::unknown;
+    // Said once of each key and name: as samples they cannot hide that the rest fails.
+    case SignalClass::auth:
+    case SignalClass::out_of_money:
+    case SignalClass::wrong_name:
+    case SignalClass::wrong_model:
+      return Health::good;
     default:
       return Health::alive;
   }
@@ -109,9 +115,12 @@ void RouteTable::end(const Flight& flight,
                      base::RandomStream* random) {
   RouteState& state = routes_[flight.route];
   state.in_flight -= 1;
-  const auto draw = [&] { return random != nullptr ? random->uniform() : 0.0; };
-  state.breaker.ended(flight.sent, now, health, draw());
-  breaker_of_endpoint(flight.route).ended(flight.sent, now, health, draw());
+  const auto tell = [&](Breaker& breaker) {
+    const double uniform = random != nullptr ? random->uniform() : 0.0;
+    breaker.ended(flight.sent, now, health, uniform, flight.has_begun);
+  };
+  tell(state.breaker);
+  tell(breaker_of_endpoint(flight.route));
   service_of(flight.route).released();
 }
 
@@ -140,6 +149,17 @@ void RouteTable::revive_key(std::size_t key) {
       routes_[route].is_proven = false;
     }
   }
+}
+
+void RouteTable::began(Flight& flight, base::Instant now) {
+  if (std::exchange(flight.has_begun, true)) {
+    return;
+  }
+  RouteState& state = routes_[flight.route];
+  state.is_proven = true;
+  state.breaker.began(flight.sent, now);
+  breaker_of_endpoint(flight.route).began(flight.sent, now);
+  changed(flight.route, now);
 }
 
 void RouteTable::answered(Flight& flight,
@@ -193,12 +213,16 @@ FailureEffect RouteTable::failed(Flight& flight,
     effect.is_sick = state.watch.failed(flight.ticket, now) && others_work(flight.route, now);
   }
   end(flight, now, is_poison ? Health::alive : health_of(signal.kind), &random);
-  effect.is_ailing = breaker_of_endpoint(flight.route).is_ailing(now);
   // Failures of the server are the breaker's own business; refusals it does not see.
   if (effect.is_sick && signal.kind == SignalClass::bad_request) {
     state.breaker.trip(now, random.uniform());
   }
-  (is_throttle(signal.kind) ? state.throttled : state.failed) += 1;
+  if (is_throttle(signal.kind)) {
+    state.throttled += 1;
+  } else {
+    state.failed += 1;
+    state.failed_at = now;
+  }
   react(flight, signal, now, random.uniform());
   effect.disabled = disable_for(flight, signal, now);
   end_check(flight, is_throttle(signal.kind), now);
@@ -260,7 +284,7 @@ void RouteTable::refuse(const Flight& flight,
     } else if (is_crowd) {
       pool.crowded(part, now, signal.wait, uniform);
     } else if (is_in_trial(asked[i])) {
-      if (pool.refused_in_trial(part, now, signal.wait, uniform) && trial_) {
+      if (pool.refused_in_trial(part, dimension, now, signal.wait, uniform) && trial_) {
         step_trial(trial_->refused(asked[i], now), now);
       }
     } else if (pool.refused(part, dimension, now, signal.wait, uniform)) {
@@ -296,7 +320,7 @@ void RouteTable::cancelled(Flight& flight, base::Instant now) {
 bool RouteTable::substituted(Flight& flight, std::string_view served, base::Instant now) {
   RouteState& state = routes_[flight.route];
   quota::release(now, limiters_of(flight), flight.reservation);
-  end(flight, now, Health::alive, nullptr);
+  end(flight, now, health_of(SignalClass::wrong_model), nullptr);
   end_check(flight, true, now);
   state.failed += 1;
   const bool disabled = disable(flight.route,
@@ -319,14 +343,25 @@ bool RouteTable::disable(std::size_t route, std::string reason) {
   return true;
 }
 
+bool RouteTable::take_out(std::size_t route, std::string reason) {
+  RouteState& state = routes_[route];
+  if (std::exchange(state.taken_out, true)) {
+    return false;
+  }
+  state.disabled.clear();
+  state.died_by_key = false;
+  return disable(route, std::move(reason));
+}
+
 bool RouteTable::enable(std::size_t route, base::Instant now) {
   RouteState& state = routes_[route];
   if (state.disabled.empty()) {
     return false;
   }
-  if (state.died_by_key) {
+  if (keys_[state.key].health.is_dead()) {
     revive_key(state.key);
   }
+  state.taken_out = false;
   state.disabled.clear();
   state.is_proven = false;
   for (const std::size_t other : keys_[state.key].routes) {

@@ -192,7 +192,11 @@ void RouteTable::step_trial(SharingTrial::Verdict verdict, base::Instant now) {
     } else if (verdict == SharingTrial::Verdict::shared) {
       report(raised, lowered, now);
     } else {
-      evidence_.set(raised, lowered, verdict == SharingTrial::Verdict::apart ? kApart : kUnclear);
+      const bool is_apart = verdict == SharingTrial::Verdict::apart;
+      evidence_.set(raised, lowered, is_apart ? kApart : kUnclear);
+      if (is_apart) {
+        refute(raised, lowered, now);
+      }
     }
   }
   changed_pool(raised);
@@ -421,8 +425,29 @@ std::vector<std::vector<std::size_t>> RouteTable::models_of_shared() const {
   return result;
 }
 
+/// What was suspected of both is not so: it is listed as over, so that nobody remembers it.
+void RouteTable::refute(std::size_t a, std::size_t b, base::Instant now) {
+  std::erase_if(suspected_, [&](const std::vector<std::size_t>& members) {
+    const auto has = [&](std::size_t pool) {
+      return std::find(members.begin(), members.end(), pool) != members.end();
+    };
+    if (!has(a) || !has(b)) {
+      return false;
+    }
+    Sharing sharing;
+    sharing.name = name_of(members);
+    sharing.members = members;
+    sharing.since = now;
+    sharing.is_over = true;
+    sharings_.push_back(std::move(sharing));
+    sharing_version_ += 1;
+    return true;
+  });
+}
+
 void RouteTable::suspect(const std::vector<std::size_t>& members,
                          const std::vector<quota::LearnedLimit>& limits) {
+  suspected_.push_back(members);
   const auto count = static_cast<double>(members.size());
   for (std::size_t i = 0; i < members.size(); ++i) {
     for (std::size_t j = i + 1; j < members.size(); ++j) {

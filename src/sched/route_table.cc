@@ -52,6 +52,10 @@ RouteTable::RouteTable(const spec::Topology& topology, const SchedulerOptions& o
     doors_.emplace_back();
     doors_.back().endpoint = static_cast<std::uint32_t>(route.endpoint);
     doors_.back().model = static_cast<std::uint32_t>(route.model);
+    doors_.back().place = static_cast<std::uint32_t>(by_model_[route.model].size() - 1);
+  }
+  for (const std::vector<std::size_t>& of_model : by_model_) {
+    bounds_.emplace_back(of_model.size());
   }
   add_pools(options);
   add_keys(options);
@@ -183,10 +187,7 @@ bool RouteTable::has_undeclared(std::size_t model) const {
   });
 }
 
-Earliest RouteTable::earliest(std::size_t route,
-                              const quota::RequestSize& size,
-                              base::Instant now,
-                              const Claims& claims) {
+Earliest RouteTable::earliest(std::size_t route, base::Instant now, const Claims& claims) {
   Door& door = doors_[route];
   const base::Instant open =
       std::max({now, door.route_at, endpoint_doors_[door.endpoint], service_doors_[door.service]});
@@ -199,9 +200,11 @@ Earliest RouteTable::earliest(std::size_t route,
       return {.at = quota::kUntilFreed, .pool = std::nullopt};
     }
   }
-  if (!door.limits_known || !(door.any_size || door.size == size)) {
-    find_limits(route, size, now);
+  OpeningBounds& bounds = bounds_[door.model];
+  if (!door.limits_known || !(door.any_size || door.size == bounds.size())) {
+    find_limits(route, bounds.size(), now);
   }
+  bounds.found(door.place, door.limits_at, door.any_size);
   if (door.limits_at > open) {
     return {.at = door.limits_at, .pool = door.pool};
   }
@@ -211,10 +214,11 @@ Earliest RouteTable::earliest(std::size_t route,
 /// Stays true until something changes: see Pool::earliest.
 void RouteTable::find_limits(std::size_t route, const quota::RequestSize& size, base::Instant now) {
   Door& door = doors_[route];
+  // What is known already of another size is so only because the size matters.
+  door.any_size = !door.limits_known;
   door.limits_at = base::Instant::min();
   door.size = size;
   door.limits_known = true;
-  door.any_size = true;
   for (const std::size_t pool : routes_[route].pools) {
     door.any_size = door.any_size && !pools_[pool].depends_on_size();
     const base::Instant at = pools_[pool].earliest(now, size);
@@ -232,7 +236,9 @@ void RouteTable::find_door(std::size_t route, base::Instant now) {
   if (!state.disabled.empty()) {
     const bool is_checked = state.died_by_key && key.is_dead();
     door.usable = is_checked && key.may_return();
-    door.route_at = is_checked ? key.earliest(now) : quota::kUntilFreed;
+    // The check is a request like others: the breaker's one request goes first.
+    door.route_at =
+        is_checked ? std::max(key.earliest(now), state.breaker.earliest(now)) : quota::kUntilFreed;
     return;
   }
   door.usable = true;
@@ -261,6 +267,7 @@ void RouteTable::find_service_door(std::size_t route, base::Instant now) {
 void RouteTable::changed_pool(std::size_t pool) {
   for (const std::size_t route : by_pool_[pool]) {
     doors_[route].limits_known = false;
+    bounds_[doors_[route].model].forget(doors_[route].place);
     versions_[doors_[route].model] += 1;
   }
 }
@@ -341,6 +348,7 @@ RouteStatus RouteTable::status(std::size_t route, base::Instant now) const {
   const RouteState& state = routes_[route];
   const Breaker& endpoint = endpoints_[doors_[route].endpoint];
   RouteStatus status{.usable = state.disabled.empty(),
+                     .disabled = !state.disabled.empty(),
                      .reason = state.disabled,
                      .in_flight = state.in_flight,
                      .answered = state.answered,
@@ -355,6 +363,9 @@ RouteStatus RouteTable::status(std::size_t route, base::Instant now) const {
       status.usable = false;
       status.reason = fmt::format("daily cap of {} reached", pools_[pool].limiter().name());
     }
+  }
+  if (status.usable && std::max(endpoint.open_until(), state.breaker.open_until()) > now) {
+    status.reason = "breaker open";
   }
   if (closed > now) {
     status.closed_until = closed;

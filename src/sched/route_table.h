@@ -13,12 +13,14 @@
 #include "sortie/sched/flights.h"
 #include "sortie/sched/key_health.h"
 #include "sortie/sched/load_window.h"
+#include "sortie/sched/opening_bounds.h"
 #include "sortie/sched/pool.h"
 #include "sortie/sched/scheduler.h"
 #include "sortie/sched/sharing_evidence.h"
 #include "sortie/sched/sharing_trial.h"
 #include "sortie/spec/model.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -68,9 +70,8 @@ struct Earliest {
 
 /// What a failure did to its route.
 struct FailureEffect {
-  bool disabled = false;   // by this failure
-  bool is_sick = false;    // it fails whatever it is asked while others answer
-  bool is_ailing = false;  // so much fails at its endpoint that it says nothing about the item
+  bool disabled = false;  // by this failure
+  bool is_sick = false;   // it fails whatever it is asked while others answer
 };
 
 /// Routes with the limits, gates and breakers in front of them: where a request may go, and what
@@ -115,13 +116,24 @@ class RouteTable {
   /// choice leaves the route to it.
   [[nodiscard]] bool is_wanted(std::size_t route) const;
 
+  /// It has failed of late and has not answered well yet: one that was never asked is the better
+  /// bet.
+  [[nodiscard]] bool has_just_failed(std::size_t route, base::Instant now) const {
+    constexpr base::Duration kLately = std::chrono::seconds(20);
+    const RouteState& state = routes_[route];
+    return !state.is_proven && state.failed_at && now - *state.failed_at <= kLately;
+  }
+
   [[nodiscard]] std::size_t in_flight(std::size_t route) const { return routes_[route].in_flight; }
 
+  /// From now on earliest() and bounds() are about requests of this size for the model.
+  void ask(std::size_t model, const quota::RequestSize& size) { bounds_[model].ask(size); }
+
   /// What was found is remembered until something changes that the route depends on.
-  [[nodiscard]] Earliest earliest(std::size_t route,
-                                  const quota::RequestSize& size,
-                                  base::Instant now,
-                                  const Claims& claims);
+  [[nodiscard]] Earliest earliest(std::size_t route, base::Instant now, const Claims& claims);
+
+  /// Of earliest(), from what is known already; by place in routes_of(). Costs nothing.
+  [[nodiscard]] const OpeningBounds& bounds(std::size_t model) const { return bounds_[model]; }
 
   /// Counts the changes of anything that the model's routes depend on.
   [[nodiscard]] std::uint64_t version(std::size_t model) const { return versions_[model]; }
@@ -137,6 +149,14 @@ class RouteTable {
                                         std::optional<base::Instant> granted,
                                         base::Instant now);
 
+  [[nodiscard]] bool awaits_tokens(std::size_t route) const {
+    const RouteState& state = routes_[route];
+    return !state.is_proven || !state.breaker.is_closed() ||
+           !endpoints_[doors_[route].endpoint].is_closed();
+  }
+
+  void began(Flight& flight, base::Instant now);
+
   void answered(Flight& flight,
                 const quota::RequestSize& used,
                 const quota::LimitHints& hints,
@@ -149,6 +169,11 @@ class RouteTable {
                        bool is_poison,
                        base::Instant now,
                        base::RandomStream& random);
+
+  /// So much fails at the route's endpoint that a turn fails `times` times in a row by chance.
+  [[nodiscard]] bool is_ailing(std::size_t route, std::uint32_t times, base::Instant now) const {
+    return endpoints_[doors_[route].endpoint].is_ailing(now, times);
+  }
 
   /// The route has answered something of late.
   [[nodiscard]] bool works(std::size_t route, base::Instant now) const {
@@ -170,7 +195,7 @@ class RouteTable {
   bool substituted(Flight& flight, std::string_view served, base::Instant now);
 
   // A person's decisions: see Scheduler.
-  bool disable(std::size_t route, std::string reason);
+  bool take_out(std::size_t route, std::string reason);
   bool enable(std::size_t route, base::Instant now);
   void set_limit(std::size_t domain, const quota::Limit& limit, base::Instant now);
   void lift_limit(std::size_t domain, quota::LimitKind kind, base::Instant now);
@@ -188,12 +213,14 @@ class RouteTable {
     Breaker breaker;
     FailureWatch watch;
     AnswerTimes times;
-    bool is_proven = false;    // has answered well
+    bool is_proven = false;    // has begun to answer
     std::string disabled;      // why; "" while usable
     bool died_by_key = false;  // and comes back with it
+    bool taken_out = false;    // by a person, and comes back by one
     std::size_t in_flight = 0;
     std::uint64_t answered = 0;
     std::uint64_t failed = 0;
+    std::optional<base::Instant> failed_at;  // the last time, by no limit
     std::uint64_t throttled = 0;
   };
 
@@ -215,6 +242,7 @@ class RouteTable {
     std::uint32_t endpoint = 0;
     std::uint32_t service = 0;
     std::uint32_t model = 0;
+    std::uint32_t place = 0;  // among the routes of the model
     bool limits_known = false;
     bool any_size = false;  // limits_at holds for every request
     bool usable = true;
@@ -278,6 +306,7 @@ class RouteTable {
   void part(Sharing& sharing, std::size_t pool, base::Instant now);
   void suspect(const std::vector<std::size_t>& members,
                const std::vector<quota::LearnedLimit>& limits);
+  void refute(std::size_t a, std::size_t b, base::Instant now);
   void remember_shared(const quota::PoolMemory& memory);
 
   void add_pools(const SchedulerOptions& options);
@@ -292,6 +321,7 @@ class RouteTable {
   bool disable_for(const Flight& flight, const quota::Signal& signal, base::Instant now);
   void find_captives();
   bool disable_key(const Flight& flight, const quota::Signal& signal, base::Instant now);
+  bool disable(std::size_t route, std::string reason);
   void revive_key(std::size_t key);
 
   const spec::Topology& topology_;
@@ -304,12 +334,14 @@ class RouteTable {
   std::optional<std::size_t> next_trial_;  // the pool whose next look above its limit it will be
   std::optional<SharingTrial> trial_;
   std::vector<Sharing> sharings_;
+  std::vector<std::vector<std::size_t>> suspected_;  // pools that an earlier run found to be one
   std::uint64_t sharing_version_ = 0;
   std::vector<Breaker> endpoints_;
   std::vector<LoadWindow> services_;  // a model of an endpoint
   std::vector<KeyState> keys_;
   std::vector<RouteState> routes_;
   std::vector<Door> doors_;                        // by route
+  std::vector<OpeningBounds> bounds_;              // by model
   std::vector<base::Instant> endpoint_doors_;      // by endpoint
   std::vector<base::Instant> service_doors_;       // by service
   std::vector<std::vector<std::size_t>> by_pool_;  // routes that drain it

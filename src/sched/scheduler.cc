@@ -110,6 +110,15 @@ base::Instant Scheduler::departure(const Assignment& assignment,
   return state_->routes.departure(assignment.route, granted, now);
 }
 
+bool Scheduler::awaits_tokens(std::size_t route) const {
+  return state_->routes.awaits_tokens(route);
+}
+
+void Scheduler::began(const Assignment& assignment, base::Instant now) {
+  state_->routes.began(state_->flights.at(assignment), now);
+  state_->idle_until.reset();
+}
+
 void Scheduler::answered(const Assignment& assignment,
                          double input_tokens,
                          double output_tokens,
@@ -154,13 +163,13 @@ FailureVerdict Scheduler::failed(const Assignment& assignment,
     history.failed_as = signal.kind;
     history.failed_on = flight.route;
   }
-  // What a sick route answers says nothing about the item.
-  const bool is_servers = flight.is_probe || effect.is_sick || effect.is_ailing;
+  // What a sick route or an ailing endpoint answers says nothing about the item.
+  const auto failures = static_cast<std::uint32_t>(history.counted + history.uncounted + 1);
+  const bool is_ailing = state_->routes.is_ailing(flight.route, failures, now);
+  const bool is_servers = flight.is_probe || effect.is_sick || is_ailing;
   const quota::SignalClass kind = effect.is_sick ? quota::SignalClass::transient : signal.kind;
-  return state_->requeue(flight,
-                         state_->after(kind, is_servers, effect.is_ailing, history, now),
-                         effect.disabled,
-                         now);
+  return state_->requeue(
+      flight, state_->after(kind, is_servers, is_ailing, history, now), effect.disabled, now);
 }
 
 FailureVerdict Scheduler::wrong_model(const Assignment& assignment,
@@ -225,7 +234,7 @@ void Scheduler::set_group_paused(std::size_t model,
 
 bool Scheduler::disable_route(std::size_t route, std::string reason) {
   CHECK(route < state_->routes.size() && !reason.empty());
-  const bool is_news = state_->routes.disable(route, std::move(reason));
+  const bool is_news = state_->routes.take_out(route, std::move(reason));
   state_->free_lanes();
   state_->idle_until.reset();
   return is_news;

@@ -84,8 +84,9 @@ struct FailureVerdict {
 };
 
 struct RouteStatus {
-  bool usable = true;  // false: disabled for good, or exhausted until closed_until
-  std::string reason;  // why not, for people
+  bool usable = true;     // false: disabled, or exhausted until closed_until
+  bool disabled = false;  // until a person or a check of its key takes it in again
+  std::string reason;     // why not, for people
   std::uint64_t in_flight = 0;
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;
@@ -166,6 +167,13 @@ class Scheduler {
                                         std::optional<base::Instant> granted,
                                         base::Instant now);
 
+  /// True while began() would tell something: the route has not answered yet, or comes back after
+  /// failures.
+  [[nodiscard]] bool awaits_tokens(std::size_t route) const;
+
+  /// Tokens of its answer come, from the model that was asked: the route works.
+  void began(const Assignment& assignment, base::Instant now);
+
   /// The answer came: real usage, and what its headers said.
   void answered(const Assignment& assignment,
                 double input_tokens,
@@ -220,7 +228,8 @@ class Scheduler {
   /// open.
   void set_group_paused(std::size_t model, std::size_t group, bool paused, base::Instant now);
 
-  /// Takes a route out; `reason` is for people. False when it is out already.
+  /// A person takes a route out, also one that a failure had taken out: then it does not come back
+  /// with its key. `reason` is for people. False when a person has taken it out already.
   bool disable_route(std::size_t route, std::string reason);
 
   /// Takes it in again, also after a failure took it out for good. It has to prove itself like a

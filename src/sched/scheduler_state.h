@@ -118,8 +118,12 @@ struct Scheduler::State {
 
   const std::vector<ReadyQueue::Head>& heads_of(std::size_t model);
   void changed(std::size_t model);
-  [[nodiscard]] Offer offer_to(const ReadyQueue::Head& head, ModelState& model, base::Instant now);
+  [[nodiscard]] Offer offer_to(const ReadyQueue::Head& head, std::size_t model, base::Instant now);
   [[nodiscard]] Offer best_offer(const ReadyQueue::Head& head, base::Instant now);
+  [[nodiscard]] bool must_ask_all(const ReadyQueue::Head& head, std::size_t model) const;
+  [[nodiscard]] base::Instant likely_opening(const ReadyQueue::Head& head,
+                                             std::size_t model,
+                                             base::Instant now);
   [[nodiscard]] double most_turns_on(std::size_t route, std::size_t model) const;
   [[nodiscard]] bool is_too_slow(const ReadyQueue::Head& head,
                                  std::size_t route,
@@ -134,7 +138,7 @@ struct Scheduler::State {
                                        std::size_t slow_route,
                                        base::Instant slow_at,
                                        std::size_t model) const;
-  [[nodiscard]] bool is_better(const Offer& offer, const Offer& than) const;
+  [[nodiscard]] bool is_better(const Offer& offer, const Offer& than, base::Instant now) const;
   void claim(const Offer& offer);
   /// The first instant at which a head of the model can go; bound if that is now.
   base::Instant bind_one(std::size_t model, base::Instant now, std::vector<Assignment>& out);

@@ -137,6 +137,26 @@ TEST_F(SchedulerTest, a_route_that_has_not_answered_gets_one_request_at_a_time) 
   }
 }
 
+TEST_F(SchedulerTest, a_route_whose_first_answer_has_begun_gets_more_requests) {
+  keys(2);
+  start();
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    add(i);
+  }
+  const std::vector<Assignment> first = decide(0);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_TRUE(scheduler->awaits_tokens(first[0].route));
+  scheduler->began(first[0], at(0.5));
+  EXPECT_FALSE(scheduler->awaits_tokens(first[0].route));
+  EXPECT_TRUE(scheduler->awaits_tokens(first[1].route));
+  EXPECT_EQ(scheduler->next_decision(at(0.5)), at(0.5));
+  const std::vector<Assignment> second = decide(0.5);
+  EXPECT_EQ(second.size(), 8U);
+  for (const Assignment& one : second) {
+    EXPECT_EQ(one.route, first[0].route);
+  }
+}
+
 TEST_F(SchedulerTest, prefers_the_route_before_when_it_is_open_too) {
   keys(3);
   start();

@@ -309,10 +309,20 @@ TEST(SharedPools, that_were_found_long_ago_are_tried_again_and_found_again) {
   EXPECT_GE(found, 3);
 }
 
-TEST(SharedPools, that_were_found_long_ago_and_are_none_any_more_are_not_joined) {
-  TwoRoutes keys(5, 5, 0.2);
-  keys.play(900);
-  EXPECT_TRUE(keys.scheduler().shared_pools().empty());
+TEST(SharedPools,
+     that_were_found_long_ago_and_are_none_any_more_are_not_joined_but_listed_as_over) {
+  int refuted = 0;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    TwoRoutes keys(5, 5, 0.2, seed);
+    EXPECT_TRUE(keys.scheduler().shared_pools().empty());
+    keys.play(900);
+    for (const SharedPool& one : keys.scheduler().shared_pools()) {
+      EXPECT_TRUE(one.is_over);
+      EXPECT_EQ(one.name, "alpha/1 + alpha/2") << "it must replace what is remembered";
+      ++refuted;
+    }
+  }
+  EXPECT_GE(refuted, 2);
 }
 
 TEST(SharedPools, a_daily_cap_of_one_key_closes_that_key_alone) {

@@ -37,8 +37,9 @@ struct Conditions {
   std::optional<double> hint_fixed{};  // this long, whatever the limit
   std::optional<double> change_at{};   // seconds: all limits times `change`
   double change = 1;
-  double slowness = 1;         // of the last key's service
-  bool tells_backlog = false;  // how much work is not open yet
+  double slowness = 1;           // of the last key's service
+  double refused_by_chance = 0;  // of all requests, whatever the load
+  bool tells_backlog = false;    // how much work is not open yet
 };
 
 struct CampaignOutcome {
@@ -48,6 +49,7 @@ struct CampaignOutcome {
   std::size_t refused = 0;
   std::size_t refused_early = 0;  // in the first minute
   std::size_t given_up = 0;
+  std::size_t refused_by_chance = 0;
   std::size_t beyond_gate = 0;     // sent before a hint was over
   std::size_t vain_decisions = 0;  // nothing was bound at the instant that next_decision named
   std::vector<double> refused_at;
@@ -91,8 +93,7 @@ class LearningCampaign {
                    std::vector<ServerKey> keys,
                    const Conditions& conditions,
                    const SchedulerOptions& options = {})
-      : topology_(topology),
-        keys_(std::move(keys)),
+      : keys_(std::move(keys)),
         conditions_(conditions),
         scheduler_(topology, options),
         random_(base::FieldHasher("sortie.test.network")
@@ -229,6 +230,14 @@ class LearningCampaign {
   }
 
   void arrive(const Assignment& assignment) {
+    if (conditions_.refused_by_chance > 0 && random_.uniform() < conditions_.refused_by_chance) {
+      outcome_.refused_by_chance += 1;
+      quota::Signal signal;
+      signal.kind = quota::SignalClass::throttle;
+      signal.status = 429;
+      reply(assignment, signal);
+      return;
+    }
     const DrawnTurn& turn = turn_of(assignment.ticket.value);
     ServerKey& key = keys_[assignment.route];
     for (ExactLimit& limit : key.limits) {
@@ -267,6 +276,10 @@ class LearningCampaign {
     } else if (conditions_.hints) {
       signal.wait = base::from_seconds(std::max(1.0, std::ceil(wait)));
     }
+    reply(assignment, signal);
+  }
+
+  void reply(const Assignment& assignment, const quota::Signal& signal) {
     events_.push(
         {.at = now_ + delay(), .assignment = assignment, .kind = Kind::refusal, .signal = signal});
   }
@@ -319,7 +332,6 @@ class LearningCampaign {
     return std::max(longest, 1 / capacity);
   }
 
-  const spec::Topology& topology_;
   std::vector<ServerKey> keys_;
   Conditions conditions_;
   Scheduler scheduler_;

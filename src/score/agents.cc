@@ -7,6 +7,8 @@
 #include "sortie/dialogue/dialogue.h"
 #include "sortie/suite/execution.h"
 #include "sortie/suite/lexicon.h"
+#include "sortie/suite/shown_plans.h"
+#include "sortie/suite/suite.h"
 #include "sortie/suite/text_reader.h"
 
 #include <algorithm>
@@ -35,7 +37,7 @@ struct Move {
 class Player {
  public:
   Player(const Stage& stage, const suite::Task& task, const suite::TrialParams& params)
-      : dialogue_(*stage.rules, task, params),
+      : dialogue_(*stage.rules, task, params, {.prompts = false}),
         native_(params.protocol == suite::Protocol::native) {}
 
   [[nodiscard]] bool asks() const {
@@ -173,6 +175,18 @@ std::vector<suite::Step> blind_plan(const std::vector<suite::Step>& common,
   return plan;
 }
 
+/// Empty where none is shown.
+std::vector<suite::Step> plan_in_view(const suite::ShownPlans& plans,
+                                      const suite::Task& task,
+                                      const suite::TrialParams& params) {
+  if (params.prompt.style == suite::PromptStyle::flawed) {
+    const auto flawed = plans.flawed(task, params.prompt.flaw, params.severity);
+    return flawed != nullptr ? flawed->steps : std::vector<suite::Step>();
+  }
+  return suite::shown_plan(plans.catalog(), task, params.prompt, params.severity)
+      .value_or(std::vector<suite::Step>());
+}
+
 /// The calls that an agent believes in; empty: it finishes at once.
 std::vector<suite::Step> calls_of(Agent agent,
                                   const Stage& stage,
@@ -181,8 +195,7 @@ std::vector<suite::Step> calls_of(Agent agent,
   const suite::ToolCatalog& catalog = stage.rules->catalog();
   switch (agent) {
     case Agent::plan_copier:
-      return suite::shown_plan(catalog, task, params.prompt, params.severity)
-          .value_or(std::vector<suite::Step>());
+      return plan_in_view(stage.rules->plans(), task, params);
     case Agent::text_blind: {
       CHECK(stage.common != nullptr);
       const std::vector<suite::Step>* common = stage.common->of(task.type);
@@ -220,17 +233,6 @@ std::string_view to_string(Agent agent) {
       return "lookup";
   }
   CHECK(false);
-}
-
-std::string_view title_of(Agent agent) {
-  switch (agent) {
-    case Agent::plan_copier:
-      return "plan copier";
-    case Agent::text_blind:
-      return "text-blind";
-    default:
-      return to_string(agent);
-  }
 }
 
 CommonPlans::CommonPlans(const suite::Suite& suite) {

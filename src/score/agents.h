@@ -39,9 +39,6 @@ inline constexpr Agent kTableAgents[] = {Agent::perfect, Agent::plan_copier, Age
 
 [[nodiscard]] std::string_view to_string(Agent agent);
 
-/// "plan copier": as tables write it.
-[[nodiscard]] std::string_view title_of(Agent agent);
-
 /// What an agent without eyes expects: per type the plan of the first task among those with the
 /// type's most frequent sequence of operations. Built once per suite.
 class CommonPlans {

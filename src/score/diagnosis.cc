@@ -28,24 +28,6 @@ std::size_t count_of(int number) {
   return static_cast<std::size_t>(std::max(number, 0));
 }
 
-/// "loop 12, finish 8", the most frequent first.
-std::string listed(const std::map<std::string, std::size_t>& counts) {
-  std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
-  std::ranges::stable_sort(
-      sorted, std::ranges::greater(), [](const auto& entry) { return entry.second; });
-  std::vector<std::string> parts;
-  for (const auto& [name, count] : sorted) {
-    parts.push_back(fmt::format("{} {}", name, count));
-  }
-  return parts.empty() ? "none" : base::join(parts, ", ");
-}
-
-std::string share(std::size_t part, std::size_t whole) {
-  return whole == 0 ? "0 %"
-                    : fmt::format("{:.0f} %",
-                                  100.0 * static_cast<double>(part) / static_cast<double>(whole));
-}
-
 /// The rarest kind of trial says nothing about the cell, three of the same kind say it three times:
 /// one of each kind, the most frequent kinds first, and of a kind the one of median length.
 std::vector<std::string> chosen_transcripts(std::span<const TrialRow> cell) {
@@ -114,28 +96,6 @@ std::optional<Diagnosis> diagnose(std::span<const TrialRow> cell) {
   diagnosis.all_succeeded = succeeded > 0;
   diagnosis.transcripts = chosen_transcripts(cell);
   return diagnosis;
-}
-
-std::string Diagnosis::line() const {
-  std::string out = fmt::format(
-      "{} of {} succeeded: {} of {} turns repaired, {} not understood, {} trials without any call; "
-      "ends: {}; ",
-      all_succeeded ? scored : 0,
-      scored,
-      share(turns_repaired, turns),
-      turns,
-      share(turns_not_understood, turns),
-      without_calls,
-      listed(ends));
-  if (!all_succeeded) {
-    out += fmt::format("labels: {}; ", listed(labels));
-  }
-  out += fmt::format("lost: {}; served: {}; look at {} {}",
-                     listed(losses),
-                     listed(served_models),
-                     transcripts.size() == 1 ? "trial" : "trials",
-                     base::join(transcripts, ", "));
-  return out;
 }
 
 }  // namespace sortie::score

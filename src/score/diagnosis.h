@@ -41,9 +41,6 @@ struct Diagnosis {
   std::map<std::string, std::size_t> labels;         // of failures
   std::map<std::string, std::size_t> served_models;  // → trials
   std::vector<std::string> transcripts;  // up to three, of different labels, ends and lengths first
-
-  /// "0 of 20 succeeded: 35 % of 200 turns repaired, …; look at trials 3, 17, 40".
-  [[nodiscard]] std::string line() const;
 };
 
 /// nullopt unless trials are scored and all of them succeeded, or none did.

@@ -1,5 +1,7 @@
 #include "sortie/score/diagnosis.h"
 
+#include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +11,8 @@
 
 namespace sortie::score {
 namespace {
+
+using Counts = std::map<std::string, std::size_t>;
 
 TrialRow failed(std::string trial, std::string label, std::string end, int turns) {
   const bool silent = label == "no_command";
@@ -63,18 +67,25 @@ TEST(Diagnosis, counts_what_was_scored_and_lists_what_was_lost) {
   EXPECT_EQ(found->turns, 70U);
   EXPECT_EQ(found->turns_repaired, 3U);
   EXPECT_EQ(found->without_calls, 2U);
-  EXPECT_EQ(found->line(),
-            "0 of 3 succeeded: 4 % of 70 turns repaired, 96 % not understood, 2 trials without any "
-            "call; ends: max_turns 2, loop 1; labels: no_command 2, loop 1; lost: throttled 1; "
-            "served: m-1 3, m-2 2; look at trials 2, 3, 1");
+  EXPECT_EQ(found->turns_not_understood, 67U);
+  EXPECT_EQ(found->ends, (Counts{{"loop", 1}, {"max_turns", 2}}));
+  EXPECT_EQ(found->labels, (Counts{{"loop", 1}, {"no_command", 2}}));
+  EXPECT_EQ(found->losses, (Counts{{"throttled", 1}}));
+  EXPECT_EQ(found->served_models, (Counts{{"m-1", 3}, {"m-2", 2}}));
+  EXPECT_EQ(found->transcripts, (std::vector<std::string>{"2", "3", "1"}));
 }
 
 TEST(Diagnosis, of_a_full_success_names_no_labels) {
   const auto found = diagnose(std::vector{succeeded("1")});
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->line(),
-            "1 of 1 succeeded: 25 % of 4 turns repaired, 75 % not understood, 0 trials without any "
-            "call; ends: finish 1; lost: none; served: m-1 1; look at trial 1");
+  EXPECT_TRUE(found->all_succeeded);
+  EXPECT_EQ(found->turns, 4U);
+  EXPECT_EQ(found->turns_repaired, 1U);
+  EXPECT_EQ(found->turns_not_understood, 3U);
+  EXPECT_EQ(found->ends, (Counts{{"finish", 1}}));
+  EXPECT_TRUE(found->labels.empty());
+  EXPECT_TRUE(found->losses.empty());
+  EXPECT_EQ(found->transcripts, std::vector<std::string>{"1"});
 }
 
 TEST(Diagnosis, shows_different_kinds_of_trials_before_two_of_one_kind) {

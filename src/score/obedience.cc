@@ -4,7 +4,7 @@
 #include "sortie/score/attempts.h"
 #include "sortie/suite/arguments.h"
 #include "sortie/suite/flaw_detector.h"
-#include "sortie/suite/suite.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/world.h"
 
 #include <algorithm>
@@ -54,16 +54,15 @@ class Reading {
   Reading(const suite::ToolCatalog& catalog,
           const dialogue::Transcript& transcript,
           const suite::Task& task,
-          std::span<const suite::Step> shown)
+          const suite::FlawedView& view)
       : catalog_(catalog),
         transcript_(transcript),
         task_(task),
-        shown_(shown),
-        attempts_(attempts_at_shown(catalog,
-                                    transcript,
-                                    {.shown = shown,
-                                     .right = task.plan,
-                                     .counterparts = suite::counterparts(catalog, task, shown)})),
+        shown_(view.steps),
+        attempts_(attempts_at_shown(
+            catalog,
+            transcript,
+            {.shown = view.steps, .right = task.plan, .counterparts = view.counterparts})),
         right_attempts_(attempts_at_steps(catalog, transcript, task.plan)),
         completions_(catalog, transcript, task.goal),
         makers_(makers_of(transcript)) {
@@ -208,26 +207,31 @@ bool Reading::followed(const suite::Sighting& sighting) const {
 
 }  // namespace
 
-std::optional<Obedience> obedience(const suite::ToolCatalog& catalog,
+std::optional<Obedience> obedience(const suite::ShownPlans& plans,
                                    const dialogue::Transcript& transcript,
                                    const suite::Task& task,
                                    const suite::TrialParams& params) {
   if (params.prompt.style != suite::PromptStyle::flawed) {
     return std::nullopt;
   }
-  const auto shown = suite::shown_plan(catalog, task, params.prompt, params.severity);
-  if (!shown) {
+  const auto view = plans.flawed(task, params.prompt.flaw, params.severity);
+  if (view == nullptr) {
     return std::nullopt;
   }
-  const Reading reading(catalog, transcript, task, *shown);
+  const Reading reading(plans.catalog(), transcript, task, *view);
   Obedience result;
-  for (const suite::Sighting& sighting : suite::detect(catalog, task, *shown)) {
-    if (sighting.flaw == params.prompt.flaw) {
-      ++result.places;
-      result.followed += reading.followed(sighting) ? 1 : 0;
-    }
+  for (const suite::Sighting& sighting : view->sightings) {
+    ++result.places;
+    result.followed += reading.followed(sighting) ? 1 : 0;
   }
   return result;
+}
+
+std::optional<Obedience> obedience(const suite::ToolCatalog& catalog,
+                                   const dialogue::Transcript& transcript,
+                                   const suite::Task& task,
+                                   const suite::TrialParams& params) {
+  return obedience(suite::ShownPlans(catalog), transcript, task, params);
 }
 
 }  // namespace sortie::score

@@ -2,6 +2,7 @@
 
 #include "sortie/dialogue/transcript.h"
 #include "sortie/suite/catalog.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
@@ -20,6 +21,12 @@ struct Obedience {
 
 /// nullopt: no flawed plan was shown.
 [[nodiscard]] std::optional<Obedience> obedience(const suite::ToolCatalog& catalog,
+                                                 const dialogue::Transcript& transcript,
+                                                 const suite::Task& task,
+                                                 const suite::TrialParams& params);
+
+/// The same; makes no plan twice.
+[[nodiscard]] std::optional<Obedience> obedience(const suite::ShownPlans& plans,
                                                  const dialogue::Transcript& transcript,
                                                  const suite::Task& task,
                                                  const suite::TrialParams& params);

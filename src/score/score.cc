@@ -4,6 +4,7 @@
 #include "sortie/score/label.h"
 #include "sortie/score/obedience.h"
 #include "sortie/suite/arguments.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/world.h"
 
 #include <algorithm>
@@ -169,7 +170,8 @@ std::string_view to_string(Label label) {
 Score score(const dialogue::Transcript& transcript,
             const suite::Task& task,
             const suite::TrialParams& params,
-            const suite::ToolCatalog& catalog) {
+            const suite::ShownPlans& plans) {
+  const suite::ToolCatalog& catalog = plans.catalog();
   Score score;
   score.success = transcript.goal_met;
   score.clean = transcript.goal_met && transcript.clean;
@@ -183,7 +185,7 @@ Score score(const dialogue::Transcript& transcript,
   score.end = transcript.end;
   score.retry = count_retries(catalog, transcript);
   score.calls_per_answer = calls_per_answer(transcript);
-  if (const auto followed = obedience(catalog, transcript, task, params)) {
+  if (const auto followed = obedience(plans, transcript, task, params)) {
     score.flawed_places = followed->places;
     score.followed_places = followed->followed;
   }
@@ -199,6 +201,13 @@ Score score(const dialogue::Transcript& transcript,
     score.label_turn = static_cast<int>(*verdict.turn);
   }
   return score;
+}
+
+Score score(const dialogue::Transcript& transcript,
+            const suite::Task& task,
+            const suite::TrialParams& params,
+            const suite::ToolCatalog& catalog) {
+  return score(transcript, task, params, suite::ShownPlans(catalog));
 }
 
 }  // namespace sortie::score

@@ -2,6 +2,7 @@
 
 #include "sortie/dialogue/transcript.h"
 #include "sortie/suite/catalog.h"
+#include "sortie/suite/shown_plans.h"
 #include "sortie/suite/task.h"
 #include "sortie/suite/trial.h"
 
@@ -84,5 +85,11 @@ struct Score {
                           const suite::Task& task,
                           const suite::TrialParams& params,
                           const suite::ToolCatalog& catalog);
+
+/// The same for many trials: makes no plan twice.
+[[nodiscard]] Score score(const dialogue::Transcript& transcript,
+                          const suite::Task& task,
+                          const suite::TrialParams& params,
+                          const suite::ShownPlans& plans);
 
 }  // namespace sortie::score

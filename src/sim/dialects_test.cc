@@ -202,14 +202,13 @@ TEST(Streams, are_events_with_documents) {
     wire::SseDecoder decoder;
     std::size_t events = 0;
     for (const std::string& bytes : stream.events) {
-      const auto batch = decoder.feed(bytes);
-      ASSERT_TRUE(batch.has_value());
-      ASSERT_EQ(batch->events.size(), 1U) << bytes;
-      if (batch->events[0].data != "[DONE]") {
-        const auto document = json::parse(batch->events[0].data);
+      const wire::SseBatch batch = decoder.feed(bytes);
+      ASSERT_EQ(batch.events.size(), 1U) << bytes;
+      if (batch.events[0].data != "[DONE]") {
+        const auto document = json::parse(batch.events[0].data);
         ASSERT_TRUE(document.has_value()) << bytes;
         if (dialect == Dialect::anthropic) {
-          EXPECT_EQ(json::get_string(*document, "type"), batch->events[0].event);
+          EXPECT_EQ(json::get_string(*document, "type"), batch.events[0].event);
         }
       }
       ++events;

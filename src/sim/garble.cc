@@ -4,7 +4,6 @@
 #include "sortie/sim/reply.h"
 #include "sortie/wire/message.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -24,16 +23,15 @@ void join_pieces(Reply& reply) {
   reply.pieces.clear();
 }
 
-/// The largest event of a stream, or the body, in half.
+/// The body, or of a stream the event in its middle, in half: what comes after an answer's end
+/// would do it no harm.
 void truncate_json(Reply& reply) {
-  if (reply.pieces.empty()) {
-    reply.response.body.resize(reply.response.body.size() / 2);
-    return;
+  std::string& bytes =
+      reply.pieces.empty() ? reply.response.body : reply.pieces[reply.pieces.size() / 2].bytes;
+  bytes.resize(bytes.size() / 2);
+  if (!reply.pieces.empty()) {
+    bytes += "\n\n";
   }
-  const auto largest = std::ranges::max_element(
-      reply.pieces, {}, [](const Reply::Piece& piece) { return piece.bytes.size(); });
-  largest->bytes.resize(largest->bytes.size() / 2);
-  largest->bytes += "\n\n";
 }
 
 /// No text in UTF-8 holds these bytes.

@@ -251,7 +251,8 @@ TEST(Profile, a_missing_secret_is_an_error_without_its_value) {
 
 TEST(Profile, a_missing_secret_is_placed_once) {
   EXPECT_EQ(error_of(std::string(kMinimal) + "    keys: {k: {key: env:SORTIE_NO_SUCH_KEY}}\n"),
-            "p.yaml:6:21: the environment variable SORTIE_NO_SUCH_KEY is not set");
+            "p.yaml:6:21: the environment variable SORTIE_NO_SUCH_KEY is not set; "
+            "first run: export SORTIE_NO_SUCH_KEY=…");
 }
 
 TEST(Skill, every_chance_of_error_falls_as_the_level_rises) {

@@ -222,6 +222,12 @@ TEST(CellId, depends_on_factors_and_model_but_not_on_the_number_of_trials) {
   EXPECT_EQ(id_of("severity: light\nscenarios: [baseline]"), id);
   EXPECT_NE(id_of("seed: 2\nscenarios: [baseline]"), id);
   EXPECT_NE(id_of("max_turns: 2\nscenarios: [baseline]"), id);
+  const auto with_prompt = [&](std::string_view prompt) {
+    return id_of(fmt::format("scenarios: [{{id: own, prompt: {}}}]", prompt));
+  };
+  EXPECT_EQ(with_prompt("optimal"), with_prompt("optimal"));
+  EXPECT_NE(with_prompt("flawed_tool_misuse"), with_prompt("optimal"));
+  EXPECT_NE(with_prompt("flawed_tool_misuse"), with_prompt("flawed_missing_step"));
   EXPECT_NE(
       campaign_with("version: 1\nname: t\nmodels: [sim-small]\nscenarios: [baseline]").cells[0].id,
       id);

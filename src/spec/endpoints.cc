@@ -258,7 +258,7 @@ void read_endpoint(const NodeEntry& entry, Topology& topology, Problems& problem
   endpoint.organization = read_word(mapping, "organization", problems);
   endpoint.project = read_word(mapping, "project", problems);
   if (const auto connections = mapping.integer("connections_max", 1, kConnectionsMax)) {
-    endpoint.connections_max = static_cast<std::size_t>(*connections);
+    endpoint.access.connections_max = static_cast<std::size_t>(*connections);
   }
   if (const auto first_byte = mapping.duration("first_byte_timeout")) {
     endpoint.first_byte_seconds = base::seconds(*first_byte);

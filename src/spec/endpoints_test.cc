@@ -135,7 +135,7 @@ TEST(EndpointsFile, reads_endpoints_keys_and_routes) {
   ASSERT_TRUE(topology) << topology.error().message;
   const Endpoint& alpha = topology->endpoints[0];
   EXPECT_EQ(alpha.base_url, "https://api.example.com/v1");
-  EXPECT_EQ(alpha.connections_max, 64U);
+  EXPECT_EQ(alpha.access.connections_max, 64U);
   EXPECT_EQ(alpha.first_byte_seconds, 120);
   ASSERT_EQ(alpha.keys.size(), 4U);
   EXPECT_EQ(alpha.keys[0].account, "a");
@@ -465,7 +465,7 @@ endpoints:
 TEST(EndpointsFile, names_a_file_that_cannot_be_read) {
   EXPECT_EQ(load_endpoints("/nonexistent/e.yaml").error().message,
             "/nonexistent/e.yaml: cannot be read: No such file or directory");
-  EXPECT_EQ(load_endpoints("/").error().message, "/: is not a regular file");
+  EXPECT_EQ(load_endpoints("/").error().message, "/: is a folder, expected a file");
   EXPECT_EQ(load_endpoints("/nonexistent/e.yaml").error().remedy, base::Remedy::bad_input);
 }
 

@@ -54,7 +54,10 @@ base::Result<std::string> read_file(const std::string& path, std::size_t bytes_m
   struct stat status = {};
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor);
-    return base::bad_input(fmt::format("{}: is not a regular file", path));
+    return base::bad_input(
+        fmt::format("{}: is {}",
+                    path,
+                    S_ISDIR(status.st_mode) ? "a folder, expected a file" : "not a regular file"));
   }
   std::string bytes(bytes_max + 1, '\0');
   const ssize_t count = read_up_to(descriptor, bytes);

@@ -114,6 +114,32 @@ void read_enforced_over(Mapping& mapping, std::vector<quota::Limit>& limits, Pro
   }
 }
 
+/// Of one limit, since requests and tokens have buckets of different sizes.
+void read_bucket(Mapping& mapping, std::vector<quota::Limit>& limits, Problems& problems) {
+  const bool is_there = mapping.get("bucket") != nullptr;
+  const auto bucket = mapping.number("bucket", {.min = 1, .max = kQuotaMax});
+  if (!is_there) {
+    return;
+  }
+  const Mark mark = mapping.mark_of("bucket");
+  std::vector<quota::Limit*> rates;
+  for (quota::Limit& limit : limits) {
+    if (limit.kind != quota::LimitKind::concurrency) {
+      rates.push_back(&limit);
+    }
+  }
+  if (rates.size() != 1) {
+    problems.add(mark, "bucket: needs exactly one limit of requests or tokens beside it");
+    return;
+  }
+  if (rates[0]->enforced_over > base::Duration::zero()) {
+    problems.add(mark,
+                 "bucket: what a token bucket lets through in a shorter time is what it holds; "
+                 "leave out either bucket or enforced_over");
+  }
+  rates[0]->bucket = bucket.value_or(0);
+}
+
 void read_token_cost(Mapping& mapping,
                      bool has_tokens,
                      std::vector<quota::Limit>& limits,
@@ -180,6 +206,7 @@ Rule read_rule(const Node& node,
         "limit: says no limit; expected requests_per_minute, tokens_per_minute, concurrency, …");
   }
   read_enforced_over(mapping, rule.limits, problems);
+  read_bucket(mapping, rule.limits, problems);
   read_token_cost(mapping, has_tokens, rule.limits, problems);
   if (mapping.boolean("learn").value_or(false)) {
     for (quota::Limit& limit : rule.limits) {

@@ -132,6 +132,15 @@ TEST(Limits, keep_the_time_over_which_they_are_enforced) {
   EXPECT_EQ(limits[2].enforced_over, base::Duration::zero());
 }
 
+TEST(Limits, say_what_the_bucket_of_their_provider_holds) {
+  const Topology plain = topology_with("{per: endpoint, requests_per_minute: 600}");
+  EXPECT_EQ(plain.domains.at(0).limits.at(0).bucket, 0);
+  const Topology bucket =
+      topology_with("{per: endpoint, tokens_per_minute: 60000, bucket: 8000, concurrency: 5}");
+  EXPECT_EQ(bucket.domains.at(0).limits.at(0).bucket, 8000);
+  EXPECT_EQ(bucket.domains.at(0).limits.at(1).bucket, 0);
+}
+
 TEST(Limits, may_be_only_where_learning_starts) {
   const Topology firm = topology_with("{per: endpoint, requests_per_minute: 600}");
   EXPECT_FALSE(firm.domains.at(0).limits.at(0).learn);
@@ -173,6 +182,17 @@ TEST(Limits, that_say_nothing_or_too_much_are_refused) {
             "e.yaml:12:51: enforced_over: 60.0 s is longer than the limit's own time of 1.0 s");
   EXPECT_EQ(endpoints_error(file_with("{per: [key], concurrency: 5, enforced_over: 1m}")),
             "e.yaml:12:43: enforced_over: needs a limit of requests or tokens beside it");
+  EXPECT_EQ(endpoints_error(file_with("{per: [key], concurrency: 5, bucket: 10}")),
+            "e.yaml:12:43: bucket: needs exactly one limit of requests or tokens beside it");
+  EXPECT_EQ(endpoints_error(file_with("{per: [key], requests_per_minute: 5, tokens_per_minute: 9, "
+                                      "bucket: 10}")),
+            "e.yaml:12:73: bucket: needs exactly one limit of requests or tokens beside it");
+  EXPECT_EQ(endpoints_error(file_with("{per: [key], requests_per_minute: 60, bucket: 10, "
+                                      "enforced_over: 1s}")),
+            "e.yaml:12:52: bucket: what a token bucket lets through in a shorter time is what it "
+            "holds; leave out either bucket or enforced_over");
+  EXPECT_EQ(endpoints_error(file_with("{per: [key], requests_per_minute: 5, bucket: 0}")),
+            "e.yaml:12:59: bucket: must be at least 1 and at most 1000000000000000, found 0");
   EXPECT_EQ(endpoints_error(file_with("{per: [key], concurrency: 5, token_cost: input}")),
             "e.yaml:12:43: token_cost: needs a limit of tokens beside it");
   EXPECT_EQ(endpoints_error(file_with("{per: [key], tokens_per_minute: 5, token_cost: inputs}")),

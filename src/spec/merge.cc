@@ -89,7 +89,7 @@ Differences between(const Endpoint& a, const Endpoint& b) {
       .of("http", a.access.http == b.access.http)
       .of("ca_file", a.access.ca_file == b.access.ca_file)
       .of("proxy", a.access.proxy == b.access.proxy)
-      .of("connections_max", a.connections_max == b.connections_max)
+      .of("connections_max", a.access.connections_max == b.access.connections_max)
       .of("first_byte_timeout", a.first_byte_seconds == b.first_byte_seconds)
       .of("limits", a.limits == b.limits);
 }

@@ -30,7 +30,7 @@ struct Position {
 struct Price {
   double input = 0;
   double output = 0;
-  double cached_input = 0;
+  std::optional<double> cached_input = std::nullopt;  // nullopt: like input
 };
 
 struct Model {
@@ -78,7 +78,6 @@ struct Endpoint {
       false;  // receives X-Sortie-Attempt headers; its models are marked as simulated everywhere
   wire::Access access;
   std::vector<Key> keys;
-  std::size_t connections_max = 256;
   double first_byte_seconds =
       0;  // 0: the scheduler's limit of silence, which follows what the route has shown
   std::string limits;  // as written, as JSON; "" if none are

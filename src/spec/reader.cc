@@ -241,7 +241,9 @@ Mapping::Mapping(const Node& node, std::string what, Problems& problems)
 }
 
 const Node* Mapping::get(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::ranges::find(known_, key) == known_.end()) {
+    known_.emplace_back(key);
+  }
   const auto entry = std::ranges::find(node_->entries, key, &NodeEntry::key);
   return entry == node_->entries.end() ? nullptr : &entry->value;
 }

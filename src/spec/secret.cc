@@ -65,7 +65,9 @@ base::Result<base::Secret> from_environment(const SecretRef& ref) {
   const char* value = std::getenv(ref.target.c_str());
   const std::string source = fmt::format("the environment variable {}", ref.target);
   if (value == nullptr) {
-    return refused(ref.where, base::ErrorCode::not_found, source + " is not set");
+    return refused(ref.where,
+                   base::ErrorCode::not_found,
+                   fmt::format("{} is not set; first run: export {}=…", source, ref.target));
   }
   return checked(value, ref.where, source);
 }

@@ -83,7 +83,8 @@ TEST_F(SecretTest, comes_from_the_environment) {
             "error: e.yaml:3:9: the environment variable SORTIE_TEST_KEY is empty");
   ::unsetenv("SORTIE_TEST_KEY");
   EXPECT_EQ(resolved(reference(SecretRef::Kind::env, "SORTIE_TEST_KEY")),
-            "error: e.yaml:3:9: the environment variable SORTIE_TEST_KEY is not set");
+            "error: e.yaml:3:9: the environment variable SORTIE_TEST_KEY is not set; "
+            "first run: export SORTIE_TEST_KEY=…");
 }
 
 TEST_F(SecretTest, with_characters_that_no_header_may_hold_is_refused_and_not_shown) {
@@ -136,9 +137,9 @@ TEST_F(SecretTest, in_a_file_that_is_none_is_refused) {
   EXPECT_EQ(from_file("empty"),
             fmt::format("error: e.yaml:3:9: the key file {}/empty is empty", folder_));
   ::mkdir((folder_ + "/folder").c_str(), 0700);
-  EXPECT_EQ(
-      from_file("folder"),
-      fmt::format("error: e.yaml:3:9: the key file {}/folder: is not a regular file", folder_));
+  EXPECT_EQ(from_file("folder"),
+            fmt::format("error: e.yaml:3:9: the key file {}/folder: is a folder, expected a file",
+                        folder_));
   write("large", std::string(5'000, 'a'), 0600);
   EXPECT_EQ(
       from_file("large"),

@@ -2,6 +2,7 @@
 
 #include "sortie/base/time.h"
 #include "sortie/provider/dialect.h"
+#include "sortie/provider/provider_headers.h"
 #include "sortie/quota/signal.h"
 #include "sortie/spec/load.h"
 #include "sortie/spec/model.h"
@@ -425,6 +426,14 @@ const std::vector<Case>& cases() {
        SignalClass::throttle,
        Dimension::tokens,
        58},
+      {"Azure: the same with nothing to wait for, as seen in one of four",
+       "azure",
+       429,
+       kNoHeaders,
+       R"({"error":{"code":"RateLimitReached","message":"Rate limit of 400000 tokens per 60 s exceeded for UserByModelByMinuteTokens. Please wait 0 seconds before retrying."}})",
+       SignalClass::throttle,
+       Dimension::tokens,
+       0},
       {"Azure: a deployment that does not exist",
        "azure",
        404,
@@ -518,6 +527,12 @@ const std::vector<Case>& cases() {
        SignalClass::daily_cap,
        kNone,
        1800},
+      {"Gemini: minute, newer code",
+       "gemini",
+       429,
+       "date: Tue, 10 Feb 2026 07:30:00 GMT",
+       R"({"error":{"code":"rate_limit_exceeded","message":"quota"}})",
+       SignalClass::throttle},
       {"Gemini: money",
        "gemini",
        402,
@@ -892,6 +907,64 @@ TEST(Hints, of_a_provider_that_counts_otherwise_are_ignored) {
   EXPECT_EQ(known->hints.limit_tokens, 6000);
   const auto other = openai().decode(response, {.table = &shipped_signals()});
   EXPECT_EQ(other->hints.limit_requests, 14400);
+}
+
+quota::LimitHints hints_from(std::string_view provider, const std::vector<wire::Header>& headers) {
+  wire::Response response = response_of(200, with_message(R"({"content":"x"})"));
+  for (const wire::Header& header : headers) {
+    response.headers.add(header.name, header.value);
+  }
+  return openai().decode(response, {.table = &shipped_signals(), .provider = provider})->hints;
+}
+
+TEST(Hints, of_a_project_count_where_they_are_tighter) {
+  std::vector<wire::Header> headers = {{"x-ratelimit-limit-tokens", "150000"},
+                                       {"x-ratelimit-remaining-tokens", "149984"},
+                                       {"x-ratelimit-reset-tokens", "6ms"},
+                                       {"x-ratelimit-limit-project-tokens", "60000"},
+                                       {"x-ratelimit-remaining-project-tokens", "0"},
+                                       {"x-ratelimit-reset-project-tokens", "3s"}};
+  const quota::LimitHints tighter = hints_from("openai", headers);
+  EXPECT_EQ(tighter.limit_tokens, 60'000);
+  EXPECT_EQ(tighter.remaining_tokens, 0);
+  EXPECT_EQ(tighter.reset_tokens, std::chrono::seconds(3));
+  headers[3].value = "200000";
+  const quota::LimitHints wider = hints_from("openai", headers);
+  EXPECT_EQ(wider.limit_tokens, 150'000);
+  EXPECT_EQ(wider.remaining_tokens, 149'984);
+  headers[3].value = "150000";  // equal: what is used up more
+  EXPECT_EQ(hints_from("openai", headers).remaining_tokens, 0);
+  headers[3].value = "-1";  // unknown
+  EXPECT_EQ(hints_from("openai", headers).limit_tokens, 150'000);
+  EXPECT_EQ(hints_from("openai", {headers[3], headers[4]}).limit_tokens, std::nullopt);
+}
+
+TEST(Hints, of_fireworks_are_tokens_a_second) {
+  const quota::LimitHints hints = hints_from("fireworks",
+                                             {{"X-Ratelimit-Limit-Tokens-Prompt", "60000"},
+                                              {"X-Ratelimit-Limit-Tokens-Generated", "600"}});
+  EXPECT_EQ(hints.limit_tokens, 3'600'000);
+  EXPECT_EQ(hints.remaining_tokens, std::nullopt);
+  EXPECT_EQ(hints.limit_requests, std::nullopt);
+}
+
+TEST(Providers, may_want_headers_with_every_request) {
+  const auto sent_to = [](std::string_view host) {
+    const provider::ProviderRow* row = shipped_signals().provider_at(host);
+    wire::Headers headers;
+    provider::add_provider_headers(row != nullptr ? row->name : "", headers);
+    return std::string(headers.find("x-dashscope-wait-timeout").value_or("none"));
+  };
+  EXPECT_EQ(sent_to("dashscope.aliyuncs.com"), "10");
+  EXPECT_EQ(sent_to("dashscope-intl.aliyuncs.com"), "10");
+  EXPECT_EQ(sent_to("api.openai.com"), "none");
+  EXPECT_EQ(sent_to("gateway.example"), "none");
+}
+
+TEST(Providers, with_headers_of_their_own_are_in_the_table) {
+  for (const provider::LimitHeaders& fields : provider::limit_headers()) {
+    EXPECT_NE(shipped_signals().find_provider(fields.provider), nullptr) << fields.provider;
+  }
 }
 
 }  // namespace

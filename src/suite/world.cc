@@ -492,6 +492,10 @@ const std::vector<CallRecord>& World::calls() const {
   return state_->calls;
 }
 
+std::vector<CallRecord> World::take_calls() {
+  return std::move(state_->calls);
+}
+
 bool World::goal_met() const {
   const State::Matches matches = state_->matches();
   for (std::size_t i = 0; i < state_->artifacts.size(); ++i) {

@@ -84,6 +84,9 @@ class World {
   /// Every call so far, in order. Owned by the world.
   [[nodiscard]] const std::vector<CallRecord>& calls() const;
 
+  /// The same, taken out of a world that is asked nothing more.
+  [[nodiscard]] std::vector<CallRecord> take_calls();
+
   /// The goal predicate on the artifacts and effects that exist now.
   [[nodiscard]] bool goal_met() const;
 

@@ -212,6 +212,14 @@ void Campaign::arrive(std::uint32_t flight) {
   const base::Instant after = now_ + base::from_seconds(of.ruling.seconds);
   switch (of.ruling.kind) {
     case Ruling::Kind::answer:
+      // The first token of a shared server depends on what comes after it: it shows with the
+      // answer.
+      if (servers_.empty() && policy_.awaits_tokens(of.attempt.route)) {
+        schedule(now_ + base::from_seconds(first_token_share(of.attempt) * of.ruling.seconds) +
+                     judge_.delay(of.attempt, /*to_server=*/false),
+                 What::begins,
+                 flight);
+      }
       if (servers_.empty()) {
         schedule(after, What::served, flight);
       } else {
@@ -225,6 +233,11 @@ void Campaign::arrive(std::uint32_t flight) {
       schedule(of.departed + of.silence, What::stalls, flight);
       break;
   }
+}
+
+void Campaign::begin(std::uint32_t flight) {
+  const Flight& of = flights_[flight];
+  policy_.began(of.assignment, now_);
 }
 
 void Campaign::serve(std::uint32_t flight) {
@@ -247,7 +260,7 @@ void Campaign::take_answer(Flight& flight) {
                    turn.input,
                    turn.output,
                    flight.ruling.hints,
-                   {.first_token = first_token(flight, turn)},
+                   {.first_token = first_token(flight)},
                    now_);
   referee_.answered(flight.attempt);
   Outputs& outputs = outputs_[dialogue.model];
@@ -275,9 +288,16 @@ void Campaign::take_answer(Flight& flight) {
 }
 
 /// After departure; answers are streamed. A server that was slower was so from the first token on.
-base::Duration Campaign::first_token(const Flight& flight, const Turn& turn) const {
+base::Duration Campaign::first_token(const Flight& flight) const {
   return base::from_seconds(base::seconds(now_ - flight.departed) *
-                            static_cast<double>(turn.first_token / turn.seconds));
+                            first_token_share(flight.attempt));
+}
+
+/// Of the service time.
+double Campaign::first_token_share(const Attempt& attempt) const {
+  const Dialogue& dialogue = instance_.workload.dialogues[attempt.dialogue];
+  const Turn& turn = instance_.workload.turn(dialogue, attempt.turn);
+  return static_cast<double>(turn.first_token / turn.seconds);
 }
 
 void Campaign::take_failure(Flight& flight) {
@@ -353,6 +373,9 @@ void Campaign::handle(const Event& event) {
       break;
     case What::arrives:
       arrive(event.flight);
+      break;
+    case What::begins:
+      begin(event.flight);
       break;
     case What::served:
       serve(event.flight);

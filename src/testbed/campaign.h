@@ -33,6 +33,7 @@ class Campaign {
   enum class What : std::uint8_t {
     departs,   // may be sent now
     arrives,   // at the server
+    begins,    // the first token reaches the client
     served,    // the last byte of its answer leaves the server
     received,  // whatever the server said reaches the client
     stalls,    // the client gives it up
@@ -82,10 +83,12 @@ class Campaign {
   void launch(const sched::Assignment& assignment);
   void depart(std::uint32_t flight, std::optional<base::Instant> granted);
   void arrive(std::uint32_t flight);
+  void begin(std::uint32_t flight);
   void serve(std::uint32_t flight);
   void receive(std::uint32_t flight);
   void take_answer(Flight& flight);
-  [[nodiscard]] base::Duration first_token(const Flight& flight, const Turn& turn) const;
+  [[nodiscard]] base::Duration first_token(const Flight& flight) const;
+  [[nodiscard]] double first_token_share(const Attempt& attempt) const;
   void take_failure(Flight& flight);
   void give_up(std::uint32_t flight);
   void close(std::uint32_t ticket, bool lost);

@@ -78,7 +78,9 @@ void print(const std::string& what, double share, const Held& held) {
 }
 
 TEST(Forecasts, the_range_holds_the_end_of_most_campaigns) {
-  const std::uint64_t seeds = std::getenv("SORTIE_FULL") != nullptr ? 10 : 1;
+  // Of 16 campaigns a range that holds nine in ten holds fewer than 14 in one case of five; of 48
+  // it holds fewer than 41 in one of twelve.
+  const std::uint64_t seeds = std::getenv("SORTIE_FULL") != nullptr ? 10 : 3;
   std::array<Held, kShares.size()> all;
   for (const PolicySpec& client : clients()) {
     for (const std::string scenario : {"A", "B", "C", "D", "E", "F", "G", "faults"}) {

@@ -4,6 +4,7 @@
 #include "sortie/testbed/workload.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -14,7 +15,25 @@ namespace sortie::testbed {
 
 namespace {
 
-constexpr std::size_t kThresholds = 12;
+// Quantiles: near 0 lies what even the shortest last answers cost, near 1 the longest dialogues.
+constexpr std::array kThresholds = {0.0005,
+                                    0.001,
+                                    0.002,
+                                    0.004,
+                                    0.008,
+                                    0.016,
+                                    0.03,
+                                    0.06,
+                                    0.12,
+                                    0.2,
+                                    0.3,
+                                    0.4,
+                                    0.5,
+                                    0.6,
+                                    0.7,
+                                    0.8,
+                                    0.9,
+                                    0.95};
 constexpr double kPrecision = 1e-5;
 constexpr double kSecondsMax = 1e9;
 
@@ -52,8 +71,9 @@ std::vector<double> thresholds(std::vector<double> values) {
     return result;
   }
   std::sort(values.begin(), values.end());
-  for (std::size_t i = 1; i < kThresholds; ++i) {
-    result.push_back(values[i * (values.size() - 1) / kThresholds]);
+  for (const double share : kThresholds) {
+    result.push_back(
+        values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))]);
   }
   return result;
 }

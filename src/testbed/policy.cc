@@ -86,6 +86,14 @@ class SortiePolicy final : public Policy {
     return scheduler_.departure(assignment, granted, now);
   }
 
+  [[nodiscard]] bool awaits_tokens(std::size_t route) const override {
+    return scheduler_.awaits_tokens(route);
+  }
+
+  void began(const sched::Assignment& assignment, base::Instant now) override {
+    scheduler_.began(assignment, now);
+  }
+
   void answered(const sched::Assignment& assignment,
                 double input_tokens,
                 double output_tokens,
@@ -164,6 +172,9 @@ std::vector<PolicySpec> all_policies() {
                  .summary = "Sortie, limits declared, lengths only as the engine learns them",
                  .lengths = Lengths::learned});
   all.push_back({.name = "sortie", .summary = "Sortie, limits declared"});
+  all.push_back({.name = "sortie-quotas",
+                 .summary = "Sortie, limits declared, but not that they are buckets",
+                 .knowledge = Knowledge::quotas});
   all.push_back({.name = "sortie-hidden",
                  .summary = "Sortie, limits neither declared nor in headers",
                  .knowledge = Knowledge::hidden});

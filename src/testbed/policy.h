@@ -63,6 +63,12 @@ class Policy {
   [[nodiscard]] virtual base::Instant departure(const sched::Assignment& assignment,
                                                 std::optional<base::Instant> granted,
                                                 base::Instant now) = 0;
+
+  /// The first token of an answer of the route would tell it something.
+  [[nodiscard]] virtual bool awaits_tokens(std::size_t /*route*/) const { return false; }
+
+  virtual void began(const sched::Assignment& /*assignment*/, base::Instant /*now*/) {}
+
   virtual void answered(const sched::Assignment& assignment,
                         double input_tokens,
                         double output_tokens,

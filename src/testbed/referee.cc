@@ -29,7 +29,9 @@ double tokens_of(const Instance& instance, const Attempt& attempt, bool with_out
 Referee::Referee(const Instance& instance, const PolicySpec& spec, const Judge& judge)
     : instance_(instance),
       judge_(judge),
-      was_told_truth_(spec.knowledge == Knowledge::declared && !instance.scenario.told),
+      was_told_truth_(
+          (spec.knowledge == Knowledge::declared || spec.knowledge == Knowledge::quotas) &&
+          !instance.scenario.told),
       episodes_(judge.pools().size()),
       gated_until_(routes_of(instance.scenario).size()) {
   outcome_.bound = instance.bound;

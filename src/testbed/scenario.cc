@@ -70,7 +70,8 @@ class Domains {
       const std::string pool = sim::pool_name(limit, demand);
       const auto [place, is_new] = by_pool_.try_emplace(pool, topology.domains.size());
       if (is_new) {
-        quota::Limit as_told = declared(limit);
+        quota::Limit as_told =
+            knowledge_ == Knowledge::quotas ? declared_quota(limit) : declared(limit);
         as_told.quota *= factor_;
         if (as_told.kind == quota::LimitKind::concurrency) {
           as_told.quota = std::max(1.0, std::round(as_told.quota));
@@ -131,6 +132,18 @@ bool serves(const ModelSpec& model, const KeySpec& key) {
 }
 
 quota::Limit declared(const sim::LimitProfile& limit) {
+  quota::Limit result = declared_quota(limit);
+  const bool is_bucket = limit.dimension != sim::Dimension::concurrency &&
+                         limit.shape == sim::Shape::token_bucket &&
+                         !limit.enforced_over.has_value();
+  if (is_bucket) {
+    result.enforced_over = base::Duration::zero();
+    result.bucket = limit.burst > 0 ? limit.burst : limit.quota;
+  }
+  return result;
+}
+
+quota::Limit declared_quota(const sim::LimitProfile& limit) {
   quota::Limit result{.kind = kind_of(limit.dimension),
                       .quota = limit.quota,
                       .window = limit.window,

@@ -78,7 +78,8 @@ struct Scenario {
 
 /// What the client knows of the limits.
 enum class Knowledge : std::uint8_t {
-  declared,
+  declared,  // also that a bucket is one, and what it holds
+  quotas,    // how much in which time, but not how that is counted
   hidden,
   scaled,
   grouped,  // which routes share a limit, but not how much it allows
@@ -89,9 +90,13 @@ enum class Knowledge : std::uint8_t {
 /// True when the key serves the model.
 [[nodiscard]] bool serves(const ModelSpec& model, const KeySpec& key);
 
-/// The limit as its owner would declare it to the client. A token bucket of requests whose capacity
-/// is less than a minute's is declared as enforced over the time that fills it.
+/// The limit as its owner would declare it to the client: a token bucket as one, with what it
+/// holds.
 [[nodiscard]] quota::Limit declared(const sim::LimitProfile& limit);
+
+/// The same where the owner knows no more than quota and time. A token bucket of requests whose
+/// capacity is less than a minute's is declared as enforced over the time that fills it.
+[[nodiscard]] quota::Limit declared_quota(const sim::LimitProfile& limit);
 
 /// What the client believes: models, routes (key by key, models inside) and, with
 /// Knowledge::declared, the limits; with `scaled` each times `factor`.

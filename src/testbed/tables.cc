@@ -115,6 +115,9 @@ std::vector<Target> all_targets() {
     all.push_back({scenario, "sortie", Metric::audit, 0});
     all.push_back({scenario, "sortie", Metric::lost, 0});
   }
+  for (const char* scenario : {"told-sliding", "told-fixed", "told-tokens"}) {
+    all.push_back({scenario, "sortie", Metric::audit, 0});
+  }
   all.push_back({"collapse", "sortie-hidden", Metric::eta, 0.90});
   all.push_back({"long-hints", "sortie", Metric::lost, 0});
   all.push_back({"long-hints", "sortie-hidden", Metric::lost, 0});

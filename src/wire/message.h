@@ -16,13 +16,7 @@
 
 namespace sortie::wire {
 
-// "delete" is a keyword.
-enum class Method : std::uint8_t {
-  get,
-  post,
-  put,
-  delete_
-};  // NOLINT(readability-identifier-naming)
+enum class Method : std::uint8_t { get, post, put, delete_ };  // "delete" is a keyword
 
 [[nodiscard]] std::string_view to_string(Method method);
 
@@ -74,6 +68,7 @@ struct Access {
   std::string ca_file;  // PEM of the authorities to trust instead of the system's; empty: those
   /// Proxy URL; "none": reached directly; empty: as the environment says, loopback directly.
   std::string proxy;
+  std::size_t connections_max = 0;  // open at once; 0: as many as the transport allows
 };
 
 struct Request {
@@ -107,12 +102,11 @@ enum class FailureKind : std::uint8_t {
   liveness_timeout,    // the answer stopped coming
   progress_timeout,    // bytes came, but nothing that brought the answer forward
   total_timeout,
-  refused,    // the peer said that it did not work on it (HTTP/2: REFUSED_STREAM, above GOAWAY's
-              // last)
-  reset,      // connection lost before a byte of the answer
-  broken,     // connection lost or framing violated after bytes of the answer
-  too_large,  // more than answer_bytes_max
-  cancelled,  // by us
+  refused,          // by the peer, unread (HTTP/2: REFUSED_STREAM, above GOAWAY's last)
+  reset,            // connection lost before a byte of the answer
+  broken,           // connection lost or framing violated after bytes of the answer
+  too_large,        // more than answer_bytes_max
+  cancelled,        // by us
   invalid_request,  // e.g. a URL that cannot be used; nothing was sent
 };
 

@@ -19,7 +19,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 SseDecoder::SseDecoder(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
 
-base::Result<SseBatch> SseDecoder::feed(std::string_view bytes) {
+SseBatch SseDecoder::feed(std::string_view bytes) {
   while (!bytes.empty() && state_ != State::failed) {
     if (state_ == State::text) {
       // The run up to the next line end is taken at once; the byte-wise path is for what is
@@ -39,9 +39,10 @@ base::Result<SseBatch> SseDecoder::feed(std::string_view bytes) {
     bytes.remove_prefix(1);
   }
   if (state_ == State::failed) {
-    return base::failure(base::Remedy::use_other_endpoint,
-                         base::ErrorCode::refused,
-                         fmt::format("event stream: an event exceeds {} bytes", event_bytes_max_));
+    batch_.error = base::Error{
+        .remedy = base::Remedy::use_other_endpoint,
+        .code = base::ErrorCode::refused,
+        .message = fmt::format("event stream: an event exceeds {} bytes", event_bytes_max_)};
   }
   return std::exchange(batch_, SseBatch());
 }

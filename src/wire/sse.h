@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ struct SseEvent {
 struct SseBatch {
   std::vector<SseEvent> events;
   std::size_t comments = 0;
+  std::optional<base::Error> error;  // the event after these exceeds the bound: nothing follows
 };
 
 /// Decodes text/event-stream incrementally (HTML Living Standard §9.2.6). The events do not depend
@@ -37,9 +39,9 @@ class SseDecoder {
   /// `event_bytes_max` bounds what one event (and one line) may hold.
   explicit SseDecoder(std::size_t event_bytes_max = kEventBytesMax);
 
-  /// The events that these bytes complete. Fails, then and for ever, when an event exceeds the
-  /// bound; events completed before it within the same piece are lost with it.
-  [[nodiscard]] base::Result<SseBatch> feed(std::string_view bytes);
+  /// The events that these bytes complete. An event that exceeds the bound ends the stream: this
+  /// batch and every later one has the error, and no later one has events.
+  [[nodiscard]] SseBatch feed(std::string_view bytes);
 
   /// True between events: nothing of an unfinished event is held. False at the end of a stream
   /// means it was cut.

@@ -14,9 +14,9 @@ namespace {
 
 std::vector<SseEvent> decode(std::string_view text) {
   SseDecoder decoder;
-  auto batch = decoder.feed(text);
-  EXPECT_TRUE(batch.has_value());
-  return batch ? std::move(batch->events) : std::vector<SseEvent>();
+  SseBatch batch = decoder.feed(text);
+  EXPECT_FALSE(batch.error.has_value());
+  return std::move(batch.events);
 }
 
 TEST(SseDecoder, an_empty_line_ends_an_event) {
@@ -48,10 +48,9 @@ TEST(SseDecoder, something_that_only_begins_like_a_mark_is_text) {
 
 TEST(SseDecoder, comments_are_life_without_content) {
   SseDecoder decoder;
-  const auto batch = decoder.feed(": keep-alive\n\n:\n");
-  ASSERT_TRUE(batch.has_value());
-  EXPECT_EQ(batch->comments, 2U);
-  EXPECT_TRUE(batch->events.empty());
+  const SseBatch batch = decoder.feed(": keep-alive\n\n:\n");
+  EXPECT_EQ(batch.comments, 2U);
+  EXPECT_TRUE(batch.events.empty());
   EXPECT_TRUE(decoder.at_boundary());
 }
 
@@ -63,11 +62,11 @@ TEST(SseDecoder, events_without_data_are_not_dispatched_and_do_not_name_the_next
 TEST(SseDecoder, an_unfinished_event_is_held_back_and_visible_as_such) {
   SseDecoder decoder;
   EXPECT_TRUE(decoder.at_boundary());
-  EXPECT_TRUE(decoder.feed("data: x\n")->events.empty());
+  EXPECT_TRUE(decoder.feed("data: x\n").events.empty());
   EXPECT_FALSE(decoder.at_boundary());
-  EXPECT_EQ(decoder.feed("\n")->events.size(), 1U);
+  EXPECT_EQ(decoder.feed("\n").events.size(), 1U);
   EXPECT_TRUE(decoder.at_boundary());
-  EXPECT_TRUE(decoder.feed("dat")->events.empty());
+  EXPECT_TRUE(decoder.feed("dat").events.empty());
   EXPECT_FALSE(decoder.at_boundary());
 }
 
@@ -79,22 +78,31 @@ TEST(SseDecoder, an_id_with_a_null_byte_and_unknown_fields_are_ignored) {
 
 TEST(SseDecoder, an_event_beyond_its_bound_fails_for_ever) {
   SseDecoder line(16);
-  EXPECT_FALSE(line.feed("data: 0123456789012345").has_value());
-  EXPECT_FALSE(line.feed("\n\ndata: x\n\n").has_value());
+  EXPECT_TRUE(line.feed("data: 0123456789012345").error.has_value());
+  const SseBatch after = line.feed("\n\ndata: x\n\n");
+  EXPECT_TRUE(after.error.has_value());
+  EXPECT_TRUE(after.events.empty());
   EXPECT_FALSE(line.at_boundary());
   SseDecoder lines(16);
-  ASSERT_TRUE(lines.feed("data: 0123456\n").has_value());
-  EXPECT_FALSE(lines.feed("data: 0123456\n").has_value());
+  ASSERT_FALSE(lines.feed("data: 0123456\n").error.has_value());
+  EXPECT_TRUE(lines.feed("data: 0123456\n").error.has_value());
   SseDecoder sum(16);
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(sum.feed("data: 0123456\n\n")->events.size(), 1U);
+    EXPECT_EQ(sum.feed("data: 0123456\n\n").events.size(), 1U);
   }
+}
+
+TEST(SseDecoder, an_event_beyond_its_bound_takes_none_of_those_before_it) {
+  SseDecoder decoder(16);
+  const SseBatch batch = decoder.feed("data: x\n\ndata: 0123456789012345\n\n");
+  EXPECT_TRUE(batch.error.has_value());
+  EXPECT_EQ(batch.events, (std::vector<SseEvent>{{"message", "x", ""}}));
 }
 
 TEST(SseDecoder, no_field_can_grow_beyond_the_bound) {
   SseDecoder decoder(64);
   for (int i = 0; i < 64; ++i) {
-    if (!decoder.feed("data\n").has_value()) {
+    if (decoder.feed("data\n").error.has_value()) {
       return;
     }
   }
@@ -131,14 +139,14 @@ TEST(SseDecoder, events_do_not_depend_on_how_the_bytes_are_cut) {
   EXPECT_TRUE(rc::check([] {
     const std::string text = *any_stream();
     SseDecoder whole;
-    const SseBatch expected = whole.feed(text).value();
+    const SseBatch expected = whole.feed(text);
     SseDecoder cut;
     SseBatch actual;
     std::string_view rest = text;
     while (!rest.empty()) {
       const std::size_t size = *rc::gen::inRange<std::size_t>(1, rest.size() + 1);
-      RC_ASSERT(cut.feed("").value().events.empty());
-      SseBatch batch = cut.feed(rest.substr(0, size)).value();
+      RC_ASSERT(cut.feed("").events.empty());
+      SseBatch batch = cut.feed(rest.substr(0, size));
       rest.remove_prefix(size);
       actual.comments += batch.comments;
       for (SseEvent& event : batch.events) {

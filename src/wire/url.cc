@@ -30,12 +30,19 @@ struct HostPort {
   bool has_port = false;
 };
 
-std::unexpected<base::Error> bad_url(std::string_view text, std::string_view problem) {
-  std::string_view shown = text.substr(0, text.find_first_of("?#"));
-  // Whatever stands before an '@' may be a password.
-  if (const std::size_t at = shown.find('@'); at != std::string_view::npos) {
-    shown = shown.substr(at + 1);
+/// What can be quoted. Whatever stands before an '@' may be a password, one with any signs in it.
+std::string_view without_secrets(std::string_view text) {
+  const std::size_t query = std::min(text.find_first_of("?#"), text.size());
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos) {
+    return text.substr(0, query);
   }
+  // A query before it is perhaps the end of the password, one that holds it may be a key.
+  return at < query ? text.substr(at + 1, query - at - 1) : std::string_view("…");
+}
+
+std::unexpected<base::Error> bad_url(std::string_view text, std::string_view problem) {
+  const std::string_view shown = without_secrets(text);
   return base::bad_input(fmt::format(
       "URL '{}': {}", base::shortened(base::valid_utf8(shown), kQuotedBytesMax), problem));
 }

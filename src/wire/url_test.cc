@@ -60,6 +60,16 @@ TEST(Url, malformed_ones_are_refused) {
 TEST(Url, errors_never_quote_passwords_or_queries) {
   const auto error = parse_url("http://user:hunter2@h/").error();
   EXPECT_EQ(error.message.find("hunter2"), std::string::npos);
+  for (const std::string_view text : {"http://user:hun?ter2@h/",
+                                      "http://user:hun#ter2@h/",
+                                      "http://user:hun@ter2@h/",
+                                      "http://user:hun@?ter2@h/",
+                                      "http://user:hun/ter2@h:x/",
+                                      "ftp://h/x?key=hun@ter2"}) {
+    const std::string message = parse_url(text).error().message;
+    EXPECT_EQ(message.find("hun"), std::string::npos) << message;
+    EXPECT_EQ(message.find("ter2"), std::string::npos) << message;
+  }
   const auto query = parse_url("ftp://h/x?key=hunter2").error();
   EXPECT_EQ(query.message.find("hunter2"), std::string::npos);
   EXPECT_NE(query.message.find("ftp"), std::string::npos);

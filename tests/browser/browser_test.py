@@ -67,11 +67,24 @@ class Browser(SortieTest):
         path.write_text(path.read_text().replace("name: test", "name: strange"))
         self.sortie("run", "campaign.yaml", "--quiet", check=0)
 
-    def throttled_run(self):
+    def check_terminal_and_report(self):
+        """The strange answers on a terminal and in the report are text, and steer nothing."""
+        self.sortie("report", "strange", check=0)
+        shown = self.sortie("show", "strange", "1", check=0).stdout
+        self.assertIn("<script>window.hacked = 1</script>", shown)
+        self.assertIn("\\u001b[31mred", shown)
+        texts = {"show": shown, "status": self.sortie("status", "strange", check=0).stdout,
+                 "report": (self.folder / "runs/strange/report.html").read_text()}
+        for name, text in texts.items():
+            self.assertNotRegex(text, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", name)
+        self.assertNotIn("<script>window.hacked", texts["report"])
+        self.assertNotIn("<img src=x", texts["report"])
+
+    def throttled_run(self, instances=2):
         """The quickstart behind one key, of whose limit nobody told, with fewer tasks."""
         self.quickstart(keys=1)
         campaign = self.folder / "campaign.yaml"
-        campaign.write_text(campaign.read_text().replace("instances: 5", "instances: 2"))
+        campaign.write_text(campaign.read_text().replace("instances: 5", f"instances: {instances}"))
         path = self.folder / "endpoints.yaml"
         text, count = re.subn(r"    limits:\n      - .*\n", "", path.read_text())
         self.assertEqual(count, 1)
@@ -82,9 +95,10 @@ class Browser(SortieTest):
     def test_pages(self):
         run, link = self.throttled_run()
         self.node("live.test.mjs", link)
+        self.strange_run()  # meanwhile the other one ends
+        self.check_terminal_and_report()
         out, _ = run.communicate(timeout=240)
         self.assertEqual(run.returncode, 0, out)
-        self.strange_run()
         served = self.start_sortie("serve", "runs")
         self.node("finished.test.mjs", self.link_of(served))
 

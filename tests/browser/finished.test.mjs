@@ -126,6 +126,33 @@ test("two models are compared on the same task, side by side", async () => {
   assert.deepEqual(models, ["sim-large", "sim-small"]);
 });
 
+test("the report has its figures here, and all of it behind a link in either language", async () => {
+  await go("/runs/test/report");
+  await page.locator(".figures img").first().waitFor();
+  const sizes = await page.locator(".figures img").evaluateAll(async (images) => {
+    for (const image of images) image.loading = "eager";
+    await Promise.all(images.map((image) => image.decode()));
+    return images.map((image) => image.naturalWidth);
+  });
+  assert.ok(sizes.length > 2 && sizes.every((size) => size > 100), `${sizes}`);
+  for (const [name, language, title] of [
+    ["English", "en", "Every cell"],
+    ["中文", "zh-CN", "所有单元"],
+  ]) {
+    const opened = page.context().waitForEvent("page");
+    await page.getByRole("link", { name }).click();
+    const report = await opened;
+    await report.getByRole("heading", { name: title, exact: true }).waitFor();
+    assert.equal(await report.locator("html").getAttribute("lang"), language);
+    const column = await report
+      .locator("table")
+      .first()
+      .evaluate((table) => getComputedStyle(table).borderCollapse);
+    assert.equal(column, "collapse", "its own style is in force");
+    await report.close();
+  }
+});
+
 test("keys move through pages and rows, and can be switched off", async () => {
   await go("/runs/test");
   await page.getByRole("heading", { name: "Models" }).waitFor();
@@ -179,6 +206,7 @@ test("every page is without serious finding, light and dark", async () => {
     "/runs/test/trials",
     `/runs/test/trials/${trial}`,
     "/runs/test/compare?a=sim-large&b=sim-small",
+    "/runs/test/report",
   ];
   for (const theme of ["light", "dark"]) {
     for (const path of pages) {

@@ -35,6 +35,12 @@ test("progress moves without a reload", async () => {
   await page.waitForFunction(() => /[1-9].* turns\/s/.test(document.querySelector(".tiles").innerText));
 });
 
+test("the time left stands with its range and the least time that the limits allow", async () => {
+  await page.waitForFunction(() =>
+    /Time left\n~?[\d.]+ .*\n.* to .*\(9 in 10\).*at least [\d.]+/i.test(document.querySelector(".tiles").innerText),
+  );
+});
+
 test("a lane shows a throttle", async () => {
   await page.getByRole("link", { name: "Lanes", exact: true }).click();
   await page.locator(".lane").first().waitFor();
@@ -43,6 +49,8 @@ test("a lane shows a throttle", async () => {
     () => Number(document.querySelector(".provider .warn-text")?.textContent.match(/\d+/)?.[0]) > 0,
   );
   assert.match(await row.innerText(), /pool\/key-1\/sim-large/);
+  const times = (await row.locator("td.number").allInnerTexts()).filter((text) => / m?s$/.test(text));
+  assert.equal(times.length, 2, `half and 95 % of the answers came within ${times}`);
   assert.equal(
     (await page.locator(".lane", { hasText: "learned" }).count()) > 0,
     true,

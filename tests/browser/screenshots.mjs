@@ -10,6 +10,7 @@ const shoot = async (name) => page.screenshot({ path: join(folder, `${name}.png`
 if (what === "live") {
   await page.locator(".connection.running").waitFor();
   await page.waitForTimeout(12_000); // of the run, so that the curves show something
+  await page.waitForFunction(() => /Time left\n~?\d/i.test(document.querySelector(".tiles").innerText));
   await shoot("overview");
   await page.goto(at(link, "/runs/test/lanes"));
   await page.locator(".lane").first().waitFor();
@@ -38,5 +39,9 @@ if (what === "live") {
   await page.locator("a.row-link").first().click();
   await page.locator(".transcript").nth(1).waitFor();
   await shoot("compare");
+  await page.goto(at(link, "/runs/test/report"));
+  await page.locator(".figures img").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  await shoot("report");
 }
 await browser.close();

@@ -16,7 +16,7 @@ class Screenshots(Browser):
 
     def runTest(self):
         FOLDER.mkdir(parents=True, exist_ok=True)
-        run, link = self.throttled_run()
+        run, link = self.throttled_run(instances=4)
         self.shoot("live", link)
         run.communicate(timeout=300)
         self.shoot("finished", self.link_of(self.start_sortie("serve", "runs")))

@@ -5,7 +5,8 @@ import { createInterface } from "node:readline";
 import { LLMock } from "@copilotkit/aimock";
 
 const native = process.argv.includes("native");
-const mock = new LLMock({ port: 0, host: "127.0.0.1" });
+// The whole journal is kept: the test looks for every wire in it.
+const mock = new LLMock({ port: 0, host: "127.0.0.1", journalMaxEntries: 0 });
 if (process.argv.includes("chaos")) {
   mock.setChaos({ dropRate: 0.08, malformedRate: 0.08, rateLimitRate: 0.08, disconnectRate: 0.08 });
 }

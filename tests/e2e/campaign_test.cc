@@ -146,6 +146,48 @@ TEST(Campaign, stopped_and_continued_gives_the_same_table_and_asks_no_turn_twice
   stopped.expect_bill_agrees();
 }
 
+/// A campaign that is stopped every so often and continued until it is complete.
+void run_with_stops(World& world) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const auto outcome = world.run({}, [](engine::Engine& engine, aio::Loop& loop) {
+      loop.at(loop.now() + std::chrono::seconds(2), [&engine] { engine.request_stop(); });
+    });
+    if (outcome.end == engine::RunEnd::complete) {
+      EXPECT_GE(attempt, 2);
+      return;
+    }
+  }
+  ADD_FAILURE() << "it does not end";
+}
+
+World world_of_estimates(const std::string& model, const std::string& rest) {
+  return {"version: 1\nmodels:\n  sim-large: " + model + "\nendpoints:\n" +
+              endpoint("a", 1001, "key-1: \"env:UNUSED\"", rest),
+          std::string(kCampaign) + "protocol: native\n",
+          "version: 1\nseed: 3\nproviders:\n" + provider(1001, kOneKey, "")};
+}
+
+TEST(Campaign, a_continued_dialogue_is_estimated_like_another_one) {
+  World world = world_of_estimates("{price: {input: 0.5, output: 1.5}}", "");
+  run_with_stops(world);
+  // A quarter and 64 tokens more than what is expected, whose own error is a few per cent; the
+  // functions, which are sent each time, are some thousands.
+  EXPECT_EQ(world.count("SELECT count(*) FROM attempt JOIN attempt_end ON attempt = id WHERE cause "
+                        "= 'answered' AND turn > 0 AND reserved_input > 1.25 * 1.15 * input_tokens "
+                        "+ 64"),
+            0);
+}
+
+TEST(Campaign, a_continued_dialogue_is_estimated_in_whole_where_no_server_counts) {
+  World world = world_of_estimates("{parameters: {stream_usage: false}}", "    stream: true\n");
+  run_with_stops(world);
+  EXPECT_EQ(world.count("SELECT sum(billing_known) FROM attempt_end WHERE cause = 'answered'"), 0);
+  // A request holds all that the one before held.
+  EXPECT_EQ(world.count("SELECT count(*) FROM attempt AS a JOIN attempt AS b ON b.trial = a.trial "
+                        "AND b.turn > a.turn AND b.reserved_input < a.reserved_input"),
+            0);
+}
+
 TEST(Campaign, three_keys_finish_within_a_tenth_of_what_their_limits_allow) {
   const std::string limits =
       "    limits:\n      - {per: [key], requests_per_minute: 600, enforced_over: 1s}\n";

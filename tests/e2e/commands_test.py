@@ -1,23 +1,90 @@
 #!/usr/bin/env python3
 """Every command: --help with an example, --json as one document, honest exit codes; secrets never show."""
 import json
+import pathlib
+import re
+import resource
 import sqlite3
+import subprocess
 import unittest
 
-from sortie_test import SOURCE, SortieTest
+from sortie_test import SORTIE, SOURCE, SortieTest
 
-COMMANDS = ["init", "check", "plan", "prune", "run", "status", "show", "report", "export", "verify", "simulate", "score", "suite"]
+ENDLESS = ["serve", "top"]  # they show what goes on until they are ended
 
 
 class Commands(SortieTest):
     def test_every_command_has_help_with_an_example(self):
         overview = self.sortie("--help", check=0).stdout
-        for command in COMMANDS:
-            self.assertIn(command, overview)
-            text = self.sortie(command, "--help", check=0).stdout
-            self.assertIn("Example:", text)
-            self.assertIn("--json", text)
+        commands = re.findall(r"^  (\w+)  ", overview.split("Subcommands:")[1], re.M)
+        self.assertGreater(len(commands), 15)
+        for command in commands:
+            words = ("bench", "schedule") if command == "bench" else (command,)
+            text = self.sortie(*words, "--help", check=0).stdout
+            self.assertRegex(text, "Examples?:", command)
+            if command not in ENDLESS:
+                self.assertIn("--json", text, command)
         self.assertRegex(self.sortie("--version", check=0).stdout, r"^\d+\.\d+\.\d+$")
+
+    def test_a_command_that_does_not_exist_is_named_with_the_nearest_one(self):
+        done = self.sortie("reprot", "x", check=2)
+        self.assertEqual(done.stderr, "sortie: there is no command 'reprot'; did you mean 'report'?\n")
+        self.assertIn("there is no command 'q'; expected one of: init, check,", self.sortie("q", check=2).stderr)
+
+    def test_output_that_cannot_be_written_is_a_failure_and_an_aside_is_none(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            for command in (("suite", "list"), ("suite", "list", "--json"), ("plan", self.campaign("http://127.0.0.1:9/v1"))):
+                done = subprocess.run([SORTIE, *map(str, command)], cwd=self.folder, env=self.environment, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (3, "sortie: what was printed is incomplete: standard output cannot be written\n"), command)
+            done = subprocess.run([SORTIE, "verify", "nowhere"], cwd=self.folder, stderr=full, check=False)
+            self.assertEqual(done.returncode, 2)
+        done = subprocess.run(f"{SORTIE} suite show simple_task-001 | true; exit ${{PIPESTATUS[0]}}", shell=True,
+                              executable="/bin/bash", cwd=self.folder, check=False)
+        self.assertEqual(done.returncode, 0)
+
+    def test_numbers_without_sense_are_refused(self):
+        self.campaign("http://127.0.0.1:9/v1")
+        for option, word in (("--open", "0"), ("--in-flight", "0"), ("--limit", "0"), ("--limit", "-1"), ("--patience", "nan"),
+                             ("--patience", "-5")):
+            self.assertIn(f'found "{word}"', self.sortie("run", "campaign.yaml", option, word, check=2).stderr, option)
+        self.assertFalse((self.folder / "runs").exists())
+
+    def test_a_stopped_run_says_what_goes_on_with_it(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0])
+        few = ("run", "campaign.yaml", "--quiet", "--max-tokens", "1500")
+        self.assertIn(": sortie run campaign.yaml\n", self.sortie(*few, check=1).stdout)
+        self.assertIn(": sortie run campaign.yaml --dir runs/test-2\n", self.sortie(*few, "--new", check=1).stdout)
+        self.assertIn(": sortie run campaign.yaml --only baseline --limit 1 --dir runs/a\n",
+                      self.sortie(*few, "--only", "baseline", "--limit", "1", "--dir", "runs/a", check=1).stdout)
+
+    def test_a_report_never_takes_the_place_of_a_ledger(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], instances=1)
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        for form in ("html", "text"):
+            refused = self.sortie("report", "test", "--format", form, "-o", "runs/test/ledger.db", check=3)
+            self.assertIn("runs/test/ledger.db is a database, which a report never replaces", refused.stderr)
+            self.sortie("report", "test", "--format", form, "-o", "mine", check=0)  # and once more over it
+        self.sortie("verify", "test", check=0)
+
+    def test_as_many_files_may_be_open_as_the_system_allows(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        process = self.start_sortie("serve", ".", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, most)))
+        self.assertTrue(process.stdout.readline())  # it has begun
+        limits = pathlib.Path(f"/proc/{process.pid}/limits").read_text()
+        self.assertRegex(limits, rf"Max open files +{most} +{most} ")
+
+    def test_all_keys_that_are_missing_are_named_at_once(self):
+        self.campaign("http://127.0.0.1:9/v1", keys=3)
+        del self.environment["KEY_1"], self.environment["KEY_3"]
+        for command in (("check", "endpoints.yaml"), ("run", "campaign.yaml")):
+            lines = self.sortie(*command, check=2).stderr.splitlines()
+            self.assertEqual(len(lines), 2, lines)
+            for line, key in zip(lines, ("KEY_1", "KEY_3"), strict=True):
+                self.assertIn(f"the environment variable {key} is not set; first run: export {key}=…", line)
 
     def test_init_writes_files_that_the_other_commands_accept_and_never_overwrites(self):
         self.environment["MY_PROVIDER_KEY"] = "canary-key-1"

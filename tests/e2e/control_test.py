@@ -1,11 +1,19 @@
 #!/usr/bin/env python3
 """A run is steered while it goes on: pausing stops sending, a limit is obeyed, a key taken out gets nothing, and every change
 is in the ledger with its author and reason. By the simulator's audit."""
+import fcntl
 import json
 import os
+import pathlib
+import pty
+import re
 import shutil
+import signal
 import stat
+import struct
 import subprocess
+import termios
+import threading
 import time
 import unittest
 
@@ -28,7 +36,8 @@ class Control(SortieTest):
         until = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), until, message)
-            self.assertIsNone(self.process.poll(), "the run ended")
+            if self.process.poll() is not None:
+                self.fail(f"the run ended with {self.process.returncode}: {self.process.communicate()[0]}")
             time.sleep(0.02)
 
     def control(self, *words, check=0):
@@ -71,6 +80,75 @@ class Control(SortieTest):
         self.assertEqual(events[0]["reason"], "quiet hours")
         self.assertIn(f"uid {os.geteuid()}", events[0]["author"])
         self.assertIn("quiet hours", self.sortie("status", "test", check=0).stdout)
+
+    def test_top_shows_a_run_of_another_process_and_status_its_levels(self):
+        self.start_run(instances=24)
+        once = self.sortie("top", "test", "--once", check=0).stdout
+        for part in ("test  ", " of 120 trials", " turns/s  ", "  sim-large ", "flying", "  pool/key-1/sim-large ", "/1800 req/min"):
+            self.assertIn(part, once)
+        self.assertRegex(once, r"pool/key-1/sim-large .* \d+ ms +\d+ ms\n")
+        self.assertLessEqual(max(map(len, once.splitlines())), 80)
+
+        levels = json.loads(self.sortie("status", "test", "--json", check=0).stdout)["levels"]
+        self.assertEqual([one["provider"] for one in levels["providers"]], ["pool"])
+        instances = levels["providers"][0]["instances"]
+        self.assertEqual([one["instance"] for one in instances], ["pool/key-1/sim-large", "pool/key-2/sim-large"])
+        for instance in instances:
+            self.assertEqual([(one["domain"], one["quota"], one["shared_by"]) for one in instance["limits"]],
+                             [(instance["instance"].rsplit("/", 1)[0], 1800, [])])
+            self.assertGreater(instance["limits"][0]["use"], 0)
+            self.assertLess(0, instance["latency_p50_seconds"])
+            self.assertLessEqual(instance["latency_p50_seconds"], instance["latency_p95_seconds"])
+        cells = levels["cell_ranges"]
+        self.assertEqual([(one["model"], one["scenario"], one["cells"], one["planned"]) for one in cells],
+                         [("sim-large", "baseline", 1, 120)])
+        self.assertEqual((levels["in_flight"]["requests_limit"], levels["in_flight"]["dialogues_limit"]), (None, 10000))
+
+        screen, piped = self.watch_in_a_terminal(), self.start_sortie("top", "test")
+        self.assertEqual(self.process.wait(120), 0)
+        text = screen()
+        self.assertGreater(text.count("\x1b[J"), 2, "it is not drawn again")
+        self.assertNotRegex(text, "\x1b\\[[0-9;]*m", "NO_COLOR is not honoured")
+        for line in text.replace("\r", "").split("\n"):
+            self.assertLessEqual(len(re.sub("\x1b\\[[0-9]*[AJ]", "", line)), 80, line)
+        self.assertIn("test has ended: sortie status test", text)
+        out, _ = piped.communicate(timeout=30)
+        self.assertNotIn("\x1b", out)
+        self.assertRegex(out, r"\d+/120 trials, 0 lost, .*\ntest has ended: sortie status test\n$")
+        self.assertIsNone(json.loads(self.sortie("status", "test", "--json", check=0).stdout)["levels"])
+        self.assertIn("no run is going on", self.sortie("top", "test", check=3).stderr)
+
+    def watch_in_a_terminal(self):
+        """Starts `top` in a terminal of 80 × 24 without colours. Returns what waits for its end and gives what it wrote."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        environment = {name: value for name, value in self.environment.items() if name != "CI"}
+        process = subprocess.Popen([SORTIE, "top", "test"], cwd=self.folder, stdout=theirs, stderr=theirs,
+                                   env={**environment, "TERM": "xterm", "NO_COLOR": "1"})
+        os.close(theirs)
+        self.addCleanup(self.end, process)
+        parts = []
+
+        def read():
+            while True:
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:
+                    break  # the other side is closed
+                if not part:
+                    break
+                parts.append(part)
+            os.close(ours)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+
+        def ended():
+            self.assertEqual(process.wait(30), 0)
+            reader.join(10)
+            return b"".join(parts).decode()
+
+        return ended
 
     def test_a_limit_is_obeyed_and_lifted(self):
         self.start_run(keys=1)
@@ -184,6 +262,34 @@ class Control(SortieTest):
         self.assertEqual(stat.S_IMODE((state / "keys").parent.stat().st_mode) & 0o077, 0)
         for path in state.rglob("*"):
             self.assertNotIn(b"canary", path.name.encode() + (path.read_bytes() if path.is_file() else b""))
+
+    def test_a_detached_run_goes_on_without_its_terminal(self):
+        urls, self.audit = self.simulate(self.provider(latency=40))
+        self.campaign(urls[0], limits=LIMITS, instances=40)
+        begun = json.loads(self.sortie("run", "campaign.yaml", "--detach", "--json", check=0).stdout)
+        self.addCleanup(self.kill, begun["process"])
+        self.assertEqual(begun["runs"], ["runs/test"])
+        self.assertNotEqual(os.getsid(begun["process"]), os.getsid(0))
+        self.assertEqual(self.live()["paused"], False)
+        refused = self.sortie("run", "campaign.yaml", "--detach", check=3)
+        self.assertIn(f"is being written by pid {begun['process']} ", refused.stderr)
+        os.kill(begun["process"], signal.SIGINT)
+        output = self.folder / begun["output"]
+        until = time.monotonic() + 60
+        while not output.read_text().endswith("}\n"):
+            self.assertLess(time.monotonic(), until, "it does not end")
+            time.sleep(0.02)
+        self.assertEqual(json.loads(output.read_text())["end"], "interrupted")
+        self.assertEqual(output.stat().st_mode & 0o077, 0)
+        bad = self.sortie("run", "nowhere.yaml", "--detach", check=2)
+        self.assertIn("nowhere.yaml", bad.stderr)
+
+    @staticmethod
+    def kill(process):
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs to become another user")
     def test_another_user_is_refused(self):

@@ -48,19 +48,26 @@ class Http2(SortieTest):
         return seen
 
     def expect_no_harm(self, server):
-        seen = self.run_through(server, fault_every=5, instances=40 if FULL else 4)
+        # A connection that dies takes all its streams along: with more faults than these the breakers are open most of the time.
+        seen = self.run_through(server, fault_every=8, instances=50 if FULL else 6)
         self.assertEqual(len(seen["faults"]), 11, seen)
         self.assertGreaterEqual(sum(seen["faults"].values()), 200 if FULL else 20)
         self.expect_the_undisturbed_scores()
 
+    undisturbed = None  # scores: those of the campaign, whatever server it goes through
+
     def expect_the_undisturbed_scores(self):
-        scores = self.scores("runs/test")
+        if Http2.undisturbed is None:
+            Http2.undisturbed = self.run_undisturbed()
+        self.assertEqual(self.scores("runs/test"), Http2.undisturbed)
+
+    def run_undisturbed(self):
         urls, _ = self.simulate(self.provider())
         endpoints = (self.folder / "endpoints.yaml").read_text().splitlines(keepends=True)
         self.write("endpoints.yaml", "".join(f"    base_url: {urls[0]}\n" if "base_url" in line else line for line in endpoints
                                              if "ca_file" not in line and "http: http2" not in line))
         self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/plain", check=0)
-        self.assertEqual(scores, self.scores("runs/plain"))
+        return self.scores("runs/plain")
 
     def test_over_tls(self):
         self.expect_no_harm("tls")

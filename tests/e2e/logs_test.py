@@ -64,6 +64,24 @@ class LogsTest(SortieTest):
         self.assertTrue(broken)
         self.assertLessEqual(broken, {path.name for path in (self.folder / "runs/test/capture").iterdir()})
 
+    def test_an_answer_of_another_model_is_a_failure_too(self):
+        fault = "    faults:\n      - {kind: wrong_model, from_request: 10, served_as: tiny-7b}\n"
+        for options in ("", "    stream: true\n"):
+            with self.subTest(options=options):
+                urls, _ = self.simulate(self.provider(rest=fault))
+                self.campaign(urls[0])
+                endpoints = (self.folder / "endpoints.yaml").read_text()
+                self.write("endpoints.yaml", endpoints.replace("simulated: true\n", "simulated: true\n" + options))
+                run = "runs/stream" if options else "runs/plain"
+                self.sortie("run", "campaign.yaml", "--quiet", "--capture", "failures", "--dir", run, check=1)
+                wrong = {f"{row[0]}.json" for row in self.query("SELECT attempt FROM attempt_end WHERE cause = 'wrong_model'", run)}
+                self.assertTrue(wrong)
+                failed = {f"{row[0]}.json" for row in self.query("SELECT attempt FROM attempt_end WHERE cause <> 'answered'", run)}
+                self.assertEqual({path.name for path in (self.folder / run / "capture").iterdir()}, failed)
+                for name in wrong:
+                    capture = json.loads((self.folder / run / "capture" / name).read_text())
+                    self.assertIn("tiny-7b", json.dumps(capture["answer"]["body"]))
+
     def test_all_exchanges_can_be_captured(self):
         self.run_with_a_bad_key("--capture", "all")
         count = self.query("SELECT count(*) FROM attempt")[0][0]

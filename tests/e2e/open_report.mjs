@@ -22,7 +22,7 @@ const rows = await page.locator("tbody tr").count();
 const heading = await page.locator("h1").innerText();
 if (heading !== "test") problems.push(`heading '${heading}'`);
 if (rows < 10) problems.push(`only ${rows} rows`);
-for (const title of ["Scenario baseline", "Scenario reliability", "Cells", "Validity", "Provenance"]) {
+for (const title of ["Scenario baseline", "Scenario reliability", "Cells", "Validity", "Cost and time", "Provenance"]) {
   if ((await page.getByRole("heading", { name: title, exact: true }).count()) !== 1) problems.push(`no section '${title}'`);
 }
 if (process.argv[3]) await page.screenshot({ path: process.argv[3], fullPage: true });

@@ -49,5 +49,22 @@ class Plan(SortieTest):
         self.assertFalse(self.plan()[1]["estimated_bound"])
 
 
+    def test_counts_as_done_only_what_it_plans(self):
+        urls, _ = self.simulate(self.provider())
+        self.campaign(urls[0], instances=1, scenarios="baseline, flawed")
+        self.sortie("run", "campaign.yaml", "--quiet", "--only", "baseline", check=0)
+
+        def counts(*arguments):
+            plan = json.loads(self.sortie("plan", "campaign.yaml", "--json", *arguments, check=0).stdout)
+            model = plan["models"][0]
+            self.assertAlmostEqual(model["requests"], 10 * (plan["trials"] - plan["done"] - model["reused"]))
+            return plan["trials"], plan["done"], model["reused"]
+        self.assertEqual(counts(), (40, 5, 0))
+        self.assertEqual(counts("--only", "baseline"), (5, 5, 0))
+        self.assertEqual(counts("--only", "flawed"), (35, 0, 0))
+        self.sortie("run", "campaign.yaml", "--quiet", "--only", "flawed", "--dir", "runs/flawed", check=0)
+        self.assertEqual(counts("--only", "flawed", "--reuse", "runs/flawed"), (35, 0, 35))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -55,6 +55,13 @@ class Prune(SortieTest):
         gone = self.pruned("test", "--yes")
         self.assertEqual([leftover["kind"] for leftover in gone["runs"][0]["leftovers"]], ["cache"])
 
+    def test_an_export_s_folder_with_a_person_s_file_stays(self):
+        (self.run_folder / "export/jsonl/notes.txt").write_text("mine")
+        gone = self.pruned("test", "--older-than", "0", "--yes")
+        self.assertEqual({leftover["kind"] for leftover in gone["runs"][0]["leftovers"]}, {"cache", "captures", "logs"})
+        self.assertEqual((self.run_folder / "export/jsonl/notes.txt").read_text(), "mine")
+        self.assertTrue((self.run_folder / "export/jsonl/manifest.json").exists())
+
     def test_refuses_a_run_that_is_being_written_and_leaves_it_alone_among_others(self):
         self.write("long.yaml", (self.folder / "campaign.yaml").read_text().replace("name: test", "name: long").replace(
             "instances: 1", "instances: 20"))

@@ -140,6 +140,10 @@ class Reuse(SortieTest):
         self.assertEqual((self.folder / "runs/first/ledger.db").read_bytes(), before)
         keys = [self.query("SELECT key FROM trial ORDER BY 1", f"runs/{run}") for run in ("first", "same")]
         self.assertEqual(keys[0], keys[1])
+        logs = [{json.loads(line)["run"] for line in (self.folder / f"runs/{run}/log/run.jsonl").read_text().splitlines()}
+                for run in ("first", "same", "more")]
+        self.assertEqual([len(names) for names in logs], [1, 1, 1])
+        self.assertEqual(len(set.union(*logs)), 3)  # each log speaks of its own run alone
 
     def test_several_campaigns_of_one_process_each_take_what_is_theirs(self):
         self.start(instances=1)

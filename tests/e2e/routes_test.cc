@@ -1,4 +1,5 @@
 #include "sortie/aio/loop.h"
+#include "sortie/analysis/summary.h"
 #include "sortie/engine/engine.h"
 #include "sortie/sim/audit.h"
 
@@ -117,6 +118,56 @@ struct DeadKey {
   std::string_view kind;
   int from_request;
 };
+
+/// As a cloud names them: three deployments of one model, each with a spelling of its own.
+constexpr const char* kSpellings = R"(version: 1
+seed: 11
+providers:
+  cloud:
+    listen: 127.0.0.1:18801
+    models:
+      Chat-70B: {skill: 0.8, served_as: chat-70b, ttft_ms: 500}
+      chat-70b-2: {skill: 0.8, served_as: Chat-70B, ttft_ms: 500}
+      CHAT-70B-3: {skill: 0.8, served_as: CHAT-70B, ttft_ms: 500}
+    keys: {key-1: {key: key-1}}
+)";
+
+constexpr const char* kSpelledEndpoints = R"(version: 1
+models:
+  chat: {family: chat}
+endpoints:
+  cloud:
+    dialect: openai
+    base_url: http://127.0.0.1:18801/v1
+    simulated: true
+    keys: {key-1: env:K}
+    routes:
+      - {model: chat, api_name: Chat-70B, served_as: [chat-70b, Chat-70B, CHAT-70B]}
+      - {model: chat, api_name: chat-70b-2, served_as: [chat-70b, Chat-70B, CHAT-70B]}
+      - {model: chat, api_name: CHAT-70B-3, served_as: [chat-70b, Chat-70B, CHAT-70B]}
+)";
+
+TEST(Deployments, and_spellings_of_one_model_are_one_row_of_every_table) {
+  World world(kSpelledEndpoints, campaign(6), kSpellings);
+  const World::Outcome outcome = world.run();
+  EXPECT_EQ(outcome.end, engine::RunEnd::complete) << outcome.message;
+  EXPECT_EQ(world.count("SELECT count(DISTINCT api_name) FROM attempt"), 3);
+  EXPECT_EQ(world.count("SELECT count(DISTINCT served_model) FROM turn"), 3);
+  EXPECT_EQ(world.count("SELECT count(DISTINCT requested_model) FROM attempt"), 1);
+  EXPECT_EQ(world.count("SELECT count(DISTINCT model) FROM cell"), 1);
+  EXPECT_EQ(world.count("SELECT count(*) FROM trial_result WHERE model = 'chat'"),
+            world.count("SELECT count(*) FROM trial"));
+  // What a dialogue is counted under does not say who answered it: several did.
+  EXPECT_GT(world.count("SELECT count(*) FROM (SELECT trial FROM turn GROUP BY trial HAVING "
+                        "count(DISTINCT served_model) > 1)"),
+            0);
+  const auto summary = analysis::summarize(*world.reader());
+  ASSERT_TRUE(summary.has_value());
+  for (const analysis::GroupSummary& group : summary->groups) {
+    EXPECT_EQ(group.model, "chat");
+  }
+  world.expect_sound();
+}
 
 TEST(Keys, a_key_that_dies_costs_two_requests_after_its_first_refusal_and_its_work_moves) {
   for (const DeadKey& dead : {DeadKey{"key_revoked", 1},

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Ctrl-C once saves and ends, twice ends at once; neither loses a finished turn, and both can be continued."""
 import json
+import os
+import pty
 import signal
 import subprocess
 import unittest
@@ -48,6 +50,23 @@ class Signals(SortieTest):
 
     def test_twice_ends_at_once(self):
         self.interrupted_run(2)
+
+    def test_a_terminal_that_goes_away_leaves_the_run_alone(self):
+        urls, _ = self.simulate(self.provider(latency=100))
+        self.campaign(urls[0], instances=4)
+        master, slave = pty.openpty()
+        environment = dict(self.environment, TERM="xterm")  # a terminal in front of somebody, wherever the test runs
+        environment.pop("CI", None)
+        run = subprocess.Popen([SORTIE, "run", "campaign.yaml"], cwd=self.folder, env=environment, stdout=subprocess.DEVNULL,
+                               stderr=slave, start_new_session=True)
+        self.addCleanup(self.end, run)
+        os.close(slave)
+        shown = b""
+        while b"test" not in shown:  # the live view names the run; read() fails once the run has ended
+            shown += os.read(master, 200)
+        os.close(master)
+        self.assertEqual(run.wait(60), 0)
+        self.assertEqual(self.query("SELECT count(*) FROM outcome WHERE outcome = 'scored'"), [(20,)])
 
 
 if __name__ == "__main__":

@@ -256,5 +256,41 @@ TEST(Speed, of_limits_that_nobody_declared_is_an_estimate_whose_losses_add_up) {
             1);
 }
 
+TEST(BoundLeft, is_what_the_limits_in_force_allow_for_the_turns_to_come) {
+  World world(endpoints(kThreeKeys, kLimits), kCampaign, kProviders);
+  std::vector<engine::RunStatus> told;
+  double grew = 0;
+  const auto outcome = world.run({}, [&](engine::Engine& engine, aio::Loop& loop) {
+    for (int tenth = 0; tenth < 100; ++tenth) {
+      loop.at(loop.now() + milliseconds(100 * tenth), [&] { told.push_back(engine.status()); });
+    }
+    loop.at(loop.now() + seconds(10), [&] {
+      const engine::RunStatus before = engine.status();
+      engine::ControlCommand limit = command(engine::ControlAction::limit, before.limits[0].domain);
+      limit.limits = {{.kind = quota::LimitKind::requests, .quota = 60}};
+      ASSERT_TRUE(engine.control(limit).has_value());
+      grew = base::seconds(*engine.status().bound_left) / base::seconds(*before.bound_left);
+    });
+  });
+  ASSERT_EQ(outcome.end, engine::RunEnd::complete);
+  std::size_t counted = 0;
+  for (const engine::RunStatus& status : told) {
+    ASSERT_EQ(status.time_left.has_value(), status.bound_left.has_value());
+    if (!status.bound_left.has_value()) {
+      continue;
+    }
+    ++counted;
+    EXPECT_LE(*status.bound_left, status.time_left->likely);
+    // Sixty dialogues, most of them open: how long they are is a rough estimate.
+    const double truth =
+        static_cast<double>(outcome.status.turns - status.turns - status.in_flight) / 30;
+    EXPECT_NEAR(base::seconds(*status.bound_left), truth, 0.4 * truth + 1);
+  }
+  EXPECT_GT(counted, 20U);
+  // Of three equal keys one keeps a tenth of its limit. The likely time may be the smaller one.
+  EXPECT_GT(grew, 1.05);
+  EXPECT_LT(grew, 3 / 2.1 + 0.01);
+}
+
 }  // namespace
 }  // namespace sortie

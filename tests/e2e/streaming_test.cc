@@ -171,6 +171,35 @@ TEST(Streaming, the_trials_deadline_bounds_what_streams_for_ever) {
   EXPECT_LE(world.count("SELECT max(duration_us) FROM attempt_end"), 600'100'000);
 }
 
+/// Requests sent by then of a run whose answers take a second to the first token, and five more.
+std::uint64_t sent_after(base::Duration time,
+                         std::string_view route_options,
+                         std::string_view model) {
+  World world(endpoints(route_options),
+              kCampaign,
+              provider(fmt::format("ttft_ms: {{median: 1000, sigma: 0}}, ms_per_output_token: "
+                                   "{{median: 100, sigma: 0}}{}",
+                                   model)));
+  std::uint64_t sent = 0;
+  world.run({}, [&](engine::Engine& engine, aio::Loop& loop) {
+    loop.at(loop.now() + time, [&] {
+      sent = engine.status().attempts;
+      EXPECT_EQ(engine.status().turns, 0U);
+      engine.request_stop();
+    });
+  });
+  return sent;
+}
+
+TEST(Streaming, a_new_route_is_tried_by_one_request_until_its_first_token) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(sent_after(milliseconds(900), "stream: true", ""), 1U);
+  EXPECT_GT(sent_after(milliseconds(1900), "stream: true", ""), 2U);
+  // What does not stream, and another model, prove nothing before the end.
+  EXPECT_EQ(sent_after(milliseconds(1900), "stream: false", ""), 1U);
+  EXPECT_EQ(sent_after(milliseconds(1900), "stream: true", ", served_as: other"), 1U);
+}
+
 TEST(Streaming, a_cancelled_stream_keeps_its_reserved_cost) {
   World world(
       endpoints("stream: true"), kCampaign, provider("ttft_ms: 1000, ms_per_output_token: 200"));

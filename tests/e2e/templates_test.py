@@ -41,7 +41,7 @@ class Templates(SortieTest):
         self.environment.update(KEYS)
 
     def test_plan_accepts_every_template(self):
-        for name in ("openai", "azure", "anthropic", "gemini", "gateway", "scale-up"):
+        for name in ("openai", "azure", "anthropic", "gemini", "gateway", "own-suite", "scale-up"):
             with self.subTest(template=name):
                 written = json.loads(self.sortie("init", name, "--template", name, "--json", check=0).stdout)
                 plan = json.loads(self.sortie("plan", written["campaign"], "--json", check=0).stdout)

@@ -89,12 +89,24 @@ class Verify(SortieTest):
         self.drop_page_checksums()
         self.assertIn("no hash was recorded", self.checks(check=3)["suite_matches_its_hash"]["detail"])
 
+    def test_a_task_is_of_the_type_that_the_suite_says(self):
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        self.assertTrue(self.checks()["trials_have_the_types_of_their_tasks"]["ok"])
+        self.change("trial", "task_type", "file_processing", "task_type = 'basic_task' AND id = (SELECT min(id) FROM trial WHERE task_type = 'basic_task')")
+        self.drop_page_checksums()
+        self.assertRegex(self.checks(check=3)["trials_have_the_types_of_their_tasks"]["detail"], r"^1 of 20 trials, e\.g\. trial \d+$")
+
     def killed_with_a_torn_log(self):
         process = self.start_sortie("run", "campaign.yaml", "--quiet")
         log = self.run_folder / "ledger.db-wal"
-        while not log.exists() or log.stat().st_size < 300_000:
-            self.assertIsNone(process.poll(), "it ended before it was killed")
-            time.sleep(0.002)
+
+        def until(condition):
+            while not condition():
+                self.assertIsNone(process.poll(), "it ended before it was killed")
+                time.sleep(0.002)
+        until(lambda: log.exists() and log.stat().st_size > 300_000 and self.query("SELECT count(*) FROM turn")[0][0] > 0)
+        held = log.stat().st_size
+        until(lambda: log.stat().st_size > held)  # a further commit, which is then torn
         process.send_signal(signal.SIGKILL)
         process.wait()
         data = log.read_bytes()

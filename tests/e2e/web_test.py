@@ -128,6 +128,13 @@ class Web(SortieTest):
         self.assertIn(b" 431 ", self.raw(f"GET / HTTP/1.1\r\n{authorized}X: {'a' * 40000}\r\n\r\n".encode())[:40])
         self.assertIn(b" 413 ", self.raw(
             f"POST /v1/session HTTP/1.1\r\n{authorized}Content-Length: 100000000\r\n\r\n".encode())[:40])
+        # A body whose size nobody announced, and one announced in two ways.
+        chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
+        self.assertIn(b" 413 ", self.raw(
+            f"POST /v1/session HTTP/1.1\r\n{authorized}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 4)[:40])
+        self.assertIn(b" 400 ", self.raw(
+            f"POST /v1/session HTTP/1.1\r\n{authorized}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            .encode())[:40])
         self.assertIn(b" 400 ", self.raw(b"\x16\x03\x01 nonsense\r\n\r\n")[:40])
         self.assertEqual(self.status("/v1/runs/test/control", method="POST", body="{" * 1000), 400)
         self.assertEqual(self.status("/healthz"), 200)
@@ -198,6 +205,21 @@ class Web(SortieTest):
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("chmod 600", refused.stderr)
         self.assertIn("is no directory", self.sortie("serve", "nowhere", check=2).stderr)
+
+    def test_it_listens_elsewhere_only_where_told(self):
+        self.folder.joinpath("runs").mkdir()
+        process = self.start_sortie("serve", "runs", "--listen", "127.0.0.2")  # loopback has more than one address
+        line = process.stdout.readline()
+        port, self.token = re.fullmatch(r"http://127\.0\.0\.2:(\d+)/#token=(\w+)\n", line).groups()
+        self.port = int(port)
+        with self.assertRaises(OSError):
+            self.ask("/healthz")
+        for host, code in ((f"127.0.0.2:{port}", 200), (f"127.0.0.1:{port}", 403), (f"evil.example:{port}", 403)):
+            connection = http.client.HTTPConnection("127.0.0.2", self.port, timeout=10)
+            connection.request("GET", "/healthz", headers={"Host": host, "Authorization": f"Bearer {self.token}"})
+            self.assertEqual(connection.getresponse().status, code, host)
+            connection.close()
+        self.assertIn("is no IPv4 address", self.sortie("serve", "runs", "--listen", "here", check=2).stderr)
 
     def test_a_run_of_another_process_is_shown_and_metered(self):
         urls, _ = self.simulate(self.provider(latency=60))

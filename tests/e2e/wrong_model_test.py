@@ -30,7 +30,27 @@ class WrongModel(SortieTest):
         self.campaign(urls[0])
         path = self.folder / "endpoints.yaml"
         path.write_text(path.read_text().replace("api_name: sim-large", "api_name: sim-large, served_as: [tiny-7b]"))
+        self.sortie("run", "campaign.yaml", "--quiet", "--limit", 1, check=0)
+        # Under whatever name the endpoint goes on, and wherever its results are taken over.
+        path.write_text(path.read_text().replace("  pool:", "  again:"))
         self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        self.sortie("verify", "runs/test", check=0)
+        path.write_text(path.read_text().replace("  again:", "  third:"))
+        self.sortie("run", "campaign.yaml", "--quiet", "--dir", "runs/third", "--reuse", "runs/test", check=0)
+        self.assertGreater(self.query("SELECT count(*) FROM reuse", "runs/third")[0][0], 0)
+        self.sortie("verify", "runs/third", check=0)
+
+    def test_verify_names_answers_that_today_s_file_does_not_declare(self):
+        urls, _ = self.simulate(self.provider(rest=FAULT.replace("from_request: 10, ", "")))
+        self.campaign(urls[0], instances=1)
+        path = self.folder / "endpoints.yaml"
+        plain = path.read_text()
+        path.write_text(plain.replace("api_name: sim-large", "api_name: sim-large, served_as: [tiny-7b]"))
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        path.write_text(plain)
+        self.sortie("run", "campaign.yaml", "--quiet", check=0)
+        self.assertRegex(self.sortie("verify", "runs/test", check=3).stdout,
+                         "FAILED served_models_are_declared: [0-9]+ turns of pool/key-1/sim-large were served by 'tiny-7b'")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class House(unittest.TestCase):
 
     def configure(self, order):
         lines = ["cmake_minimum_required(VERSION 3.25)", "project(house C CXX)", "set(CMAKE_CXX_STANDARD 23)",
-                 "set(SORTIE_TESTS OFF)", "add_library(sortie_flags INTERFACE)", f"include({SOURCE}/cmake/Module.cmake)"]
+                 "set(SORTIE_TESTS OFF)", "add_library(sortie_flags INTERFACE)", "function(sortie_precompile)", "endfunction()",
+                 f"include({SOURCE}/cmake/Module.cmake)"]
         lines += [f"add_subdirectory(src/{name})" for name in order]
         lines.append("sortie_write_rows(${PROJECT_BINARY_DIR}/rows.txt)")
         (self.root / "CMakeLists.txt").write_text("\n".join(lines) + "\n")

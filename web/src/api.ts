@@ -38,7 +38,20 @@ export interface RouteLine {
   unfinished: number;
   tokens: number;
   cost_micro_usd: number;
+  empty_answers: number;
+  suspect: boolean;
   latency_seconds: number | null;
+  latency_p50_seconds: number | null;
+  latency_p95_seconds: number | null;
+}
+
+/** Trials that were copied from one state of another run. */
+export interface Reused {
+  run: string;
+  directory: string;
+  trials: number;
+  attempts: number;
+  cost_micro_usd: number;
 }
 
 export interface RunEvent {
@@ -71,6 +84,7 @@ export interface Overview extends Counts {
   speeds: Speed[];
   events: RunEvent[];
   manifest: Record<string, string>;
+  reused: Reused[];
 }
 
 export interface Cell extends Counts {
@@ -83,6 +97,7 @@ export interface Cell extends Counts {
   difficulty: string;
   protocol: string;
   tool_success_rate: number;
+  max_turns: number;
 }
 
 export interface Trial {
@@ -97,6 +112,7 @@ export interface Trial {
   difficulty: string;
   protocol: string;
   tool_success_rate: number;
+  max_turns: number;
   outcome: string;
   success: boolean | null;
   progress: number | null;
@@ -289,6 +305,9 @@ export interface Status {
     failed: number;
     throttled: number;
     closed_for_seconds: number | null;
+    breaker_open: boolean;
+    latency_p50_seconds: number | null;
+    latency_p95_seconds: number | null;
   }[];
   limits: {
     domain: string;
@@ -303,6 +322,7 @@ export interface Status {
   }[];
   changes: { at: string; author: string; reason: string; change: string }[];
   problems: { at: string; text: string }[];
+  bound_left_seconds: number | null;
   time_left: { earliest_seconds: number; likely_seconds: number; latest_seconds: number } | null;
   rates: { turns_per_second: number; tokens_per_second: number };
 }

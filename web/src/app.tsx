@@ -8,6 +8,7 @@ import { MatrixPage } from "./matrix";
 import { OverviewPage } from "./overview";
 import { Dialog, useAsked, Waiting } from "./parts";
 import { address, followLinks, go, usePlace, type Place } from "./route";
+import { ReportPage } from "./report";
 import { RunsPage } from "./runs";
 import { keysOn, language, set, t, theme, useSettings, type Key, type Theme } from "./settings";
 import { TranscriptPage } from "./transcript";
@@ -19,6 +20,7 @@ const kPages: { page: string; key: Key }[] = [
   { page: "matrix", key: "page.matrix" },
   { page: "trials", key: "page.trials" },
   { page: "compare", key: "page.compare" },
+  { page: "report", key: "page.report" },
 ];
 
 function typing(event: KeyboardEvent): boolean {
@@ -26,7 +28,7 @@ function typing(event: KeyboardEvent): boolean {
   return ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName) || event.ctrlKey || event.metaKey || event.altKey;
 }
 
-/** 1 to 5 choose a page, j and k a row, / the first filter, ? tells of all this. */
+/** 1 to 6 choose a page, j and k a row, / the first filter, ? tells of all this. */
 function useKeys(place: Place, showHelp: () => void): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
@@ -52,7 +54,7 @@ function moveRow(by: number): void {
 
 function Help({ close }: { close: () => void }) {
   const keys: [string, Key][] = [
-    ["1 – 5", "help.pages"],
+    ["1 – 6", "help.pages"],
     ["j k", "help.rows"],
     ["/", "help.filter"],
     ["?", "help.help"],
@@ -161,6 +163,7 @@ function RunPage({ place, help }: { place: Place & { run: string }; help: () => 
         )}
         {place.page === "trials" && place.trial !== null && <TranscriptPage run={place.run} trial={place.trial} />}
         {place.page === "compare" && <ComparePage run={place.run} query={place.query} />}
+        {place.page === "report" && <ReportPage run={place.run} live={going} />}
         {!kPages.some((one) => one.page === place.page) && <p class="notice">{t("no_page")}</p>}
       </main>
     </>

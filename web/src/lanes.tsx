@@ -67,8 +67,10 @@ interface RouteRow {
   answered: number;
   throttled: number;
   failed: number;
+  empty: number | null; // answers without a token, of a route that is suspect for them
   live: Route | null;
-  latency: number | null;
+  p50: number | null;
+  p95: number | null;
 }
 
 function rowsOf(overview: Overview, status: Status | null): RouteRow[] {
@@ -76,7 +78,8 @@ function rowsOf(overview: Overview, status: Status | null): RouteRow[] {
   const add = (
     line: Pick<RouteLine, "route" | "model" | "answered" | "throttled" | "failed">,
     live: Route | null,
-    latency: number | null,
+    latency: Pick<RouteLine, "latency_p50_seconds" | "latency_p95_seconds">,
+    recorded: RouteLine | undefined,
   ) =>
     rows.set(line.route, {
       route: line.route,
@@ -84,11 +87,14 @@ function rowsOf(overview: Overview, status: Status | null): RouteRow[] {
       answered: line.answered,
       throttled: line.throttled,
       failed: line.failed,
+      empty: recorded?.suspect ? recorded.empty_answers : null,
       live,
-      latency,
+      p50: latency.latency_p50_seconds,
+      p95: latency.latency_p95_seconds,
     });
-  for (const line of overview.routes) add(line, null, line.latency_seconds);
-  for (const route of status?.routes ?? []) add(route, route, rows.get(route.route)?.latency ?? null);
+  const recorded = new Map(overview.routes.map((line) => [line.route, line]));
+  for (const line of overview.routes) add(line, null, line, line);
+  for (const route of status?.routes ?? []) add(route, route, route, recorded.get(route.route));
   return [...rows.values()].sort((a, b) => a.route.localeCompare(b.route));
 }
 
@@ -117,8 +123,11 @@ function Routes({ rows, going }: { rows: RouteRow[]; going: boolean }) {
             <th scope="col" class="number">
               {t("failed")}
             </th>
-            <th scope="col" class="number">
-              {t("latency.mean")}
+            <th scope="col" class="number" title={t("latency.title")}>
+              {t("latency.p50")}
+            </th>
+            <th scope="col" class="number" title={t("latency.title")}>
+              {t("latency.p95")}
             </th>
             <th scope="col">{t("runs.state")}</th>
           </tr>
@@ -135,16 +144,28 @@ function Routes({ rows, going }: { rows: RouteRow[]; going: boolean }) {
               <td class={`number ${row.throttled > 0 ? "warn-text" : ""}`}>{whole(row.throttled)}</td>
               <td class="number">{percent(row.throttled, row.answered + row.throttled + row.failed)}</td>
               <td class={`number ${row.failed > 0 ? "bad-text" : ""}`}>{whole(row.failed)}</td>
-              <td class="number">{row.latency === null ? "–" : duration(row.latency)}</td>
+              <td class="number">{row.p50 === null ? "–" : duration(row.p50)}</td>
+              <td class="number">{row.p95 === null ? "–" : duration(row.p95)}</td>
               <td>
+                {row.empty !== null && (
+                  <>
+                    <Badge tone="bad" title={t("route.suspect.title", { count: whole(row.empty) })}>
+                      {t("route.suspect")}
+                    </Badge>{" "}
+                  </>
+                )}
                 {row.live === null ? (
-                  "–"
+                  row.empty === null && "–"
                 ) : !row.live.usable ? (
                   <>
                     <Badge tone="bad">{t("route.out")}</Badge> <Foreign class="muted" text={row.live.reason} />
                   </>
                 ) : row.live.closed_for_seconds !== null ? (
-                  <Badge tone="warn">{t("lane.closed", { time: duration(row.live.closed_for_seconds) })}</Badge>
+                  <Badge tone="warn">
+                    {t(row.live.breaker_open ? "route.breaker" : "lane.closed", {
+                      time: duration(row.live.closed_for_seconds),
+                    })}
+                  </Badge>
                 ) : (
                   <Badge tone="good">{t("route.open")}</Badge>
                 )}

@@ -13,6 +13,7 @@ interface Row {
 
 function rowsOf(cells: Cell[]): Row[] {
   const rows = new Map<string, Row>();
+  const turnsVary = new Set(cells.map((cell) => cell.max_turns)).size > 1;
   for (const cell of cells) {
     const scenario = cell.scenarios.split(",")[0] ?? "";
     const factors = [
@@ -21,10 +22,17 @@ function rowsOf(cells: Cell[]): Row[] {
       word(cell.difficulty),
       t("matrix.rate", { rate: cell.tool_success_rate }),
       cell.protocol === "text" ? "" : word(cell.protocol),
+      turnsVary ? t("matrix.turns", { turns: cell.max_turns }) : "",
     ].filter(Boolean);
-    const key = [scenario, cell.prompt, cell.severity, cell.difficulty, cell.tool_success_rate, cell.protocol].join(
-      "\n",
-    );
+    const key = [
+      scenario,
+      cell.prompt,
+      cell.severity,
+      cell.difficulty,
+      cell.tool_success_rate,
+      cell.protocol,
+      cell.max_turns,
+    ].join("\n");
     const row = rows.get(key) ?? { key, scenario, factors, cells: new Map<string, Cell>() };
     row.cells.set(cell.model, cell);
     rows.set(key, row);

@@ -80,13 +80,21 @@ function Tiles({ overview, status }: { overview: Overview; status: Status | null
             label={t("eta")}
             value={status.time_left === null ? t("eta.unknown") : duration(status.time_left.likely_seconds)}
             note={
-              status.time_left === null
-                ? t("eta.note", { elapsed: duration(status.elapsed_seconds) })
-                : t("eta.range", {
+              status.time_left === null ? (
+                t("eta.note", { elapsed: duration(status.elapsed_seconds) })
+              ) : (
+                <>
+                  {t("eta.range", {
                     elapsed: duration(status.elapsed_seconds),
                     earliest: duration(status.time_left.earliest_seconds),
                     latest: duration(status.time_left.latest_seconds),
-                  })
+                  })}
+                  {/* A run of an older version does not tell it. */}
+                  {typeof status.bound_left_seconds === "number" && (
+                    <> · {t("eta.bound", { bound: duration(status.bound_left_seconds) })}</>
+                  )}
+                </>
+              )
             }
           />
           <Tile
@@ -314,6 +322,35 @@ function Happened({ overview, status }: { overview: Overview; status: Status | n
   );
 }
 
+/** Trials that other runs paid for (`run --reuse`). */
+function Reused({ overview }: { overview: Overview }) {
+  const lines = overview.reused;
+  if (lines.length === 0) return null;
+  const sum = (name: "trials" | "cost_micro_usd") => lines.reduce((all, line) => all + line[name], 0);
+  return (
+    <Panel title={t("reused")}>
+      <p class="pad muted">
+        {t("reused.note", { trials: whole(sum("trials")), cost: dollars(sum("cost_micro_usd")) })}
+      </p>
+      <ul class="counts">
+        {lines.map((line) => (
+          <li key={line.run + line.directory}>
+            <span title={line.run}>
+              <Foreign text={t("reused.from", { run: line.directory })} />
+            </span>
+            <Bar
+              label={whole(line.trials)}
+              total={Math.max(overview.planned, 1)}
+              parts={[{ value: line.trials, tone: "done" }]}
+            />
+            <span class="number">{whole(line.trials)}</span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
 function Provenance({ overview }: { overview: Overview }) {
   return (
     <Panel title={t("provenance")}>
@@ -368,6 +405,7 @@ export function OverviewPage({ run, live, samples }: { run: string; live: Live; 
               <div>
                 <Happened overview={data} status={status} />
                 <LostTime overview={data} />
+                <Reused overview={data} />
               </div>
               <Provenance overview={data} />
             </div>

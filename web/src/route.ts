@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 export interface Place {
   run: string | null;
-  page: string; // "overview", "lanes", "matrix", "trials", "compare"
+  page: string; // "overview", "lanes", "matrix", "trials", "compare", "report"
   trial: number | null; // of page "trials"
   query: URLSearchParams;
 }
@@ -66,7 +66,7 @@ export function followLinks(event: MouseEvent): void {
   const link = (event.target as Element | null)?.closest?.("a");
   const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
   const href = link?.getAttribute("href");
-  if (!plain || !href?.startsWith("/") || link?.hasAttribute("download")) return;
+  if (!plain || !href?.startsWith("/") || link?.hasAttribute("download") || link?.target) return;
   event.preventDefault();
   go(href);
   window.scrollTo(0, 0);
