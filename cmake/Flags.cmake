@@ -12,7 +12,18 @@ target_link_options(sortie_flags INTERFACE -fuse-ld=lld)
 
 if(SORTIE_SANITIZE)
   target_compile_options(sortie_flags INTERFACE -fsanitize=${SORTIE_SANITIZE} -fno-sanitize-recover=all)
+  if(NOT SORTIE_SANITIZE_ALL)
+    # A test at each access to memory that takes a fifth of the time to compile, of what AddressSanitizer mostly traps as well.
+    target_compile_options(sortie_flags INTERFACE -fno-sanitize=null,alignment,object-size,vptr)
+  endif()
   target_link_options(sortie_flags INTERFACE -fsanitize=${SORTIE_SANITIZE})
+endif()
+
+# Test code is most of what there is to compile, and how it is compiled proves nothing: under the sanitizers it is not optimised, and
+# undefined behaviour is looked for in what it tests. That takes a third of the time to compile. Comes after sortie_flags.
+add_library(sortie_test_flags INTERFACE)
+if(SORTIE_SANITIZE)
+  target_compile_options(sortie_test_flags INTERFACE -O0 -fno-sanitize=undefined)
 endif()
 
 find_program(SORTIE_CCACHE ccache)

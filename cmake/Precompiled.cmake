@@ -13,17 +13,21 @@ if(SORTIE_PRECOMPILED)
 
   if(SORTIE_TESTS)
     add_library(sortie_test_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
-    target_link_libraries(sortie_test_precompiled PRIVATE sortie_flags GTest::gtest)
+    target_link_libraries(sortie_test_precompiled PRIVATE sortie_flags sortie_test_flags GTest::gtest)
     target_precompile_headers(sortie_test_precompiled PRIVATE ${SORTIE_PRECOMPILED} <gtest/gtest.h>)
   endif()
 endif()
 
-# sortie_precompile(<target> [TEST]): the target's files find the standard library precompiled; with TEST GoogleTest, too.
+# sortie_precompile(<target> [TEST] [WITH <header>…]): the target's files find the standard library precompiled; with TEST
+# GoogleTest, too; with WITH, of its own, what it names.
 function(sortie_precompile target)
   if(NOT SORTIE_PRECOMPILED)
     return()
   endif()
-  if("TEST" IN_LIST ARGN)
+  cmake_parse_arguments(P "TEST" "" "WITH" ${ARGN})
+  if(P_WITH)
+    target_precompile_headers(${target} PRIVATE ${SORTIE_PRECOMPILED} ${P_WITH})
+  elseif(P_TEST)
     target_precompile_headers(${target} REUSE_FROM sortie_test_precompiled)
   else()
     target_precompile_headers(${target} REUSE_FROM sortie_precompiled)

@@ -39,6 +39,9 @@ constexpr std::size_t kSpareExchangesMax = 512;
 constexpr std::size_t kOriginsRememberedMax = 256;
 // How long a new connection of HTTP/2 may keep its peer's settings back.
 constexpr base::Duration kSettingsPatience = std::chrono::seconds(1);
+// How often streams that share a connection look for themselves while nothing comes.
+constexpr base::Duration kLookEvery = std::chrono::milliseconds(250);
+constexpr base::Duration kLookEveryMax = std::chrono::seconds(2);
 constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP;
 
 void initialise_curl() {
@@ -105,6 +108,8 @@ class CurlTransport::Impl {
   void arm_curl_timer();
   void kick();
   void act(int descriptor, int mask);
+  void look_soon();
+  void look();
 
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void enqueue(std::unique_ptr<Exchange> exchange);
@@ -149,6 +154,7 @@ class CurlTransport::Impl {
   std::optional<base::Instant> curl_timer_at_;
   aio::TimerId curl_timer_;
   bool kick_posted_ = false;
+  bool look_set_ = false;
 
   std::vector<Delivery> outbox_;
   bool delivery_posted_ = false;
@@ -276,6 +282,9 @@ void CurlTransport::Impl::connected(Exchange& exchange) {
   const std::optional<Sharing> negotiated = exchange.negotiated();
   if (exchange.sharing() == Sharing::unknown && negotiated.has_value()) {
     origin.sharing = *negotiated;
+  }
+  if (origin.sharing == Sharing::streams) {
+    look_soon();
   }
   forget_closed(exchange.sockets_new);
   for (const auto& [descriptor, opened] : std::exchange(exchange.sockets_new, {})) {
@@ -451,6 +460,40 @@ void CurlTransport::Impl::act(int descriptor, int mask) {
   int running = 0;
   inside_curl_ = true;
   curl_multi_socket_action(multi_.get(), descriptor, mask, &running);
+  inside_curl_ = false;
+}
+
+void CurlTransport::Impl::look_soon() {
+  if (!std::exchange(look_set_, true)) {
+    loop_.at(loop_.now() + kLookEvery, guarded([this] {
+               look_set_ = false;
+               look();
+             }));
+  }
+}
+
+/// Of streams that share a connection one reads for all, and libcurl 7.88 does not always wake the
+/// one whose end another has read: the answer is there, and it waits for more. Pausing a transfer
+/// and going on makes libcurl look once at what it has (lib/easy.c, curl_easy_pause).
+void CurlTransport::Impl::look() {
+  bool is_shared = false;
+  std::vector<CURL*> quiet;
+  for (const auto& [id, exchange] : exchanges_) {
+    if (exchange->launched && exchange->place->sharing == Sharing::streams) {
+      is_shared = true;
+      if (exchange->wants_look(loop_.now(), kLookEvery, kLookEveryMax)) {
+        quiet.push_back(exchange->easy());
+      }
+    }
+  }
+  if (is_shared) {
+    look_soon();
+  }
+  inside_curl_ = true;
+  for (CURL* easy : quiet) {
+    curl_easy_pause(easy, CURLPAUSE_RECV);
+    curl_easy_pause(easy, CURLPAUSE_CONT);
+  }
   inside_curl_ = false;
 }
 

@@ -74,11 +74,13 @@ bool run_until(aio::Loop& loop, const std::function<bool()>& done) {
   bool late = false;
   const aio::Loop::Work guard(loop);
   const aio::TimerId limit = loop.at(loop.now() + std::chrono::seconds(8), [&] { late = true; });
-  while (!done() && !late) {
+  bool is_done = done();
+  while (!is_done && !late) {
     loop.run_one();
+    is_done = done();
   }
   loop.cancel(limit);
-  return done();
+  return is_done;  // it may be over again by now
 }
 
 void FakeHandler::handle(ServerRequest request, ResponseSlot slot) {

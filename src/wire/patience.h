@@ -29,6 +29,9 @@ class Patience {
   /// A byte of the answer.
   void byte(base::Instant now);
 
+  /// The last one's time; only while receiving.
+  [[nodiscard]] base::Instant byte_at() const { return byte_at_; }
+
   /// A piece that brings the answer forward.
   void progressed(base::Instant now) { progress_at_ = now; }
 
