@@ -293,18 +293,6 @@ std::optional<std::size_t> Exchange::connections_max() const {
              : std::nullopt;
 }
 
-bool Exchange::wants_look(base::Instant now, base::Duration shortest, base::Duration longest) {
-  if (phase() != Phase::receiving) {
-    return false;
-  }
-  const base::Instant last = std::max(looked_at_, patience_.byte_at());
-  if (now - last < std::clamp(last - patience_.byte_at(), shortest, longest)) {
-    return false;
-  }
-  looked_at_ = now;
-  return true;
-}
-
 void Exchange::begin() {
   patience_.connecting(loop_.now());
 }

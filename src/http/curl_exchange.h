@@ -106,9 +106,12 @@ class Exchange {
   /// "scheme://host:port": who shares connections.
   [[nodiscard]] const std::string& origin() const { return origin_; }
 
-  /// Its answer has begun, and nothing of it came for so long that libcurl should look at it: after
-  /// `shortest`, then in steps that double up to `longest`. Counts as looked at when it says so.
-  [[nodiscard]] bool wants_look(base::Instant now, base::Duration shortest, base::Duration longest);
+  /// See wire::Patience.
+  [[nodiscard]] bool wants_look(base::Instant now,
+                                base::Duration shortest,
+                                base::Duration longest) {
+    return patience_.wants_look(now, shortest, longest);
+  }
 
   /// When the next limit passes unless something happens first.
   [[nodiscard]] std::optional<base::Instant> next_limit() const { return patience_.next_limit(); }
@@ -187,7 +190,6 @@ class Exchange {
   std::shared_ptr<const wire::Access> access_set_;  // of the last request: see wire::Request
   std::string ca_file_;                             // where an access names none
   wire::Patience patience_;
-  base::Instant looked_at_{};
   Sharing sharing_ = Sharing::none;
   std::optional<Sharing> negotiated_;
   std::string header_text_;

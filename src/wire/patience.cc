@@ -4,6 +4,7 @@
 #include "sortie/base/time.h"
 #include "sortie/wire/message.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,18 @@ void Patience::sent(base::Instant now) {
 void Patience::byte(base::Instant now) {
   phase_ = Phase::receiving;
   byte_at_ = now;
+}
+
+bool Patience::wants_look(base::Instant now, base::Duration shortest, base::Duration longest) {
+  if (phase_ != Phase::receiving) {
+    return false;
+  }
+  const base::Instant last = std::max(looked_at_, byte_at_);
+  if (now - last < std::clamp(last - byte_at_, shortest, longest)) {
+    return false;
+  }
+  looked_at_ = now;
+  return true;
 }
 
 std::optional<base::Instant> Patience::next_limit() const {

@@ -29,13 +29,15 @@ class Patience {
   /// A byte of the answer.
   void byte(base::Instant now);
 
-  /// The last one's time; only while receiving.
-  [[nodiscard]] base::Instant byte_at() const { return byte_at_; }
-
   /// A piece that brings the answer forward.
   void progressed(base::Instant now) { progress_at_ = now; }
 
   [[nodiscard]] Phase phase() const { return phase_; }
+
+  /// The answer has begun, and nothing of it came for so long that whoever carries it should look
+  /// for itself: after `shortest`, then in steps that double up to `longest`. Counts as looked at
+  /// when it says so.
+  [[nodiscard]] bool wants_look(base::Instant now, base::Duration shortest, base::Duration longest);
 
   /// When the next limit passes unless something happens first.
   [[nodiscard]] std::optional<base::Instant> next_limit() const;
@@ -50,6 +52,7 @@ class Patience {
   base::Instant slot_at_;
   base::Instant sent_at_;
   base::Instant byte_at_;
+  base::Instant looked_at_;
   base::Instant progress_at_;  // at first, when it was sent
 };
 

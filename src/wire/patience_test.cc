@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +51,25 @@ TEST(Patience, each_phase_has_its_own_limit) {
   EXPECT_EQ(passed(patience, 39.9), "");
   EXPECT_EQ(patience.next_limit(), at(40));
   EXPECT_EQ(passed(patience, 40), "liveness_timeout");
+}
+
+TEST(Patience, a_silent_answer_is_looked_at_in_growing_steps_and_from_the_first_after_each_byte) {
+  Patience patience(kLimits, at(0));
+  const auto looks = [&](double from, double to) {
+    std::vector<double> seen;
+    for (double second = from; second <= to; second += 0.25) {
+      if (patience.wants_look(at(second), milliseconds(250), seconds(2))) {
+        seen.push_back(second);
+      }
+    }
+    return seen;
+  };
+  patience.sent(at(1));
+  EXPECT_EQ(looks(1, 10), std::vector<double>{});
+  patience.byte(at(10));
+  EXPECT_EQ(looks(10, 17), (std::vector<double>{10.25, 10.5, 11, 12, 14, 16}));
+  patience.byte(at(17));
+  EXPECT_EQ(looks(17, 18), (std::vector<double>{17.25, 17.5, 18}));
 }
 
 TEST(Patience, life_without_progress_ends_by_the_limit_of_progress) {
