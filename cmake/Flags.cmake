@@ -20,7 +20,8 @@ if(SORTIE_SANITIZE)
 endif()
 
 # Test code is most of what there is to compile, and how it is compiled proves nothing: under the sanitizers it is not optimised, and
-# undefined behaviour is looked for in what it tests. That takes a third of the time to compile. Comes after sortie_flags.
+# undefined behaviour is looked for in what it tests. That takes a third of the time to compile. Of an inline function that both hold
+# the linker takes the test's; the program and what tests/ joins have UBSan in all of it. Comes after sortie_flags.
 add_library(sortie_test_flags INTERFACE)
 if(SORTIE_SANITIZE)
   target_compile_options(sortie_test_flags INTERFACE -O0 -fno-sanitize=undefined)
